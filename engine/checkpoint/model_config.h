@@ -1,0 +1,38 @@
+// The shape of a Llama, names as in Hugging Face's config.json.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/base/token_id.h"
+
+namespace puna::engine {
+
+// llama3 rope scaling.
+struct RopeScaling {
+  double factor = 1;
+  double low_freq_factor = 1;
+  double high_freq_factor = 4;
+  int original_max_position_embeddings = 8192;
+};
+
+struct ModelConfig {
+  int hidden_size = 0;
+  int num_hidden_layers = 0;
+  int num_attention_heads = 0;
+  int num_key_value_heads = 0;
+  int head_dim = 0;
+  int intermediate_size = 0;
+  int vocab_size = 0;
+  int max_position_embeddings = 0;
+  double rms_norm_eps = 1e-5;
+  double rope_theta = 10000;
+  std::optional<RopeScaling> rope_scaling;
+  bool tie_word_embeddings = false;
+  TokenId bos_token_id = kNoToken;
+  std::vector<TokenId> eos_token_ids;
+};
+
+}  // namespace puna::engine

@@ -1,0 +1,57 @@
+// Engine: owns the one thread that computes, and everything below it. The only door between HTTP threads and the model.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/model/model.h"
+#include "engine/request/request.h"
+#include "engine/request/token_stream.h"
+#include "engine/stats.h"
+
+namespace puna::engine {
+
+struct EngineOptions {
+  int num_blocks = 0;                // KV blocks of kBlockSize positions
+  int max_num_seqs = 16;             // sequences computed in one step
+  int max_num_batched_tokens = 512;  // tokens computed in one step
+  int max_waiting = 64;              // requests waiting beyond the running ones
+  int max_model_len = 0;             // prompt + answer, tokens
+  bool prefix_caching = true;
+  double itl_target_ms = 0;  // prefill chunks are sized so that running streams keep this pace; 0: throughput first
+  bool speculation = true;   // prompt lookup
+};
+
+// What a request is measured against before it is submitted.
+struct EngineLimits {
+  int max_model_len = 0;  // min of the option, the model's positions and what an empty cache holds
+  int vocab_size = 0;
+};
+
+class Engine {
+ public:
+  Engine(std::unique_ptr<Model> model, const EngineOptions& options);
+  ~Engine();  // cancels what runs, joins
+
+  // Takes the request, from any thread. None: the waiting line is full or the engine is draining.
+  // The caller has checked: 1 <= prompt size, prompt + max_new_tokens <= limits().max_model_len, ids < vocab_size.
+  std::optional<TokenReader> Submit(Request request);
+
+  EngineLimits limits() const;
+  EngineStats stats() const;  // from any thread
+  const std::string& fingerprint() const;
+
+  // Refuses new requests and waits until all have ended; after `timeout` the rest end with kShutdown. True: all ended by
+  // themselves.
+  bool Drain(std::chrono::milliseconds timeout);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace puna::engine

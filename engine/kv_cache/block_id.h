@@ -1,0 +1,11 @@
+// Block: the unit in which the KV cache is given out, kBlockSize consecutive positions of one sequence in every layer.
+#pragma once
+
+#include <cstdint>
+
+namespace puna::engine {
+
+using BlockId = int32_t;
+inline constexpr int kBlockSize = 16;
+
+}  // namespace puna::engine

@@ -1,0 +1,38 @@
+// The one virtual interface of the engine: a decoder that maps one step's tokens to logits. LlamaModel is it; tests have a
+// FakeModel. Used by the engine thread only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "engine/base/views.h"
+#include "engine/kv_cache/block_id.h"
+#include "engine/model/forward_input.h"
+
+namespace puna::engine {
+
+class Model {
+ public:
+  virtual ~Model() = default;
+
+  virtual int vocab_size() const = 0;
+  virtual int max_position() const = 0;  // positions that rope was made for
+
+  // Gives the KV cache its memory, once, before the first Forward.
+  virtual void AllocateKvCache(int num_blocks) = 0;
+  virtual size_t kv_bytes_per_block() const = 0;
+
+  // Computes the step, writes keys and values of its tokens into the cache and returns logits
+  // [logits_rows.size(), vocab_size], valid until the next call. Never throws on input that obeys ForwardInput's rules.
+  virtual MatView<const float> Forward(const ForwardInput& input) = 0;
+
+  // Copies the first num_tokens positions of block `from` to block `to`, in every layer.
+  virtual void CopyBlock(BlockId from, BlockId to, int num_tokens) = 0;
+
+  // Everything that a result depends on beside the weights: format, kernels, KV type. For system_fingerprint.
+  virtual std::string Fingerprint() const = 0;
+  virtual size_t weight_bytes() const = 0;
+};
+
+}  // namespace puna::engine

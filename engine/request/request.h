@@ -1,0 +1,29 @@
+// What a client asked of the engine, in ids. Moved to the engine thread and never touched again by its sender.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/base/token_id.h"
+#include "engine/request/sampling_params.h"
+#include "engine/request/token_constraint.h"
+#include "engine/request/token_stream.h"
+
+namespace puna::engine {
+
+struct Request {
+  std::string id;  // for logs only
+  std::vector<TokenId> prompt;
+  SamplingParams sampling;
+  StopCriteria stop;
+  int num_logprobs = -1;         // -1: none; 0: of the chosen token; k: also the k most likely
+  bool prompt_logprobs = false;  // the same for every prompt token (kPromptToken events)
+  std::vector<TokenId> prediction;              // ids the client expects (OpenAI `prediction`), for speculation
+  std::unique_ptr<TokenConstraint> constraint;  // null: free
+  std::chrono::steady_clock::time_point arrival = std::chrono::steady_clock::now();
+  std::shared_ptr<TokenStream> stream;  // set by Engine::Submit
+};
+
+}  // namespace puna::engine
