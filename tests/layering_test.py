@@ -1,0 +1,75 @@
+"""Plants each kind of fault in a small tree and expects layering.py to find it, and to find nothing else."""
+
+import os
+import tempfile
+import unittest
+
+import layering
+
+
+class LayeringTest(unittest.TestCase):
+    def findings(self, files):
+        with tempfile.TemporaryDirectory() as root:
+            for path, text in files.items():
+                os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
+                with open(os.path.join(root, path), "w", encoding="utf-8") as file:
+                    file.write(text)
+            return layering.check_tree(root)
+
+    def expect_one(self, files, *parts):
+        found = self.findings(files)
+        self.assertEqual(len(found), 1, found)
+        for part in parts:
+            self.assertIn(part, found[0])
+
+    def test_a_tree_in_order(self):
+        self.assertEqual([], self.findings({
+            "engine/model/llama.cc": '#include "engine/model/llama.h"\n#include "engine/layers/linear.h"\n#include <span>\n',
+            "engine/engine.cc": '#include "config/engine_config.h"\n#include "engine/scheduler/scheduler.h"\n',
+            "engine/layers/linear.cc": "#include <oneapi/dnnl/dnnl.hpp>\n",
+            "server/main.cc": '#include <httplib.h>\n#include "engine/engine.h"\n',
+            "tests/server/http_test.cc": '#include <doctest/doctest.h>\n#include <httplib.h>\n#include "api/error.h"\n',
+            "tests/api/data/long.py": "x = 1\n" * 900,
+            "engine/tokenizer/unicode_tables.inc": "1,\n" * 900,
+            "README.md": "#include \"nothing\"\n" * 900,
+        }))
+
+    def test_an_include_upwards(self):
+        self.expect_one({"engine/kernels/rope.cc": '#include <cmath>\n#include "engine/model/model.h"\n'},
+                        "engine/kernels/rope.cc:2:", "engine/model/", "engine/base")
+
+    def test_an_include_sideways(self):
+        self.expect_one({"api/chat_request.cc": '#include "engine/request/request.h"\n'}, "api/", "engine/request/")
+
+    def test_the_scheduler_never_sees_tensors(self):
+        self.expect_one({"engine/scheduler/scheduler.h": ' # include "engine/model/model.h"\n'}, "engine/model/")
+
+    def test_a_floor_below_never_sees_the_engine(self):
+        self.expect_one({"engine/sampling/sampler.cc": '#include "engine/engine.h"\n'}, "engine/sampling/")
+
+    def test_a_fenced_header(self):
+        self.expect_one({"engine/model/llama.cc": "#include <oneapi/dnnl/dnnl.hpp>\n"}, "engine/layers")
+        self.expect_one({"api/error.h": '#include "httplib.h"\n'}, "httplib.h", "server")
+        self.expect_one({"engine/scheduler/scheduler.cc": "#include <nlohmann/json.hpp>\n"}, "nlohmann/json.hpp")
+        self.expect_one({"engine/base/check.h": "#include <doctest/doctest.h>\n"}, "tests")
+
+    def test_an_include_without_its_path(self):
+        self.expect_one({"config/load.cc": '#include "options.h"\n'}, "path from the root")
+
+    def test_a_header_in_no_room(self):
+        self.expect_one({"server/main.cc": '#include "engine/utils/strings.h"\n'}, "in no room")
+
+    def test_a_source_in_no_room(self):
+        self.expect_one({"engine/utils/strings.cc": "\n"}, "engine/utils/ is no room")
+
+    def test_a_file_too_long(self):
+        self.assertEqual([], self.findings({"server/ok.cc": "\n" * 400}))
+        self.expect_one({"server/long.cc": "\n" * 401}, "server/long.cc:401:", "401 lines")
+        self.expect_one({"tests/long.py": "\n" * 401}, "401 lines")
+
+    def test_a_folder_that_does_not_belong(self):
+        self.expect_one({"third_party/README.md": "\n"}, "third_party/")
+
+
+if __name__ == "__main__":
+    unittest.main()
