@@ -1,5 +1,7 @@
-# puna_add_tests(folder name): test_<name> from tests/<folder>/*_test.cc, registered with CTest.
+# puna_add_tests(folder name): test_<name> from tests/<folder>/*_test.cc, registered with CTest under the label unit.
 add_library(puna_test_main STATIC tests/support/doctest_main.cc)
+target_link_libraries(puna_test_main PUBLIC doctest::doctest)
+add_custom_target(unit_tests)
 
 function(puna_add_tests folder name)
   file(GLOB sources CONFIGURE_DEPENDS tests/${folder}/*_test.cc)
@@ -8,9 +10,13 @@ function(puna_add_tests folder name)
   endif()
   add_executable(test_${name} ${sources})
   target_compile_definitions(test_${name} PRIVATE PUNA_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-  target_link_libraries(test_${name} PRIVATE puna_${name} puna_test_main doctest::doctest)
+  target_link_libraries(test_${name} PRIVATE puna_${name} puna_test_main)
   target_include_directories(test_${name} PRIVATE ${CMAKE_SOURCE_DIR})
   add_test(NAME ${name} COMMAND test_${name})
+  set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 900)
+  add_dependencies(unit_tests test_${name})
 endfunction()
 
-add_test(NAME layering COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/layering.py ${CMAKE_SOURCE_DIR})
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+add_test(NAME layering COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/layering.py ${CMAKE_SOURCE_DIR})
+add_test(NAME layering_test COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/layering_test.py)

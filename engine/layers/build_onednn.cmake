@@ -1,0 +1,57 @@
+# Builds oneDNN once, static, and installs it where every clone on this machine finds it:
+#   cmake -DSOURCE_DIR=<oneDNN's source> -DPREFIX=<where to install> -P build_onednn.cmake
+# docker/install.sh runs it on Debian's source; onednn.cmake runs it on upstream's where Debian's is not to be had.
+# An interrupted build is taken up again where it stopped, and never looks finished: the prefix appears by one rename.
+cmake_minimum_required(VERSION 3.25)
+foreach(argument SOURCE_DIR PREFIX)
+  if(NOT ${argument})
+    message(FATAL_ERROR "build_onednn.cmake: -D${argument}=... is missing")
+  endif()
+endforeach()
+
+# One build at a time: a second one waits here, then finds the work done.
+file(LOCK ${PREFIX}.lock TIMEOUT 7200)
+if(EXISTS ${PREFIX}/lib/libdnnl.a)
+  return()
+endif()
+
+set(options
+  -DCMAKE_BUILD_TYPE=Release
+  -DONEDNN_LIBRARY_TYPE=STATIC
+  # Sequential: our own thread team splits the work and calls oneDNN on each thread. One team and one barrier in the
+  # whole process, and results that do not depend on the number of threads.
+  -DONEDNN_CPU_RUNTIME=SEQ
+  # Only what we call, which is also what keeps this build to minutes.
+  -DONEDNN_ENABLE_WORKLOAD=INFERENCE
+  "-DONEDNN_ENABLE_PRIMITIVE=MATMUL\\;REORDER"
+  -DONEDNN_EXPERIMENTAL_UKERNEL=ON
+  -DONEDNN_BUILD_GRAPH=OFF
+  -DONEDNN_BUILD_TESTS=OFF
+  -DONEDNN_BUILD_EXAMPLES=OFF
+  -DONEDNN_BUILD_DOC=OFF
+  -DONEDNN_ENABLE_JIT_PROFILING=OFF
+  -DONEDNN_ENABLE_ITT_TASKS=OFF
+  -DCMAKE_INSTALL_LIBDIR=lib)
+
+# As many compilers at once as there are cores, and memory for them: one takes up to 1.5 GB.
+if(NOT DEFINED ENV{CMAKE_BUILD_PARALLEL_LEVEL})
+  cmake_host_system_information(RESULT jobs QUERY NUMBER_OF_LOGICAL_CORES)
+  cmake_host_system_information(RESULT memory_mib QUERY AVAILABLE_PHYSICAL_MEMORY)
+  math(EXPR jobs_by_memory "${memory_mib} / 1500 + 1")
+  if(jobs GREATER jobs_by_memory)
+    set(jobs ${jobs_by_memory})
+  endif()
+  set(ENV{CMAKE_BUILD_PARALLEL_LEVEL} ${jobs})
+endif()
+
+string(MD5 source_id "${SOURCE_DIR}")
+string(SUBSTRING ${source_id} 0 8 source_id)
+set(build ${PREFIX}.build-${source_id})
+set(staged ${PREFIX}.staged)
+execute_process(COMMAND ${CMAKE_COMMAND} -S ${SOURCE_DIR} -B ${build} -G Ninja ${options}
+  COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${CMAKE_COMMAND} --build ${build} COMMAND_ERROR_IS_FATAL ANY)
+file(REMOVE_RECURSE ${staged} ${PREFIX})
+execute_process(COMMAND ${CMAKE_COMMAND} --install ${build} --prefix ${staged} COMMAND_ERROR_IS_FATAL ANY)
+file(RENAME ${staged} ${PREFIX})
+file(REMOVE_RECURSE ${build})
