@@ -8,19 +8,20 @@ namespace puna::config {
 
 struct ServerConfig {
   std::string host = "127.0.0.1";
-  int port = 8080;
-  int max_connections = 1024;           // streams and requests held at once
+  int port = 8080;             // 0: any free port
+  int max_connections = 1024;  // streams and requests held at once
   int max_body_mib = 32;
-  int request_timeout_s = 0;            // 0: none
-  int keep_alive_comment_s = 10;        // SSE comment while a prompt is being computed
-  int drain_timeout_s = 30;             // SIGTERM: what runs may finish for this long
-  std::vector<std::string> api_keys;    // empty: open
-  std::string served_model_name;        // empty: the folder's name
+  int request_timeout_s = 0;          // 0: none
+  int keep_alive_comment_s = 10;      // SSE comment while a prompt is being computed; 0: none
+  int drain_timeout_s = 30;           // SIGTERM: what runs may finish for this long
+  std::vector<std::string> api_keys;  // empty: open
+  std::string api_key_file;           // more keys, one a line
+  std::string served_model_name;      // empty: the folder's name
   std::vector<std::string> cors_origins;
   std::string tls_cert_file, tls_key_file;
   std::string log_level = "info";
-  std::string log_format = "text";      // or json
-  std::string chat_template_file;       // empty: the checkpoint's own
+  std::string log_format = "text";  // or json
+  std::string chat_template_file;   // empty: the checkpoint's own
 };
 
 }  // namespace puna::config
