@@ -1,0 +1,67 @@
+#include "engine/request/token_stream.h"
+
+#include <doctest/doctest.h>
+
+#include <thread>
+
+namespace puna::engine {
+namespace {
+
+using std::chrono::milliseconds;
+
+TokenEvent Token(TokenId id) {
+  TokenEvent event;
+  event.id = id;
+  return event;
+}
+
+TEST_CASE("events arrive in order and once") {
+  auto stream = std::make_shared<TokenStream>();
+  TokenReader reader(stream);
+  stream->Push(Token(1));
+  stream->Push(Token(2));
+  const auto events = reader.Wait(milliseconds(0));
+  REQUIRE(events.size() == 2);
+  CHECK(events[0].id == 1);
+  CHECK(events[1].id == 2);
+  CHECK(reader.Wait(milliseconds(0)).empty());
+}
+
+TEST_CASE("a waiting reader wakes for each push") {
+  auto stream = std::make_shared<TokenStream>();
+  TokenReader reader(stream);
+  constexpr int kCount = 2000;
+  std::jthread writer([&stream] {
+    for (int i = 0; i < kCount; ++i) stream->Push(Token(i));
+  });
+  int next = 0;
+  while (next < kCount) {
+    const auto events = reader.Wait(milliseconds(20000));
+    REQUIRE_FALSE(events.empty());
+    for (const TokenEvent& event : events) CHECK(event.id == next++);
+  }
+}
+
+TEST_CASE("a reader that goes away cancels, one that moves does not") {
+  auto stream = std::make_shared<TokenStream>();
+  {
+    TokenReader outer = [&stream] {
+      TokenReader inner(stream);
+      return TokenReader(std::move(inner));
+    }();
+    CHECK_FALSE(stream->cancelled());
+  }
+  CHECK(stream->cancelled());
+}
+
+TEST_CASE("assigning over a reader cancels what it read") {
+  auto first = std::make_shared<TokenStream>();
+  auto second = std::make_shared<TokenStream>();
+  TokenReader reader(first);
+  reader = TokenReader(second);
+  CHECK(first->cancelled());
+  CHECK_FALSE(second->cancelled());
+}
+
+}  // namespace
+}  // namespace puna::engine
