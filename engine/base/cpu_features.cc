@@ -1,0 +1,57 @@
+#include "engine/base/cpu_features.h"
+
+#include <stdexcept>
+
+namespace puna::engine {
+namespace {
+
+constexpr Isa kAll[] = {Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Bf16};
+
+bool HasAvx2() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");  // F16C is older than AVX2
+}
+
+bool HasAvx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vnni");
+}
+
+}  // namespace
+
+const char* Name(Isa isa) {
+  switch (isa) {
+    case Isa::kScalar: return "scalar";
+    case Isa::kAvx2: return "avx2";
+    case Isa::kAvx512: return "avx512";
+    case Isa::kAvx512Bf16: return "avx512bf16";
+  }
+  return "?";
+}
+
+Isa DetectIsa() {
+  __builtin_cpu_init();
+  if (!HasAvx2()) return Isa::kScalar;
+  if (!HasAvx512()) return Isa::kAvx2;
+  return __builtin_cpu_supports("avx512bf16") ? Isa::kAvx512Bf16 : Isa::kAvx512;
+}
+
+std::vector<Isa> AvailableIsas() {
+  std::vector<Isa> isas;
+  for (Isa isa : kAll) {
+    if (isa <= DetectIsa()) isas.push_back(isa);
+  }
+  return isas;
+}
+
+Isa ChooseIsa(std::string_view name) {
+  if (name == "auto") return DetectIsa();
+  std::string offered = "auto";
+  for (Isa isa : AvailableIsas()) {
+    if (name == Name(isa)) return isa;
+    offered += std::string(", ") + Name(isa);
+  }
+  throw std::runtime_error("isa: '" + std::string(name) + "' is not available on this processor; use one of: " + offered);
+}
+
+}  // namespace puna::engine

@@ -1,0 +1,19 @@
+#include "engine/kernels/elementwise.h"
+
+namespace puna::engine {
+
+const ElementwiseKernels& ScalarElementwiseKernels();
+const ElementwiseKernels& Avx2ElementwiseKernels();
+const ElementwiseKernels& Avx512ElementwiseKernels();
+
+const ElementwiseKernels& GetElementwiseKernels(Isa isa) {
+  switch (isa) {
+    case Isa::kScalar: return ScalarElementwiseKernels();
+    case Isa::kAvx2: return Avx2ElementwiseKernels();
+    case Isa::kAvx512:
+    case Isa::kAvx512Bf16: return Avx512ElementwiseKernels();
+  }
+  return ScalarElementwiseKernels();
+}
+
+}  // namespace puna::engine

@@ -1,0 +1,209 @@
+// Panel products for AVX-512 with VNNI; bf16 is widened to float32 here (gemm_avx512bf16.cc has the native form).
+
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/kernels/gemm.h"
+
+namespace puna::engine {
+namespace {
+
+__m512i Broadcast4(const void* p) {
+  int32_t quad;
+  std::memcpy(&quad, p, 4);
+  return _mm512_set1_epi32(quad);
+}
+
+// --- bf16 through float32 FMA: the two halves of a k pair are two chains' steps, even k first.
+
+template <int R>
+void Bf16Tile(const bf16* a, int64_t lda, const bf16* panel, int64_t k, float* y, int64_t ldy) {
+  __m512 acc[R][4] = {};
+  const __m512i odd = _mm512_set1_epi32(static_cast<int32_t>(0xffff0000u));
+  for (int64_t i = 0; i < k; i += 2, panel += 2 * kPanelCols) {
+    for (int c = 0; c < 4; ++c) {
+      const __m512i w = _mm512_loadu_si512(panel + 32 * c);
+      const __m512 even_w = _mm512_castsi512_ps(_mm512_slli_epi32(w, 16));
+      const __m512 odd_w = _mm512_castsi512_ps(_mm512_and_si512(w, odd));
+      for (int r = 0; r < R; ++r) {
+        acc[r][c] = _mm512_fmadd_ps(_mm512_set1_ps(ToFloat(a[r * lda + i])), even_w, acc[r][c]);
+        acc[r][c] = _mm512_fmadd_ps(_mm512_set1_ps(ToFloat(a[r * lda + i + 1])), odd_w, acc[r][c]);
+      }
+    }
+  }
+  for (int r = 0; r < R; ++r) {
+    for (int c = 0; c < 4; ++c) _mm512_storeu_ps(y + r * ldy + 16 * c, acc[r][c]);
+  }
+}
+
+void Bf16Panel(const bf16* a, int64_t lda, int m, const bf16* panel, int64_t k, float* y, int64_t ldy) {
+  for (; m >= 4; m -= 4, a += 4 * lda, y += 4 * ldy) Bf16Tile<4>(a, lda, panel, k, y, ldy);
+  switch (m) {
+    case 3: return Bf16Tile<3>(a, lda, panel, k, y, ldy);
+    case 2: return Bf16Tile<2>(a, lda, panel, k, y, ldy);
+    case 1: return Bf16Tile<1>(a, lda, panel, k, y, ldy);
+    default: return;
+  }
+}
+
+// --- int8: unsigned activations against signed weights.
+
+template <int R>
+void Int8Tile(const uint8_t* a, int64_t lda, const int8_t* panel, int64_t k, int32_t* y, int64_t ldy) {
+  __m512i acc[R][4];
+  for (auto& row : acc) std::fill(row, row + 4, _mm512_setzero_si512());
+  for (int64_t i = 0; i < k; i += 4, panel += 4 * kPanelCols) {
+    const __m512i w0 = _mm512_loadu_si512(panel);
+    const __m512i w1 = _mm512_loadu_si512(panel + 64);
+    const __m512i w2 = _mm512_loadu_si512(panel + 128);
+    const __m512i w3 = _mm512_loadu_si512(panel + 192);
+    for (int r = 0; r < R; ++r) {
+      const __m512i x = Broadcast4(a + r * lda + i);
+      acc[r][0] = _mm512_dpbusd_epi32(acc[r][0], x, w0);
+      acc[r][1] = _mm512_dpbusd_epi32(acc[r][1], x, w1);
+      acc[r][2] = _mm512_dpbusd_epi32(acc[r][2], x, w2);
+      acc[r][3] = _mm512_dpbusd_epi32(acc[r][3], x, w3);
+    }
+  }
+  for (int r = 0; r < R; ++r) {
+    for (int c = 0; c < 4; ++c) _mm512_storeu_si512(y + r * ldy + 16 * c, acc[r][c]);
+  }
+}
+
+void Int8Panel(const uint8_t* a, int64_t lda, int m, const int8_t* panel, int64_t k, int32_t* y, int64_t ldy) {
+  for (; m >= 6; m -= 6, a += 6 * lda, y += 6 * ldy) Int8Tile<6>(a, lda, panel, k, y, ldy);
+  switch (m) {
+    case 5: return Int8Tile<5>(a, lda, panel, k, y, ldy);
+    case 4: return Int8Tile<4>(a, lda, panel, k, y, ldy);
+    case 3: return Int8Tile<3>(a, lda, panel, k, y, ldy);
+    case 2: return Int8Tile<2>(a, lda, panel, k, y, ldy);
+    case 1: return Int8Tile<1>(a, lda, panel, k, y, ldy);
+    default: return;
+  }
+}
+
+// --- int4: the code + 8 is the unsigned operand; an accumulator that starts at -8 * (sum of the group's activations) takes the
+// offset back at no cost.
+
+// Straight from the packed nibbles, for up to three rows: decode, where memory is the limit.
+template <int R>
+void Int4Direct(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsums, const uint8_t* panel, int64_t k, float* y,
+                int64_t ldy) {
+  __m512 acc[R][4] = {};
+  const __m512i low = _mm512_set1_epi8(15);
+  for (int64_t g = 0; g < k / kInt4Group; ++g, panel += kInt4GroupBytes) {
+    __m512i dot[R][4];
+    for (int r = 0; r < R; ++r) std::fill(dot[r], dot[r] + 4, _mm512_set1_epi32(-8 * sums[r * ldsums + g]));
+    for (int j = 0; j < 4; ++j) {
+      for (int c = 0; c < 4; ++c) {
+        const __m512i packed = _mm512_loadu_si512(panel + j * 256 + c * 64);
+        const __m512i first = _mm512_and_si512(packed, low);
+        const __m512i second = _mm512_and_si512(_mm512_srli_epi32(packed, 4), low);
+        for (int r = 0; r < R; ++r) {
+          const int8_t* x = a + r * lda + g * kInt4Group + 4 * j;
+          dot[r][c] = _mm512_dpbusd_epi32(dot[r][c], first, Broadcast4(x));
+          dot[r][c] = _mm512_dpbusd_epi32(dot[r][c], second, Broadcast4(x + 16));
+        }
+      }
+    }
+    for (int c = 0; c < 4; ++c) {
+      const __m512 scale = _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(panel + 1024 + 32 * c)));
+      for (int r = 0; r < R; ++r) acc[r][c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[r][c]), scale, acc[r][c]);
+    }
+  }
+  for (int r = 0; r < R; ++r) {
+    for (int c = 0; c < 4; ++c) _mm512_storeu_ps(y + r * ldy + 16 * c, acc[r][c]);
+  }
+}
+
+// A few groups of a panel as bytes and float scales: small enough for the first-level cache, read by all row tiles.
+constexpr int kChunkGroups = 8;
+struct Unpacked {
+  alignas(64) uint8_t codes[kChunkGroups][8][256];  // [group][k quad][64 n][4 k]
+  alignas(64) float scales[kChunkGroups][kPanelCols];
+};
+
+void Unpack(const uint8_t* panel, int groups, Unpacked* out) {
+  const __m512i low = _mm512_set1_epi8(15);
+  for (int g = 0; g < groups; ++g, panel += kInt4GroupBytes) {
+    for (int j = 0; j < 4; ++j) {
+      for (int c = 0; c < 4; ++c) {
+        const __m512i packed = _mm512_loadu_si512(panel + j * 256 + c * 64);
+        _mm512_store_si512(out->codes[g][j] + c * 64, _mm512_and_si512(packed, low));
+        _mm512_store_si512(out->codes[g][j + 4] + c * 64, _mm512_and_si512(_mm512_srli_epi32(packed, 4), low));
+      }
+    }
+    for (int c = 0; c < 4; ++c) {
+      const __m256i scale = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(panel + 1024 + 32 * c));
+      _mm512_store_ps(out->scales[g] + 16 * c, _mm512_cvtph_ps(scale));
+    }
+  }
+}
+
+// Adds a chunk to y: R rows of integer and of float sums stay in registers.
+template <int R>
+void Int4Tile(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsums, const Unpacked& w, int groups, float* y,
+              int64_t ldy) {
+  __m512 acc[R][4];
+  for (int r = 0; r < R; ++r) {
+    for (int c = 0; c < 4; ++c) acc[r][c] = _mm512_loadu_ps(y + r * ldy + 16 * c);
+  }
+  for (int g = 0; g < groups; ++g) {
+    __m512i dot[R][4];
+    for (int r = 0; r < R; ++r) std::fill(dot[r], dot[r] + 4, _mm512_set1_epi32(-8 * sums[r * ldsums + g]));
+    for (int q = 0; q < 8; ++q) {
+      const __m512i w0 = _mm512_load_si512(w.codes[g][q]);
+      const __m512i w1 = _mm512_load_si512(w.codes[g][q] + 64);
+      const __m512i w2 = _mm512_load_si512(w.codes[g][q] + 128);
+      const __m512i w3 = _mm512_load_si512(w.codes[g][q] + 192);
+      for (int r = 0; r < R; ++r) {
+        const __m512i x = Broadcast4(a + r * lda + g * kInt4Group + 4 * q);
+        dot[r][0] = _mm512_dpbusd_epi32(dot[r][0], w0, x);
+        dot[r][1] = _mm512_dpbusd_epi32(dot[r][1], w1, x);
+        dot[r][2] = _mm512_dpbusd_epi32(dot[r][2], w2, x);
+        dot[r][3] = _mm512_dpbusd_epi32(dot[r][3], w3, x);
+      }
+    }
+    for (int c = 0; c < 4; ++c) {
+      const __m512 scale = _mm512_load_ps(w.scales[g] + 16 * c);
+      for (int r = 0; r < R; ++r) acc[r][c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[r][c]), scale, acc[r][c]);
+    }
+  }
+  for (int r = 0; r < R; ++r) {
+    for (int c = 0; c < 4; ++c) _mm512_storeu_ps(y + r * ldy + 16 * c, acc[r][c]);
+  }
+}
+
+void Int4Rows(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsums, int m, const Unpacked& w, int groups,
+              float* y, int64_t ldy) {
+  for (; m >= 3; m -= 3, a += 3 * lda, sums += 3 * ldsums, y += 3 * ldy) {
+    Int4Tile<3>(a, lda, sums, ldsums, w, groups, y, ldy);
+  }
+  if (m == 2) Int4Tile<2>(a, lda, sums, ldsums, w, groups, y, ldy);
+  if (m == 1) Int4Tile<1>(a, lda, sums, ldsums, w, groups, y, ldy);
+}
+
+void Int4Panel(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsums, int m, const uint8_t* panel, int64_t k,
+               float* y, int64_t ldy) {
+  if (m == 1) return Int4Direct<1>(a, lda, sums, ldsums, panel, k, y, ldy);
+  if (m == 2) return Int4Direct<2>(a, lda, sums, ldsums, panel, k, y, ldy);
+  if (m == 3) return Int4Direct<3>(a, lda, sums, ldsums, panel, k, y, ldy);
+  for (int r = 0; r < m; ++r) std::fill(y + r * ldy, y + r * ldy + kPanelCols, 0.0f);
+  Unpacked unpacked;
+  const int64_t groups = k / kInt4Group;
+  for (int64_t g = 0; g < groups; g += kChunkGroups) {
+    const int count = static_cast<int>(std::min<int64_t>(kChunkGroups, groups - g));
+    Unpack(panel + g * kInt4GroupBytes, count, &unpacked);
+    Int4Rows(a + g * kInt4Group, lda, sums + g, ldsums, m, unpacked, count, y, ldy);
+  }
+}
+
+constexpr GemmKernels kKernels = {Bf16Panel, Int8Panel, Int4Panel};
+
+}  // namespace
+
+const GemmKernels& Avx512GemmKernels() { return kKernels; }
+
+}  // namespace puna::engine

@@ -1,0 +1,62 @@
+// The plain reference of all panel products.
+
+#include <cmath>
+#include <cstring>
+
+#include "engine/kernels/gemm.h"
+#include "engine/kernels/half.h"
+
+namespace puna::engine {
+namespace {
+
+void Bf16Panel(const bf16* a, int64_t lda, int m, const bf16* panel, int64_t k, float* y, int64_t ldy) {
+  for (int r = 0; r < m; ++r) {
+    float acc[kPanelCols] = {};
+    for (int64_t i = 0; i < k; ++i) {
+      const float x = ToFloat(a[r * lda + i]);
+      for (int n = 0; n < kPanelCols; ++n) acc[n] += x * ToFloat(panel[(i / 2 * kPanelCols + n) * 2 + i % 2]);
+    }
+    std::memcpy(y + r * ldy, acc, sizeof acc);
+  }
+}
+
+void Int8Panel(const uint8_t* a, int64_t lda, int m, const int8_t* panel, int64_t k, int32_t* y, int64_t ldy) {
+  for (int r = 0; r < m; ++r) {
+    int32_t acc[kPanelCols] = {};
+    for (int64_t i = 0; i < k; ++i) {
+      for (int n = 0; n < kPanelCols; ++n) acc[n] += a[r * lda + i] * panel[(i / 4 * kPanelCols + n) * 4 + i % 4];
+    }
+    std::memcpy(y + r * ldy, acc, sizeof acc);
+  }
+}
+
+int Code(const uint8_t* group, int n, int k) {
+  const uint8_t byte = group[(k % 16 / 4 * kPanelCols + n) * 4 + k % 4];
+  return (k < 16 ? byte & 15 : byte >> 4) - 8;
+}
+
+void Int4Panel(const int8_t* a, int64_t lda, const int32_t*, int64_t, int m, const uint8_t* panel, int64_t k, float* y,
+               int64_t ldy) {
+  for (int r = 0; r < m; ++r) {
+    for (int n = 0; n < kPanelCols; ++n) {
+      float acc = 0;
+      for (int64_t g = 0; g < k / kInt4Group; ++g) {
+        const uint8_t* group = panel + g * kInt4GroupBytes;
+        int32_t dot = 0;
+        for (int i = 0; i < kInt4Group; ++i) dot += a[r * lda + g * kInt4Group + i] * Code(group, n, i);
+        uint16_t scale;
+        std::memcpy(&scale, group + 1024 + n * 2, 2);
+        acc = std::fma(static_cast<float>(dot), HalfToFloat(scale), acc);
+      }
+      y[r * ldy + n] = acc;
+    }
+  }
+}
+
+constexpr GemmKernels kKernels = {Bf16Panel, Int8Panel, Int4Panel};
+
+}  // namespace
+
+const GemmKernels& ScalarGemmKernels() { return kKernels; }
+
+}  // namespace puna::engine

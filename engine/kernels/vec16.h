@@ -1,0 +1,107 @@
+// Sixteen floats at a time in plain C++ (the compilers' vector extension), so that one source serves every instruction set:
+// a file that includes it is compiled once per set. Reductions go through a fixed tree, so that all sets give the same bits.
+// Everything has internal linkage: each set keeps its own copy.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+#include "engine/base/bf16.h"
+
+namespace puna::engine {
+namespace {
+
+using f32x16 = float __attribute__((vector_size(64)));
+using i32x16 = int32_t __attribute__((vector_size(64)));
+using u32x16 = uint32_t __attribute__((vector_size(64)));
+using u16x16 = uint16_t __attribute__((vector_size(32)));
+using i8x16 = int8_t __attribute__((vector_size(16)));
+
+inline f32x16 Splat(float x) { return f32x16{} + x; }
+
+inline f32x16 Load(const float* p) {
+  f32x16 v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+
+inline void Store(float* p, f32x16 v) { std::memcpy(p, &v, sizeof v); }
+
+// The first n (< 16) elements, zero behind them.
+inline f32x16 LoadPart(const float* p, int64_t n) {
+  f32x16 v{};
+  std::memcpy(&v, p, n * sizeof(float));
+  return v;
+}
+
+inline void StorePart(float* p, f32x16 v, int64_t n) { std::memcpy(p, &v, n * sizeof(float)); }
+
+inline f32x16 LoadBf16(const bf16* p) {
+  u16x16 raw;
+  std::memcpy(&raw, p, sizeof raw);
+  const u32x16 wide = __builtin_convertvector(raw, u32x16) << 16;
+  return std::bit_cast<f32x16>(wide);
+}
+
+// Round to nearest even; NaN is not looked after (weights and activations have none that matter).
+inline void StoreBf16(bf16* p, f32x16 v) {
+  const u32x16 u = std::bit_cast<u32x16>(v);
+  const u16x16 raw = __builtin_convertvector((u + 0x7fffu + ((u >> 16) & 1u)) >> 16, u16x16);
+  std::memcpy(static_cast<void*>(p), &raw, sizeof raw);
+}
+
+inline f32x16 Max(f32x16 a, f32x16 b) { return a > b ? a : b; }
+inline f32x16 Min(f32x16 a, f32x16 b) { return a < b ? a : b; }
+inline f32x16 Abs(f32x16 v) {
+  const u32x16 u = std::bit_cast<u32x16>(v) & 0x7fffffffu;
+  return std::bit_cast<f32x16>(u);
+}
+
+// ((0+8)+(4+12)) + ... : halves are folded onto each other, always in this order.
+inline float Sum(f32x16 v) {
+  float x[16];
+  std::memcpy(x, &v, sizeof x);
+  for (int half = 8; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) x[i] += x[i + half];
+  }
+  return x[0];
+}
+
+inline float MaxOf(f32x16 v) {
+  float x[16];
+  std::memcpy(x, &v, sizeof x);
+  float m = x[0];
+  for (int i = 1; i < 16; ++i) m = x[i] > m ? x[i] : m;
+  return m;
+}
+
+// Nearest integer, ties to even, for |x| < 2^22: the float adder rounds.
+inline f32x16 RoundEven(f32x16 x) {
+  const f32x16 magic = Splat(12582912.0f);  // 1.5 * 2^23
+  return (x + magic) - magic;
+}
+
+// e^x to about one unit in the last place on [-87.3, 88.7]; flushes to the ends outside. Range reduction by ln 2 in two parts
+// and a polynomial of degree 6 (the scheme of Cephes' expf).
+inline f32x16 Exp(f32x16 x) {
+  x = Min(Max(x, Splat(-87.3f)), Splat(88.7f));
+  const f32x16 n = RoundEven(x * 1.44269504088896341f);
+  f32x16 r = x - n * 0.693359375f;
+  r = r - n * -2.12194440e-4f;
+  f32x16 p = Splat(1.9875691500e-4f);
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.0f;
+  const i32x16 half = __builtin_convertvector(n, i32x16) >> 1;  // 2^n in two factors: n may be 128
+  const i32x16 rest = __builtin_convertvector(n, i32x16) - half;
+  const i32x16 a = (half + 127) << 23;
+  const i32x16 b = (rest + 127) << 23;
+  return p * std::bit_cast<f32x16>(a) * std::bit_cast<f32x16>(b);
+}
+
+}  // namespace
+}  // namespace puna::engine

@@ -1,0 +1,143 @@
+// Every instruction set's panel products against a plain sum, and row for row the same bits whatever the number of rows.
+
+#include "engine/kernels/gemm.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "engine/kernels/half.h"
+
+namespace puna::engine {
+namespace {
+
+constexpr int kMaxRows = 23;
+
+struct Bf16Case {
+  int64_t k;
+  std::vector<bf16> a, panel;
+};
+
+Bf16Case MakeBf16(int64_t k) {
+  std::mt19937 rng(static_cast<unsigned>(k));
+  std::normal_distribution<float> normal;
+  Bf16Case c{k, std::vector<bf16>(kMaxRows * k), std::vector<bf16>(k * kPanelCols)};
+  for (bf16& x : c.a) x = ToBf16(normal(rng));
+  for (bf16& x : c.panel) x = ToBf16(normal(rng));
+  return c;
+}
+
+TEST_CASE("bf16 panels agree with a float64 sum and do not depend on the number of rows") {
+  for (const int64_t k : {32, 256, 3072}) {
+    const Bf16Case c = MakeBf16(k);
+    for (const Isa isa : AvailableIsas()) {
+      CAPTURE(Name(isa));
+      CAPTURE(k);
+      std::vector<float> all(kMaxRows * kPanelCols);
+      GetGemmKernels(isa).bf16_panel(c.a.data(), k, kMaxRows, c.panel.data(), k, all.data(), kPanelCols);
+      double worst = 0;
+      for (int r = 0; r < kMaxRows; ++r) {
+        for (int n = 0; n < kPanelCols; ++n) {
+          double sum = 0;
+          for (int64_t i = 0; i < k; ++i) {
+            sum += static_cast<double>(ToFloat(c.a[r * k + i])) * ToFloat(c.panel[(i / 2 * kPanelCols + n) * 2 + i % 2]);
+          }
+          worst = std::max(worst, std::abs(sum - all[r * kPanelCols + n]));
+        }
+      }
+      CHECK(worst < 1e-5 * k);
+      for (int m = 1; m <= kMaxRows; ++m) {
+        std::vector<float> some(m * kPanelCols);
+        GetGemmKernels(isa).bf16_panel(c.a.data(), k, m, c.panel.data(), k, some.data(), kPanelCols);
+        CHECK(std::memcmp(some.data(), all.data(), some.size() * sizeof(float)) == 0);
+      }
+    }
+  }
+}
+
+TEST_CASE("int8 panels are exact") {
+  for (const int64_t k : {64, 256, 3072}) {
+    std::mt19937 rng(7);
+    std::vector<uint8_t> a(kMaxRows * k);
+    std::vector<int8_t> panel(k * kPanelCols);
+    for (uint8_t& x : a) x = static_cast<uint8_t>(rng());
+    for (int8_t& x : panel) x = static_cast<int8_t>(rng());
+    std::fill(a.begin(), a.begin() + k, uint8_t{255});  // the extreme row
+    std::vector<int32_t> want(kMaxRows * kPanelCols);
+    GetGemmKernels(Isa::kScalar).int8_panel(a.data(), k, kMaxRows, panel.data(), k, want.data(), kPanelCols);
+    int32_t direct = 0;
+    for (int64_t i = 0; i < k; ++i) direct += a[5 * k + i] * panel[(i / 4 * kPanelCols + 17) * 4 + i % 4];
+    CHECK(want[5 * kPanelCols + 17] == direct);
+    for (const Isa isa : AvailableIsas()) {
+      CAPTURE(Name(isa));
+      for (int m = 1; m <= kMaxRows; ++m) {
+        std::vector<int32_t> got(m * kPanelCols);
+        GetGemmKernels(isa).int8_panel(a.data(), k, m, panel.data(), k, got.data(), kPanelCols);
+        CHECK(std::memcmp(got.data(), want.data(), got.size() * sizeof(int32_t)) == 0);
+      }
+    }
+  }
+}
+
+struct Int4Case {
+  int64_t k;
+  std::vector<int8_t> a;
+  std::vector<int32_t> sums;
+  std::vector<uint8_t> panel;
+};
+
+Int4Case MakeInt4(int64_t k) {
+  std::mt19937 rng(11);
+  Int4Case c{k, std::vector<int8_t>(kMaxRows * k), std::vector<int32_t>(kMaxRows * k / kInt4Group),
+             std::vector<uint8_t>(k / kInt4Group * kInt4GroupBytes)};
+  for (int8_t& x : c.a) x = static_cast<int8_t>(rng());
+  std::fill(c.a.begin(), c.a.begin() + k, int8_t{-128});  // the extreme row
+  for (size_t i = 0; i < c.sums.size(); ++i) {
+    for (int j = 0; j < kInt4Group; ++j) c.sums[i] += c.a[i * kInt4Group + j];
+  }
+  std::uniform_real_distribution<float> scale(0.001f, 0.02f);
+  for (int64_t g = 0; g < k / kInt4Group; ++g) {
+    uint8_t* group = c.panel.data() + g * kInt4GroupBytes;
+    for (int i = 0; i < 1024; ++i) group[i] = static_cast<uint8_t>(rng());
+    for (int n = 0; n < kPanelCols; ++n) {
+      const uint16_t half = FloatToHalf(scale(rng));
+      std::memcpy(group + 1024 + 2 * n, &half, 2);
+    }
+  }
+  return c;
+}
+
+TEST_CASE("int4 panels give the reference's bits on every instruction set, for every number of rows") {
+  for (const int64_t k : {32, 320, 3072}) {
+    const Int4Case c = MakeInt4(k);
+    const int64_t groups = k / kInt4Group;
+    std::vector<float> want(kMaxRows * kPanelCols);
+    GetGemmKernels(Isa::kScalar)
+        .int4_panel(c.a.data(), k, c.sums.data(), groups, kMaxRows, c.panel.data(), k, want.data(), kPanelCols);
+    for (const Isa isa : AvailableIsas()) {
+      CAPTURE(Name(isa));
+      for (int m = 1; m <= kMaxRows; ++m) {
+        std::vector<float> got(m * kPanelCols);
+        GetGemmKernels(isa).int4_panel(c.a.data(), k, c.sums.data(), groups, m, c.panel.data(), k, got.data(), kPanelCols);
+        CHECK(std::memcmp(got.data(), want.data(), got.size() * sizeof(float)) == 0);
+      }
+    }
+  }
+}
+
+TEST_CASE("float16 survives the way there and back") {
+  for (uint32_t h = 0; h < 0x7c00; ++h) {
+    REQUIRE(FloatToHalf(HalfToFloat(static_cast<uint16_t>(h))) == h);
+    REQUIRE(FloatToHalf(-HalfToFloat(static_cast<uint16_t>(h))) == (h | 0x8000u));
+  }
+  CHECK(FloatToHalf(65520.0f) == 0x7c00);
+  CHECK(FloatToHalf(65519.0f) == 0x7bff);
+  CHECK(FloatToHalf(1.0f + 0x1p-11f) == 0x3c00);           // a tie goes to even
+  CHECK(FloatToHalf(1.0f + 0x1p-11f + 0x1p-20f) == 0x3c01);
+}
+
+}  // namespace
+}  // namespace puna::engine
