@@ -1,0 +1,43 @@
+# Thin on purpose: each target is one or two commands of CMake, CTest or puna, which work without make just as well.
+# ARGS goes to the program that the target runs: make serve ARGS="--model ~/models/Llama-3.2-3B-Instruct --port 9000"
+ARGS ?=
+.DEFAULT_GOAL := help
+.PHONY: help build serve bench test unit asan tsan format tidy clean
+
+help:  ## this list
+	@echo "On a bare Debian or Ubuntu, docker/install.sh first: it installs what the build needs."
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' Makefile
+	@echo 'ARGS="..." goes to the program: make serve ARGS="--model /path/to/Llama-3.2-3B-Instruct"'
+
+build: build/release/build.ninja  ## build/release/puna
+	@cmake --build --preset release --target puna
+
+serve: build  ## build, then serve the built-in demo model on 127.0.0.1:8080
+	@build/release/puna serve $(ARGS)
+
+bench: build  ## measure prefill, decode and memory, beside what this machine could do
+	@build/release/puna bench $(ARGS)
+
+test: build/release/build.ninja  ## build everything and run all tests
+	@cmake --build --preset release
+	@ctest --preset release -j 2 $(ARGS)
+
+asan: build/asan/build.ninja  ## the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@cmake --build --preset asan
+	@ctest --preset asan $(ARGS)
+
+tsan: build/tsan/build.ninja  ## the unit tests under ThreadSanitizer
+	@cmake --build --preset tsan
+	@ctest --preset tsan $(ARGS)
+
+format:  ## clang-format on every source file
+	@git ls-files '*.cc' '*.h' | xargs clang-format -i
+
+tidy: build/dev/build.ninja  ## clang-tidy on every source file
+	@git ls-files '*.cc' | xargs -P 2 -n 4 clang-tidy --quiet -p build/dev
+
+clean:  ## remove all builds; oneDNN stays in its cache
+	@rm -rf build
+
+build/%/build.ninja:
+	@cmake --preset $*
