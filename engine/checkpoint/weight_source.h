@@ -27,7 +27,10 @@ class WeightSource {
   virtual Encoding encoding() const = 0;
   virtual int64_t group_size() const { return cols(); }
 
-  // Dequantised rows [first, first + count) into out [count, cols]. Any encoding. Thread-safe.
+  // Reading: thread-safe; rows [first, first + count) must lie in [0, rows()). Throws std::runtime_error when the file holds
+  // values that its format forbids.
+
+  // Dequantised rows [first, first + count) into out [count, cols]. Any encoding.
   virtual void ReadFloat(int64_t first, int64_t count, float* out) const = 0;
 
   // kBf16 only.

@@ -1,0 +1,46 @@
+#include "engine/checkpoint/checkpoint.h"
+
+#include <filesystem>
+#include <utility>
+
+#include "engine/checkpoint/checkpoint_fault.h"
+#include "engine/checkpoint/file_set.h"
+#include "engine/checkpoint/hf_checkpoint.h"
+#include "engine/checkpoint/random_checkpoint.h"
+
+namespace puna::engine {
+namespace {
+
+Checkpoint OpenFiles(const FileSet& files, const OpenOptions& options) {
+  (void)options;
+  if (files.Has("config.json")) return OpenHfCheckpoint(files);
+  std::string found = "neither";
+  if (files.Names().empty()) found = "an empty folder";
+  Throw({.path = files.path(),
+         .expected = "config.json (Hugging Face) or params.json (Meta)",
+         .found = found,
+         .remedy = "give the folder that holds the model's files"});
+}
+
+}  // namespace
+
+Checkpoint OpenCheckpoint(const std::string& path, const OpenOptions& options) {
+  constexpr std::string_view kRandom = "random:";
+  if (path.starts_with(kRandom)) return OpenRandomCheckpoint(path.substr(kRandom.size()));
+  std::error_code error;
+  if (!std::filesystem::is_directory(path, error)) {
+    const bool exists = std::filesystem::exists(path, error);
+    Throw({.path = path,
+           .expected = "a folder with a model",
+           .found = exists ? "a file" : "nothing",
+           .remedy = exists ? "give the folder that holds it" : "check the path, or use random:llama-3.2-3b"});
+  }
+  return OpenFiles(FileSet::Folder(path), options);
+}
+
+Checkpoint OpenCheckpointFromMemory(const std::string& name, std::map<std::string, std::span<const std::byte>> files,
+                                    const OpenOptions& options) {
+  return OpenFiles(FileSet::Memory(name, std::move(files)), options);
+}
+
+}  // namespace puna::engine

@@ -1,0 +1,38 @@
+// MappedFile: the bytes of a file, mapped read-only, or bytes that somebody else keeps. Shared by the tensors in it.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace puna::engine {
+
+class MappedFile {
+ public:
+  // Throws std::runtime_error with the path. The file must not shrink while it is mapped (the kernel would answer a read
+  // past its end with SIGBUS).
+  static std::shared_ptr<const MappedFile> Open(const std::string& path);
+  // Bytes that outlive every user of the result, e.g. embedded in the binary.
+  static std::shared_ptr<const MappedFile> Borrow(std::string name, std::span<const std::byte> bytes);
+
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  ~MappedFile();
+
+  const std::string& path() const { return path_; }
+  std::span<const std::byte> bytes() const { return bytes_; }
+
+  // Gives the pages under `part` back to the kernel; a later read faults them in again from the file. Thread-safe.
+  void Release(std::span<const std::byte> part) const;
+
+ private:
+  MappedFile(std::string path, std::span<const std::byte> bytes, bool mapped)
+      : path_(std::move(path)), bytes_(bytes), mapped_(mapped) {}
+
+  std::string path_;
+  std::span<const std::byte> bytes_;
+  bool mapped_;
+};
+
+}  // namespace puna::engine
