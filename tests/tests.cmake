@@ -1,6 +1,6 @@
 # puna_add_tests(folder name): test_<name> from tests/<folder>/*_test.cc, registered with CTest under the label unit.
 add_library(puna_test_main STATIC tests/support/doctest_main.cc)
-target_link_libraries(puna_test_main PUBLIC doctest::doctest)
+target_link_libraries(puna_test_main PUBLIC doctest::doctest nlohmann_json::nlohmann_json)
 add_custom_target(unit_tests)
 
 function(puna_add_tests folder name)
