@@ -34,7 +34,10 @@ set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PUNA_HTTPLIB})
 
 add_library(puna_httplib STATIC ${split}/httplib.cc)
 target_include_directories(puna_httplib SYSTEM PUBLIC ${split})
-target_compile_definitions(puna_httplib PUBLIC CPPHTTPLIB_OPENSSL_SUPPORT)
+# poll: select knows no descriptor above 1023, which a thousand streams reach. The check interval is how often an idle
+# connection looks whether the server is stopping; the library's 10 ms would be a load of its own.
+target_compile_definitions(puna_httplib PUBLIC CPPHTTPLIB_OPENSSL_SUPPORT CPPHTTPLIB_USE_POLL
+  CPPHTTPLIB_LISTEN_BACKLOG=1024 CPPHTTPLIB_KEEPALIVE_TIMEOUT_CHECK_INTERVAL_USECOND=200000)
 target_compile_options(puna_httplib PRIVATE -w)  # not our code
 target_link_libraries(puna_httplib PUBLIC OpenSSL::SSL OpenSSL::Crypto Threads::Threads)
 add_library(puna::httplib ALIAS puna_httplib)

@@ -1,0 +1,24 @@
+// The one line that every request leaves in the log.
+#pragma once
+
+#include <string>
+
+namespace puna::server {
+
+// Negative numbers: not known for this request.
+struct AccessLine {
+  std::string id, method, path;
+  int status = 0;
+  double seconds = 0;
+  bool stream = false;
+  int prompt_tokens = -1, cached_tokens = -1, completion_tokens = -1;
+  double queue_seconds = -1, prefill_seconds = -1, decode_seconds = -1;
+  std::string finish;  // finish reason, or "client left"
+  std::string error;   // code of OpenAI's error object
+};
+
+// key=value for people, or one JSON object.
+std::string ToText(const AccessLine& line);
+std::string ToJson(const AccessLine& line);
+
+}  // namespace puna::server

@@ -1,0 +1,98 @@
+#include "server/dispatcher.h"
+
+#include <algorithm>
+#include <exception>
+
+#include "api/error.h"
+#include "api/id_generator.h"
+#include "server/log.h"
+
+namespace puna::server {
+namespace {
+
+// "application/json; charset=utf-8" and "application/problem+json" alike. A missing type is taken
+// for JSON.
+bool IsJson(std::string type) {
+  type = type.substr(0, type.find(';'));
+  type.erase(std::remove(type.begin(), type.end(), ' '), type.end());
+  std::transform(type.begin(), type.end(), type.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  const bool suffix = type.size() > 5 && type.compare(type.size() - 5, 5, "+json") == 0;
+  return type.empty() || type == "application/json" || suffix;
+}
+
+bool IsProbe(const std::string& path) {
+  return path == "/health" || path.rfind("/health/", 0) == 0;
+}
+
+}  // namespace
+
+std::string RequestId(const std::string& given) {
+  const bool usable =
+      !given.empty() && given.size() <= 128 &&
+      std::all_of(given.begin(), given.end(), [](char c) { return c > ' ' && c <= '~'; });
+  if (usable) return given;
+  thread_local api::IdGenerator ids;
+  return ids.Next("req_");
+}
+
+void ReplyWithCurrentException(HttpReply& reply) noexcept {
+  reply.stream = nullptr;
+  reply.content_type = "application/json";
+  try {
+    try {
+      throw;
+    } catch (const api::ApiError& error) {
+      reply.status = error.status();
+      reply.body = error.ToJson();
+      reply.access->error = error.code();
+      if (error.retry_after()) reply.headers["Retry-After"] = std::to_string(*error.retry_after());
+      if (error.status() == 401) reply.headers["WWW-Authenticate"] = "Bearer";
+    } catch (const std::exception& error) {
+      LogError("request " + reply.access->id + " failed: " + error.what());
+      reply.status = 500;
+      reply.body = api::Internal(error.what()).ToJson();
+      reply.access->error = "internal_error";
+    }
+  } catch (...) {  // no memory left even for the message, or not an exception of ours
+    reply.status = 500;
+    reply.body.clear();
+  }
+}
+
+void Dispatcher::Dispatch(HttpRequest& request, const std::function<std::string()>& read_body,
+                          HttpReply& reply) const {
+  try {
+    reply.headers["X-Request-Id"] = request.id;
+    cors_.Allow(request, reply);
+    Route(request, read_body, reply);
+  } catch (...) {
+    ReplyWithCurrentException(reply);
+  }
+}
+
+void Dispatcher::Route(HttpRequest& request, const std::function<std::string()>& read_body,
+                       HttpReply& reply) const {
+  const std::string allowed = router_.AllowedMethods(request.path);
+  if (request.method == "OPTIONS" && !allowed.empty()) {
+    reply.status = 204;
+    reply.headers["Allow"] = allowed;
+    return;
+  }
+  if (!IsProbe(request.path)) keys_.Check(request.header("Authorization"));
+  if (allowed.empty()) throw api::UnknownPath(request.method, request.path);
+  Router::Match match = router_.Find(request.method, request.path);
+  if (match.handler == nullptr) {
+    reply.headers["Allow"] = allowed;
+    throw api::MethodNotAllowed(request.method, request.path, allowed);
+  }
+  request.tail = std::move(match.tail);
+  if (request.method == "POST") {
+    const std::string type = request.header("Content-Type");
+    if (!IsJson(type)) throw api::UnsupportedContentType(type);
+    request.body = read_body();
+  }
+  (*match.handler)(request, reply);
+}
+
+}  // namespace puna::server

@@ -1,0 +1,258 @@
+#include "server/http_server.h"
+
+#include <httplib.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <stdexcept>
+
+#include "api/error.h"
+#include "server/log.h"
+#include "server/thread_pool.h"
+
+namespace puna::server {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kReadTimeoutSeconds = 10;   // between two pieces of a request
+constexpr int kWriteTimeoutSeconds = 30;  // a reader that takes nothing for so long has left
+constexpr int kKeepAliveSeconds = 30;     // an idle connection
+
+class PoolAdapter : public httplib::TaskQueue {
+ public:
+  explicit PoolAdapter(size_t max_threads) : pool_(max_threads) {}
+  bool enqueue(std::function<void()> task) override {
+    const bool taken = pool_.Enqueue(std::move(task));
+    if (!taken) LogWarning("a connection was closed: max_connections are open already");
+    return taken;
+  }
+  void shutdown() override { pool_.Shutdown(); }
+
+ private:
+  ThreadPool pool_;
+};
+
+class SinkAdapter : public ByteSink {
+ public:
+  SinkAdapter(httplib::DataSink& sink, std::function<bool()> gone)
+      : sink_(sink), gone_(std::move(gone)) {}
+  bool Write(std::string_view bytes) override {
+    open_ = open_ && sink_.write(bytes.data(), bytes.size());
+    return open_;
+  }
+  bool client_gone() override { return !open_ || gone_(); }
+  bool open() const { return open_; }
+
+ private:
+  httplib::DataSink& sink_;
+  std::function<bool()> gone_;
+  bool open_ = true;
+};
+
+// Reads the body, or throws it away: what is not read would be taken for the next request of the
+// connection.
+class Body {
+ public:
+  Body(const httplib::Request& request, httplib::Response& response,
+       const httplib::ContentReader* reader, size_t limit)
+      : request_(request), response_(response), limit_(limit) {
+    // Without a length there is no body; waiting for one would end with a timeout.
+    if (request.has_header("Content-Length") || request.has_header("Transfer-Encoding"))
+      reader_ = reader;
+  }
+
+  std::string Read() {
+    std::string body;
+    if (reader_ == nullptr) return request_.body;
+    const auto* reader = std::exchange(reader_, nullptr);
+    const bool whole = (*reader)([&](const char* data, size_t size) {
+      body.append(data, size);
+      return true;
+    });
+    if (whole) return body;
+    if (response_.status == 413) throw api::PayloadTooLarge(limit_);
+    if (response_.status == 415)
+      throw api::UnsupportedContentType(request_.get_header_value("Content-Encoding"));
+    throw api::MalformedBody("the connection ended before the body did");
+  }
+
+  void Discard() {
+    if (reader_ == nullptr) return;
+    const auto* reader = std::exchange(reader_, nullptr);
+    const auto ignore = [](const char*, size_t) { return true; };
+    if (request_.is_multipart_form_data()) {
+      (*reader)([](const auto&) { return true; }, ignore);
+    } else {
+      (*reader)(ignore);
+    }
+  }
+
+ private:
+  const httplib::Request& request_;
+  httplib::Response& response_;
+  const httplib::ContentReader* reader_ = nullptr;
+  size_t limit_;
+};
+
+void FinishAccess(AccessLine& line, int status, Clock::time_point start) {
+  line.status = status;
+  line.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  LogRequest(line);
+}
+
+// The whole stream is written in one call of the library, so that a stop of the server does not cut
+// it.
+void SetStream(const httplib::Request& in, HttpReply reply, Clock::time_point start,
+               httplib::Response& out) {
+  auto shared = std::make_shared<HttpReply>(std::move(reply));
+  auto provider = [shared, start, gone = in.is_connection_closed](size_t, httplib::DataSink& sink) {
+    SinkAdapter adapter(sink, gone);
+    try {
+      shared->stream(adapter);
+    } catch (const std::exception& error) {
+      LogError("request " + shared->access->id + " failed in its stream: " + error.what());
+      shared->access->error = "internal_error";
+    }
+    if (!adapter.open() && shared->access->finish.empty()) shared->access->finish = "client left";
+    FinishAccess(*shared->access, shared->status, start);
+    if (adapter.open()) sink.done();
+    return adapter.open();
+  };
+  if (in.version == "HTTP/1.0") {  // knows no chunks; the end of the connection ends the body
+    out.set_content_provider(shared->content_type, std::move(provider));
+  } else {
+    out.set_chunked_content_provider(shared->content_type, std::move(provider));
+  }
+}
+
+void Send(const httplib::Request& in, HttpReply reply, Clock::time_point start,
+          httplib::Response& out) {
+  out.status = reply.status;
+  for (const auto& [name, value] : reply.headers) out.set_header(name, value);
+  if (reply.stream) return SetStream(in, std::move(reply), start, out);
+  if (!reply.body.empty()) out.set_content(std::move(reply.body), reply.content_type);
+  FinishAccess(*reply.access, reply.status, start);
+}
+
+// What the library refuses by itself, before there is a route: bad request lines, oversized heads,
+// odd encodings.
+void ReplyForLibrary(const httplib::Request& in, httplib::Response& out) {
+  if (!out.body.empty() || out.content_provider_) return;
+  AccessLine line;
+  line.id = RequestId("");
+  line.method = in.method;
+  line.path = in.path;
+  const std::string what = out.status == 414 ? "The request line is too long."
+                           : out.status == 416
+                               ? "Ranges are not supported here."
+                               : "The request is not one of HTTP/1.1, or its head is too large.";
+  line.error = "invalid_http";
+  out.set_content(api::ApiError(out.status, "invalid_request_error", line.error, what).ToJson(),
+                  "application/json");
+  out.set_header("X-Request-Id", line.id);
+  FinishAccess(line, out.status, Clock::now());
+}
+
+std::unique_ptr<httplib::Server> MakeServer(const config::ServerConfig& config) {
+  if (config.tls_cert_file.empty()) return std::make_unique<httplib::Server>();
+  auto server = std::make_unique<httplib::SSLServer>(config.tls_cert_file.c_str(),
+                                                     config.tls_key_file.c_str());
+  if (!server->is_valid()) {
+    throw std::runtime_error("cannot use the certificate " + config.tls_cert_file +
+                             " with the key " + config.tls_key_file +
+                             "; both must be PEM files that belong together");
+  }
+  return server;
+}
+
+}  // namespace
+
+struct HttpServer::Impl {
+  Impl(const config::ServerConfig& c, Dispatcher d)
+      : config(c), dispatcher(std::move(d)), http(MakeServer(c)) {}
+
+  void Handle(const httplib::Request& in, httplib::Response& out,
+              const httplib::ContentReader* reader) const {
+    const Clock::time_point start = Clock::now();
+    HttpRequest request;
+    request.id = RequestId(in.get_header_value("X-Request-Id"));
+    request.method = in.method;
+    request.path = in.path;
+    request.header = [&in](const std::string& name) { return in.get_header_value(name); };
+    request.client_gone = in.is_connection_closed;
+    HttpReply reply;
+    reply.access->id = request.id;
+    reply.access->method = in.method;
+    reply.access->path = in.path;
+    Body body(in, out, reader, MaxBody());
+    dispatcher.Dispatch(
+        request, [&] { return body.Read(); }, reply);
+    body.Discard();
+    Send(in, std::move(reply), start, out);
+  }
+
+  size_t MaxBody() const { return size_t{1} * config.max_body_mib << 20; }
+
+  void SetUp() {
+    http->new_task_queue = [this] { return new PoolAdapter(config.max_connections); };
+    http->set_tcp_nodelay(true);
+    http->set_read_timeout(kReadTimeoutSeconds);
+    http->set_write_timeout(kWriteTimeoutSeconds);
+    http->set_keep_alive_timeout(kKeepAliveSeconds);
+    http->set_keep_alive_max_count(1 << 20);
+    http->set_payload_max_length(MaxBody());
+    // Not SO_REUSEPORT, the library's choice: two servers could then take the same port without a
+    // word.
+    http->set_socket_options([](auto socket) {
+      const int yes = 1;
+      setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    });
+    http->set_error_handler(
+        [](const httplib::Request& in, httplib::Response& out) { ReplyForLibrary(in, out); });
+    const auto without_body = [this](const httplib::Request& in, httplib::Response& out) {
+      Handle(in, out, nullptr);
+    };
+    const auto with_body = [this](const httplib::Request& in, httplib::Response& out,
+                                  const httplib::ContentReader& reader) {
+      Handle(in, out, &reader);
+    };
+    const char* any = R"([\s\S]*)";
+    http->Get(any, without_body).Options(any, without_body);
+    http->Post(any, with_body).Put(any, with_body).Patch(any, with_body).Delete(any, with_body);
+  }
+
+  config::ServerConfig config;
+  Dispatcher dispatcher;
+  std::unique_ptr<httplib::Server> http;
+};
+
+HttpServer::HttpServer(const config::ServerConfig& config, Dispatcher dispatcher)
+    : impl_(std::make_unique<Impl>(config, std::move(dispatcher))) {
+  impl_->SetUp();
+}
+
+HttpServer::~HttpServer() = default;
+
+int HttpServer::Bind() {
+  const config::ServerConfig& config = impl_->config;
+  errno = 0;
+  const int port = config.port != 0
+                       ? (impl_->http->bind_to_port(config.host, config.port) ? config.port : -1)
+                       : impl_->http->bind_to_any_port(config.host);
+  if (port > 0) return port;
+  const std::string reason = errno != 0 ? std::strerror(errno) : "no such address";
+  throw std::runtime_error("cannot listen on " + config.host + ":" + std::to_string(config.port) +
+                           ": " + reason +
+                           "; choose another --host or --port, or stop the program that holds it");
+}
+
+bool HttpServer::Serve() { return impl_->http->listen_after_bind(); }
+
+void HttpServer::Stop() {
+  impl_->http->wait_until_ready();
+  impl_->http->stop();
+}
+
+}  // namespace puna::server

@@ -1,0 +1,34 @@
+// The socket side: listens, reads requests, hands them to the Dispatcher, writes replies.
+// cpp-httplib behind our own types.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "config/server_config.h"
+#include "server/dispatcher.h"
+
+namespace puna::server {
+
+class HttpServer {
+ public:
+  // Throws std::runtime_error when the certificate or its key cannot be used.
+  HttpServer(const config::ServerConfig& config, Dispatcher dispatcher);
+  ~HttpServer();
+
+  // Takes the port and returns its number. Throws std::runtime_error: address, reason, remedy.
+  int Bind();
+
+  // Answers until Stop is called, then until the requests that are being answered have ended.
+  // False: the system refused to go on accepting.
+  bool Serve();
+
+  // Accepts no more; from any thread, after Bind.
+  void Stop();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace puna::server

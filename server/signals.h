@@ -1,0 +1,22 @@
+// SIGTERM and SIGINT as a request to stop.
+#pragma once
+
+namespace puna::server {
+
+class StopSignals {
+ public:
+  // From now on the first of the two signals is a wish, whichever thread it reaches; a second one
+  // ends the process at once.
+  StopSignals();
+  ~StopSignals();
+  StopSignals(const StopSignals&) = delete;
+
+  // Returns after the first signal or Notify.
+  void Wait();
+  void Notify();  // from any thread
+
+ private:
+  int read_end_, write_end_;
+};
+
+}  // namespace puna::server
