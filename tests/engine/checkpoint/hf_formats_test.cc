@@ -1,0 +1,78 @@
+// Hugging Face checkpoints against the goldens: plain, and in each quantised format.
+#include <doctest/doctest.h>
+
+#include "tests/engine/checkpoint/golden.h"
+
+using namespace puna::engine;
+using puna::engine::testing::CheckFormat;
+using puna::testing::HaveShared;
+using puna::testing::SharedPath;
+using Encoding = WeightSource::Encoding;
+
+namespace {
+
+bool CheckHf(const std::string& name, Encoding encoding) {
+  return CheckFormat("golden/formats/" + name, "golden/formats/" + name, encoding);
+}
+
+}  // namespace
+
+TEST_CASE("compressed-tensors W8A8 is read as int8 codes with a scale per row") {
+  if (!CheckHf("ct_w8a8", Encoding::kInt8)) return;
+  const Checkpoint checkpoint = OpenCheckpoint(SharedPath("golden/formats/ct_w8a8"));
+  CHECK(checkpoint.activation_rule == Checkpoint::ActivationRule::kSymmetric);
+  CHECK(checkpoint.layers[0].q_proj.weight->group_size() == 256);
+  CHECK(checkpoint.embed_tokens->encoding() == Encoding::kBf16);
+  CHECK(checkpoint.lm_head == nullptr);
+  CHECK_FALSE(checkpoint.online_hadamard_down_proj);
+}
+
+TEST_CASE("compressed-tensors W4A16 is read as int4 codes in groups") {
+  if (!CheckHf("ct_w4a16", Encoding::kInt4)) return;
+  const Checkpoint checkpoint = OpenCheckpoint(SharedPath("golden/formats/ct_w4a16"));
+  CHECK(checkpoint.layers[0].q_proj.weight->group_size() == 128);
+}
+
+TEST_CASE("symmetric GPTQ is read as int4 codes in groups") { CheckHf("gptq_sym", Encoding::kInt4); }
+TEST_CASE("GPTQ with act-order and zero points is read as floats") { CheckHf("gptq_act_order", Encoding::kFloat); }
+TEST_CASE("AWQ is read as floats; a superfluous head is ignored") { CheckHf("awq_gemm", Encoding::kFloat); }
+
+TEST_CASE("plain models open with their shapes, one file or several, tied or not") {
+  for (const std::string model : {"a", "b", "c"}) {
+    if (!HaveShared("golden/models/" + model)) return;
+    const Checkpoint checkpoint = OpenCheckpoint(SharedPath("golden/models/" + model));
+    CHECK(checkpoint.name == model);
+    CHECK(checkpoint.layers.size() == 2);
+    CHECK(checkpoint.config.eos_token_ids.size() == 3);
+    CHECK(checkpoint.config.rope_theta == 500000);
+    REQUIRE(checkpoint.config.rope_scaling);
+    CHECK(checkpoint.config.rope_scaling->factor == (model == "b" ? 8 : 32));
+    CHECK((checkpoint.lm_head != nullptr) == (model == "b"));
+    CHECK(checkpoint.generation.temperature == 0.6);
+    CHECK(checkpoint.generation.top_p == 0.9);
+    CHECK(checkpoint.generation.do_sample == true);
+    CHECK_FALSE(checkpoint.generation.top_k.has_value());
+    const WeightSource& q = *checkpoint.layers[1].q_proj.weight;
+    REQUIRE(q.encoding() == Encoding::kBf16);
+    std::vector<bf16> rows(static_cast<size_t>(3 * q.cols()));
+    std::vector<float> floats(rows.size());
+    q.ReadBf16(5, 3, rows.data());
+    q.ReadFloat(5, 3, floats.data());
+    for (size_t i = 0; i < rows.size(); ++i) CHECK(ToFloat(rows[i]) == floats[i]);
+  }
+}
+
+TEST_CASE("hidden state of the embedding is the row of the token") {
+  if (!HaveShared("golden/models/a")) return;
+  const Checkpoint checkpoint = OpenCheckpoint(SharedPath("golden/models/a"));
+  const auto golden = puna::engine::testing::ReadJsonFile(SharedPath("golden/models/a/golden/golden.json"));
+  std::ifstream file(SharedPath("golden/models/a/golden/p7.hidden.npy"), std::ios::binary);
+  const std::string bytes((std::istreambuf_iterator<char>(file)), {});
+  const size_t hidden = 384;
+  std::vector<float> expected(hidden);
+  const uint16_t header = static_cast<uint16_t>(static_cast<unsigned char>(bytes[8]) + 256 * static_cast<unsigned char>(bytes[9]));
+  std::copy_n(bytes.data() + 10 + header + 3 * hidden * 4, hidden * 4, reinterpret_cast<char*>(expected.data()));
+  std::vector<float> row(hidden);
+  checkpoint.embed_tokens->ReadFloat(golden["prompts"]["p7"]["ids"][3].get<int64_t>(), 1, row.data());
+  CHECK(row == expected);
+}
