@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "engine/sampling/logits_ops.h"
+#include "engine/sampling/row_scans.h"
 
 namespace puna::engine {
 

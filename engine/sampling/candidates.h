@@ -22,7 +22,7 @@ inline bool MoreLikely(const Candidate& a, const Candidate& b) {
 }
 
 // A value that at least k entries of x reach (or all that are not -inf, when there are fewer); usually little more than k
-// do: the k-th largest of the block maxima. maxima: of BlockMaxima(x). scratch is overwritten.
+// do: the k-th largest of the block maxima. maxima: those of the blocks of x (RowScans). scratch is overwritten.
 float TopKBound(std::span<const float> maxima, size_t k, std::vector<float>& scratch);
 
 // All ids with x >= bound and x > -inf. Weights are left at 0.

@@ -50,8 +50,9 @@ float MaxOf(std::span<const float> maxima) { return *std::max_element(maxima.beg
 
 }  // namespace
 
-Sampler::Sampler(int vocab_size)
-    : vocab_size_(static_cast<size_t>(vocab_size)),
+Sampler::Sampler(int vocab_size, Isa isa)
+    : scans_(GetRowScans(isa)),
+      vocab_size_(static_cast<size_t>(vocab_size)),
       adjusted_(vocab_size_),
       maxima_(ScanBlocks(vocab_size_)),
       weights_(vocab_size_),
@@ -62,7 +63,7 @@ Sampler::Sampler(int vocab_size)
 
 SampledToken Sampler::Sample(std::span<const float> logits, const SampleTask& task) {
   const std::span<const float> x = Adjust(logits, task);
-  BlockMaxima(x, maxima_);
+  scans_.block_maxima(x, maxima_);
   SampledToken sampled;
   if (task.params->temperature < kGreedyBelow) {
     sampled.id = ArgMax(x, maxima_);
@@ -77,7 +78,7 @@ SampledToken Sampler::Sample(std::span<const float> logits, const SampleTask& ta
 
 Distribution Sampler::DistributionOf(std::span<const float> logits, const SampleTask& task) {
   const std::span<const float> x = Adjust(logits, task);
-  BlockMaxima(x, maxima_);
+  scans_.block_maxima(x, maxima_);
   return Filter(x, *task.params);
 }
 
@@ -114,7 +115,7 @@ Distribution Sampler::Filter(std::span<const float> x, const SamplingParams& par
   if (!top_k && !min_p) {
     if (top_p) return FilterByTopPAlone(x, max, params);
     return {.dense = true, .weights = weights_, .block_sums = sums_, .candidates = {},
-            .total = BlockWeights(x, max, scale, weights_, sums_)};
+            .total = scans_.block_weights(x, max, scale, weights_, sums_)};
   }
 
   // min-p says exp((x - max) / t) >= min_p, that is x >= max + t log(min_p): compared in double, where it is exact enough.
@@ -124,7 +125,7 @@ Distribution Sampler::Filter(std::span<const float> x, const SamplingParams& par
   Gather(x, maxima_, std::max(bound, std::nextafter(static_cast<float>(lowest), kMinusInfinity)), candidates_);
   std::erase_if(candidates_, [lowest](const Candidate& c) { return c.logit < lowest; });
   if (top_k) KeepTopK(candidates_, params.top_k);
-  for (Candidate& c : candidates_) c.weight = Weight(c.logit, max, scale);
+  for (Candidate& c : candidates_) c.weight = scans_.weight(c.logit, max, scale);
   if (top_p) KeepTopP(candidates_, params.top_p * TotalWeight(candidates_), selection_);
   return OverCandidates();
 }
@@ -133,7 +134,7 @@ Distribution Sampler::Filter(std::span<const float> x, const SamplingParams& par
 // always within the first few hundred ids; only a flat distribution needs them all.
 Distribution Sampler::FilterByTopPAlone(std::span<const float> x, float max, const SamplingParams& params) {
   const float scale = 1.0f / params.temperature;
-  const double limit = params.top_p * BlockWeights(x, max, scale, weights_, sums_);
+  const double limit = params.top_p * scans_.block_weights(x, max, scale, weights_, sums_);
   Gather(x, maxima_, TopKBound(maxima_, kFirstGuess, scratch_), candidates_);
   const auto weigh = [this] { for (Candidate& c : candidates_) c.weight = weights_[c.id]; };
   weigh();
@@ -151,9 +152,9 @@ Distribution Sampler::OverCandidates() const {
 }
 
 Logprobs Sampler::LogprobsOf(std::span<const float> logits, TokenId id, int num_top) {
-  BlockMaxima(logits, maxima_);
+  scans_.block_maxima(logits, maxima_);
   const float max = MaxOf(maxima_);
-  const double log_total = std::log(BlockWeights(logits, max, 1.0f, weights_, sums_));
+  const double log_total = std::log(scans_.block_weights(logits, max, 1.0f, weights_, sums_));
   const auto logprob = [&](float x) { return static_cast<float>(static_cast<double>(x) - max - log_total); };
 
   Logprobs result;

@@ -7,12 +7,14 @@
 #include <span>
 #include <vector>
 
+#include "engine/base/cpu_features.h"
 #include "engine/base/token_id.h"
 #include "engine/request/sampling_params.h"
 #include "engine/request/token_constraint.h"
 #include "engine/request/token_counts.h"
 #include "engine/request/token_event.h"
 #include "engine/sampling/candidates.h"
+#include "engine/sampling/row_scans.h"
 
 namespace puna::engine {
 
@@ -44,7 +46,7 @@ struct Distribution {
 // Keeps buffers between calls; one thread at a time.
 class Sampler {
  public:
-  explicit Sampler(int vocab_size);
+  explicit Sampler(int vocab_size, Isa isa = DetectIsa());
 
   SampledToken Sample(std::span<const float> logits, const SampleTask& task);
 
@@ -60,6 +62,7 @@ class Sampler {
   Distribution FilterByTopPAlone(std::span<const float> x, float max, const SamplingParams& params);
   Distribution OverCandidates() const;
 
+  const RowScans& scans_;
   size_t vocab_size_;
   std::vector<float> adjusted_, maxima_, weights_, sums_, scratch_;
   std::vector<Candidate> candidates_, selection_;

@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-#include "engine/sampling/logits_ops.h"
+#include "engine/sampling/row_scans.h"
 #include "engine/sampling/philox.h"
 
 namespace puna::engine {
@@ -62,17 +62,44 @@ TEST_CASE("weights are exp to one in a million, at any place in a block and besi
   x.push_back(kMinusInfinity);
   x.push_back(-1e30f);
   std::vector<float> weights(x.size()), sums(ScanBlocks(x.size()));
-  double expected_total = 0;
-  const double total = BlockWeights(x, 0, 1, weights, sums);
-  for (int i = 0; i < 1000; ++i) {
-    const double expected = std::exp(static_cast<double>(x[i]));
-    expected_total += expected;
-    CHECK(std::abs(weights[i] - expected) <= 1e-6 * expected);
-    CHECK(weights[i] == Weight(x[i], 0, 1));
+  for (const Isa isa : AvailableIsas()) {
+    const RowScans& scans = GetRowScans(isa);
+    double expected_total = 0;
+    const double total = scans.block_weights(x, 0, 1, weights, sums);
+    for (int i = 0; i < 1000; ++i) {
+      const double expected = std::exp(static_cast<double>(x[i]));
+      expected_total += expected;
+      CHECK(std::abs(weights[i] - expected) <= 1e-6 * expected);
+      CHECK(weights[i] == scans.weight(x[i], 0, 1));
+    }
+    CHECK(weights[1000] == 0);
+    CHECK(weights[1001] == 0);
+    CHECK(std::abs(total - expected_total) <= 1e-6 * expected_total);
   }
-  CHECK(weights[1000] == 0);
-  CHECK(weights[1001] == 0);
-  CHECK(std::abs(total - expected_total) <= 1e-6 * expected_total);
+}
+
+TEST_CASE("all instruction sets scan to the same bits") {
+  for (const size_t vocab : {1, 15, 64, 100, 4099}) {
+    std::vector<float> x = RandomLogits(vocab, 11);
+    if (vocab > 10) x[7] = kNan;
+    const size_t blocks = ScanBlocks(vocab);
+    std::vector<float> maxima(blocks), weights(vocab), sums(blocks);
+    GetRowScans(Isa::kScalar).block_maxima(x, maxima);
+    const double total = GetRowScans(Isa::kScalar).block_weights(x, 9, 0.7f, weights, sums);
+    for (size_t b = 0; b < blocks; ++b) {
+      float best = kMinusInfinity;
+      for (size_t i = b * kScanBlock; i < std::min((b + 1) * kScanBlock, vocab); ++i) best = std::fmax(best, x[i]);
+      CHECK(maxima[b] == best);
+    }
+    for (const Isa isa : AvailableIsas()) {
+      std::vector<float> other_maxima(blocks), other_weights(vocab), other_sums(blocks);
+      GetRowScans(isa).block_maxima(x, other_maxima);
+      CHECK(GetRowScans(isa).block_weights(x, 9, 0.7f, other_weights, other_sums) == total);
+      CHECK(other_maxima == maxima);
+      CHECK(other_weights == weights);
+      CHECK(other_sums == sums);
+    }
+  }
 }
 
 TEST_CASE("filters keep what a full sort keeps") {

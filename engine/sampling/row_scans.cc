@@ -1,0 +1,19 @@
+#include "engine/sampling/row_scans.h"
+
+namespace puna::engine {
+
+const RowScans& ScalarRowScans();
+const RowScans& Avx2RowScans();
+const RowScans& Avx512RowScans();
+
+const RowScans& GetRowScans(Isa isa) {
+  switch (isa) {
+    case Isa::kScalar: return ScalarRowScans();
+    case Isa::kAvx2: return Avx2RowScans();
+    case Isa::kAvx512:
+    case Isa::kAvx512Bf16: return Avx512RowScans();
+  }
+  return ScalarRowScans();
+}
+
+}  // namespace puna::engine

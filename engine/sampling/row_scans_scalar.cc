@@ -1,0 +1,7 @@
+#include "engine/sampling/row_scans.inc"
+
+namespace puna::engine {
+
+const RowScans& ScalarRowScans() { return kScans; }
+
+}  // namespace puna::engine
