@@ -1,7 +1,9 @@
 #include "engine/checkpoint/random_checkpoint.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <string_view>
 #include <utility>
 
@@ -38,41 +40,36 @@ class RandomSource : public WeightSource {
 
   void ReadBf16(int64_t first, int64_t count, bf16* out) const override {
     PUNA_DCHECK(first >= 0 && count >= 0 && first + count <= rows_) << name_;
-    Generate(first, count, [out](int64_t i, bf16 value) { out[i] = value; });
+    Generate(first, count, [out](int64_t i, uint16_t bits) { out[i].bits = bits; });
   }
   void ReadFloat(int64_t first, int64_t count, float* out) const override {
     PUNA_DCHECK(first >= 0 && count >= 0 && first + count <= rows_) << name_;
-    Generate(first, count, [out](int64_t i, bf16 value) { out[i] = ToFloat(value); });
+    Generate(first, count, [out](int64_t i, uint16_t bits) { out[i] = ToFloat(bf16{bits}); });
   }
 
  private:
-  // Word w of row r is Mix(seed + (r * words + w + 1) * kGolden) and gives four values, so that any row can be made alone.
+  // Word w of row r is Mix(seed + (r * words + w + 1) * kGolden) and gives four values, so that any row can be made
+  // alone. Blocks of words let the compiler turn the rest into vector instructions.
   template <typename Store>
   void Generate(int64_t first, int64_t count, Store store) const {
-    const int64_t words = (cols_ + 3) / 4;
-    const float step = step_;
+    constexpr int64_t kWords = 64;
+    const int64_t words_per_row = (cols_ + 3) / 4;
     for (int64_t r = 0; r < count; ++r) {
-      uint64_t state = seed_ + static_cast<uint64_t>((first + r) * words) * kGolden;
-      const int64_t row = r * cols_;
-      const auto put = [&](uint64_t word, int64_t c) {
-        const float value = static_cast<float>(static_cast<int16_t>(word >> (16 * (c & 3)))) * step;
-        store(row + c, ToBf16Finite(value));
-      };
-      for (int64_t w = 0; w < cols_ / 4; ++w) {
-        state += kGolden;
-        const uint64_t word = Mix(state);
-        for (int64_t c = 4 * w; c < 4 * w + 4; ++c) put(word, c);
-      }
-      if (cols_ % 4 != 0) {
-        const uint64_t word = Mix(state + kGolden);
-        for (int64_t c = cols_ / 4 * 4; c < cols_; ++c) put(word, c);
+      uint64_t state = seed_ + static_cast<uint64_t>((first + r) * words_per_row) * kGolden;
+      for (int64_t c = 0; c < cols_; c += 4 * kWords) {
+        uint64_t words[kWords];
+        for (uint64_t& word : words) word = Mix(state += kGolden);
+        int16_t uniform[4 * kWords];
+        std::memcpy(uniform, words, sizeof(words));
+        const int64_t n = std::min<int64_t>(4 * kWords, cols_ - c);
+        for (int64_t i = 0; i < n; ++i) store(r * cols_ + c + i, Bf16Bits(static_cast<float>(uniform[i]) * step_));
       }
     }
   }
   // ToBf16 without its case for NaN.
-  static bf16 ToBf16Finite(float x) {
+  static uint16_t Bf16Bits(float x) {
     const auto u = std::bit_cast<uint32_t>(x);
-    return {static_cast<uint16_t>((u + 0x7fffu + ((u >> 16) & 1u)) >> 16)};
+    return static_cast<uint16_t>((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
   }
 
   std::string name_;
