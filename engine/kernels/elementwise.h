@@ -24,10 +24,12 @@ struct ElementwiseKernels {
 
   // Per-row dynamic int8. Symmetric: scale = max|x| / 127 (at least 1e-10), q = round(x / scale).
   // Asymmetric (XNNPACK's rule, as Meta's int4 checkpoints are run): range [min(x,0), max(x,0)], scale = range / 255 (at least
-  // 2^-23), zero from whichever end errs less. Rounding is half to even. group_sums, when not null, gets the sum of each 32
-  // codes [n / 32] (n a multiple of 32).
-  RowQuant (*quantize_symmetric)(const float* x, int64_t n, int8_t* q, int32_t* group_sums);
-  RowQuant (*quantize_asymmetric)(const float* x, int64_t n, int8_t* q, int32_t* group_sums);
+  // 2^-23), zero from whichever end errs less. Rounding is half to even.
+  RowQuant (*quantize_symmetric)(const float* x, int64_t n, int8_t* q);
+  RowQuant (*quantize_asymmetric)(const float* x, int64_t n, int8_t* q);
+
+  // sums [n / 32]: of each 32 codes; n a multiple of 32.
+  void (*group_sums)(const int8_t* q, int64_t n, int32_t* sums);
 
   // y = gate * sigmoid(gate) * up.
   void (*silu_mul)(const float* gate, const float* up, int64_t n, float* y);
@@ -44,6 +46,9 @@ struct ElementwiseKernels {
   // y = (acc - zero * weight_sum) * weight_scale * scale: the end of an int8 product.
   void (*dequantize)(const int32_t* acc, const int32_t* weight_sum, const float* weight_scale, RowQuant row, int64_t n,
                      float* y);
+
+  // y = (y - zero * weighted_sum) * scale: the end of an int4 product.
+  void (*scale_row)(const float* weighted_sum, RowQuant row, int64_t n, float* y);
 };
 
 const ElementwiseKernels& GetElementwiseKernels(Isa isa);

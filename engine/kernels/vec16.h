@@ -103,5 +103,22 @@ inline f32x16 Exp(f32x16 x) {
   return p * std::bit_cast<f32x16>(a) * std::bit_cast<f32x16>(b);
 }
 
+// 2^x on [-126, 127], flushed outside; a Taylor polynomial of degree 7 in r ln 2, |r| <= 1/2.
+inline f32x16 Exp2(f32x16 x) {
+  x = Min(Max(x, Splat(-126.0f)), Splat(127.0f));
+  const f32x16 n = RoundEven(x);
+  const f32x16 r = (x - n) * 0.693147180559945f;
+  f32x16 p = Splat(1.9841269841e-4f);
+  p = p * r + 1.3888888889e-3f;
+  p = p * r + 8.3333333333e-3f;
+  p = p * r + 4.1666666667e-2f;
+  p = p * r + 1.6666666667e-1f;
+  p = p * r + 0.5f;
+  p = p * r + 1.0f;
+  p = p * r + 1.0f;
+  const i32x16 power = (__builtin_convertvector(n, i32x16) + 127) << 23;
+  return p * std::bit_cast<f32x16>(power);
+}
+
 }  // namespace
 }  // namespace puna::engine

@@ -1,0 +1,20 @@
+#include "engine/kernels/attention.h"
+
+namespace puna::engine {
+
+const AttentionKernels& ScalarAttentionKernels();
+const AttentionKernels& Avx2AttentionKernels();
+const AttentionKernels& Avx512AttentionKernels();
+const AttentionKernels& Avx512Bf16AttentionKernels();
+
+const AttentionKernels& GetAttentionKernels(Isa isa) {
+  switch (isa) {
+    case Isa::kScalar: return ScalarAttentionKernels();
+    case Isa::kAvx2: return Avx2AttentionKernels();
+    case Isa::kAvx512: return Avx512AttentionKernels();
+    case Isa::kAvx512Bf16: return Avx512Bf16AttentionKernels();
+  }
+  return ScalarAttentionKernels();
+}
+
+}  // namespace puna::engine

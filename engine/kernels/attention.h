@@ -1,0 +1,60 @@
+// Attention of a few query rows over one span of the paged cache, for one key/value head.
+//
+// The context is cut into spans of kSpan positions, counted from position 0. Inside a span the softmax is exact (one maximum,
+// one sum); spans are merged in rising order (Merge). Whoever computes a row - decode or prefill, alone or in a tile, one thread
+// or many - walks the same spans with the same arithmetic, so the row's bits are always the same.
+// Online softmax over tiles: Milakov and Gimelshein 2018; Dao et al. 2022 (FlashAttention).
+//
+// One block of one head, bf16: keys [d / 2][16 slots][2], then values [8 slot pairs][d][2]. Both are what a dot product of bf16
+// pairs wants to read in order.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/base/bf16.h"
+#include "engine/base/cpu_features.h"
+
+namespace puna::engine {
+
+inline constexpr int kSlots = 16;            // positions in a block
+inline constexpr int kSpan = 256;            // positions in a span
+inline constexpr int kSpanBlocks = kSpan / kSlots;
+
+// Elements of one block of one head.
+inline constexpr int64_t KvBlockElements(int head_dim) { return int64_t{2} * kSlots * head_dim; }
+
+// Query rows against positions [first, first + num_positions) of one head, num_positions in [1, kSpan].
+struct SpanTask {
+  const bf16* q = nullptr;               // [rows, d], already times log2(e) / sqrt(d)
+  int rows = 0;
+  int head_dim = 0;                      // a multiple of 32
+  const bf16* const* blocks = nullptr;   // [(num_positions + 15) / 16], each one block of this head
+  int num_positions = 0;
+  const int32_t* visible = nullptr;      // [rows]: how many of the span's positions the row may see; <= 0: none
+  float* scores = nullptr;               // scratch [rows, kSpan]
+  bf16* weights = nullptr;               // scratch [rows, kSpan]
+  float* max = nullptr;                  // out [rows]: largest score (base 2)
+  float* sum = nullptr;                  // out [rows]: sum of 2^(score - max); 0 where nothing is visible
+  float* acc = nullptr;                  // out [rows, d]: sum of weight * value
+};
+
+// The running result of one row.
+struct RowState {
+  float max = 0;
+  float sum = 0;  // 0: nothing yet
+};
+
+struct AttentionKernels {
+  void (*attend_span)(const SpanTask& task);
+
+  // Merges a span's (max, sum, acc) into the running row (state, out [d]).
+  void (*merge)(float max, float sum, const float* acc, int64_t d, RowState* state, float* out);
+
+  // Puts one position's key and value [d] into its slot of a block. Slots are filled in order: the odd partner of an even slot
+  // is cleared, so that a value pair never holds another sequence's leftovers.
+  void (*store_kv)(const float* k, const float* v, int64_t d, int slot, bf16* block);
+};
+
+const AttentionKernels& GetAttentionKernels(Isa isa);
+
+}  // namespace puna::engine

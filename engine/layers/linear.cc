@@ -1,0 +1,88 @@
+#include "engine/layers/linear.h"
+
+#include <algorithm>
+
+#include "engine/base/check.h"
+
+namespace puna::engine {
+namespace {
+
+// Rows that share a panel while it is in the second-level cache; a multiple of every kernel's tile. The tiles of results stay
+// below 32 KiB.
+constexpr int kRowBlock = 96;
+
+constexpr int kHalfPanel = kPanelCols / 2;
+
+}  // namespace
+
+GateUpColumn GateUpOf(int64_t packed_column) {
+  const int64_t n = packed_column % kPanelCols;
+  return {n >= kHalfPanel, packed_column / kPanelCols * kHalfPanel + n % kHalfPanel};
+}
+
+int64_t GateUpOutputs(int64_t intermediate_size) {
+  return (intermediate_size + kHalfPanel - 1) / kHalfPanel * kPanelCols;
+}
+
+Linear::Linear(PackedWeight weight, Isa isa)
+    : weight_(std::move(weight)), gemm_(&GetGemmKernels(isa)), elementwise_(&GetElementwiseKernels(isa)) {}
+
+void Linear::Forward(const LinearInput& input, const LinearOutput& output, ThreadTeam& team) const {
+  PUNA_CHECK(input.format() == weight_.format && input.stride() == weight_.k)
+      << Name(input.format()) << ' ' << input.stride() << " for " << Name(weight_.format) << ' ' << weight_.k;
+  team.ForEach(weight_.panels, [&](int64_t panel, int) { ForwardPanel(input, output, panel); });
+}
+
+void Linear::ForwardPanel(const LinearInput& input, const LinearOutput& output, int64_t panel) const {
+  alignas(64) float tile[kRowBlock * kPanelCols];
+  const bool silu = output.kind == LinearOutput::Kind::kSiluMul;
+  const int64_t first_col = panel * (silu ? kHalfPanel : kPanelCols);
+  const int64_t cols = std::min<int64_t>(output.y.cols - first_col, silu ? kHalfPanel : kPanelCols);
+  for (int64_t row = 0; row < input.rows(); row += kRowBlock) {
+    const int rows = static_cast<int>(std::min<int64_t>(kRowBlock, input.rows() - row));
+    PanelRows(input, panel, row, rows, tile);
+    for (int r = 0; r < rows; ++r) {
+      const float* result = tile + r * kPanelCols;
+      float* y = output.y.row(row + r) + first_col;
+      switch (output.kind) {
+        case LinearOutput::Kind::kStore: std::copy(result, result + cols, y); break;
+        case LinearOutput::Kind::kAdd: elementwise_->add(result, cols, y); break;
+        case LinearOutput::Kind::kSiluMul: elementwise_->silu_mul(result, result + kHalfPanel, cols, y); break;
+      }
+    }
+  }
+}
+
+void Linear::PanelRows(const LinearInput& input, int64_t panel, int64_t first_row, int rows, float* tile) const {
+  const uint8_t* w = weight_.panel(panel);
+  const int64_t stride = input.stride();
+  switch (weight_.format) {
+    case WeightFormat::kBf16:
+      gemm_->bf16_panel(input.bf16_row(first_row), stride, rows, reinterpret_cast<const bf16*>(w), weight_.k, tile,
+                        kPanelCols);
+      return;
+    case WeightFormat::kW8A8: {
+      alignas(64) int32_t sums[kRowBlock * kPanelCols];
+      gemm_->int8_panel(input.unsigned_row(first_row), stride, rows, reinterpret_cast<const int8_t*>(w), weight_.k, sums,
+                        kPanelCols);
+      const int64_t n = panel * kPanelCols;
+      for (int r = 0; r < rows; ++r) {
+        elementwise_->dequantize(sums + r * kPanelCols, weight_.sums.data() + n, weight_.scales.data() + n,
+                                 input.quant(first_row + r), kPanelCols, tile + r * kPanelCols);
+      }
+      return;
+    }
+    case WeightFormat::kW4A8: {
+      gemm_->int4_panel(input.codes_row(first_row), stride, input.group_sums_row(first_row), stride / kInt4Group, rows, w,
+                        weight_.k, tile, kPanelCols);
+      const float* weighted_sums = weight_.weighted_sums.data() + panel * kPanelCols;
+      for (int r = 0; r < rows; ++r) {
+        const RowQuant row = input.quant(first_row + r);
+        elementwise_->scale_row(weighted_sums, row, kPanelCols, tile + r * kPanelCols);
+      }
+      return;
+    }
+  }
+}
+
+}  // namespace puna::engine

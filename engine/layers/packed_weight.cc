@@ -1,0 +1,165 @@
+#include "engine/layers/packed_weight.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "engine/base/check.h"
+#include "engine/kernels/half.h"
+#include "engine/layers/linear_input.h"
+#include "engine/layers/round_weights.h"
+
+namespace puna::engine {
+namespace {
+
+int64_t PanelBytes(WeightFormat format, int64_t k) {
+  switch (format) {
+    case WeightFormat::kBf16: return k * kPanelCols * 2;
+    case WeightFormat::kW8A8: return k * kPanelCols;
+    case WeightFormat::kW4A8: return k / kInt4Group * kInt4GroupBytes;
+  }
+  return 0;
+}
+
+// Scratch of one thread: a row as it is read.
+struct RowBuffers {
+  explicit RowBuffers(int64_t k) : bf16s(k), floats(k), codes(k), scales(k / kInt4Group + 1) {}
+  std::vector<bf16> bf16s;
+  std::vector<float> floats;
+  std::vector<int8_t> codes;
+  std::vector<float> scales;
+};
+
+void PackBf16Row(const RowRef& ref, int n, RowBuffers& row, int64_t inputs, uint8_t* panel) {
+  if (ref.source->encoding() == WeightSource::Encoding::kBf16) {
+    ref.source->ReadBf16(ref.row, 1, row.bf16s.data());
+  } else {
+    ref.source->ReadFloat(ref.row, 1, row.floats.data());
+    for (int64_t i = 0; i < inputs; ++i) row.bf16s[i] = ToBf16(row.floats[i]);
+  }
+  auto* out = reinterpret_cast<bf16*>(panel) + 2 * n;
+  for (int64_t i = 0; i < inputs; ++i) out[i / 2 * 2 * kPanelCols + i % 2] = row.bf16s[i];
+}
+
+void PackInt8Row(const RowRef& ref, int n, RowBuffers& row, int64_t inputs, uint8_t* panel, float* scale, int32_t* sum) {
+  if (ref.source->encoding() == WeightSource::Encoding::kInt8) {
+    ref.source->ReadCodes(ref.row, 1, row.codes.data(), scale);
+  } else {
+    ref.source->ReadFloat(ref.row, 1, row.floats.data());
+    *scale = RoundToInt8(row.floats.data(), inputs, row.codes.data());
+  }
+  auto* out = reinterpret_cast<int8_t*>(panel) + 4 * n;
+  *sum = 0;
+  for (int64_t i = 0; i < inputs; ++i) {
+    out[i / 4 * 4 * kPanelCols + i % 4] = row.codes[i];
+    *sum += row.codes[i];
+  }
+}
+
+// One group's 32 codes of column n into their nibbles.
+void PutNibbles(const int8_t* codes, int n, uint8_t* group) {
+  for (int i = 0; i < 16; ++i) {
+    const auto low = static_cast<uint8_t>(codes[i] + 8);
+    const auto high = static_cast<uint8_t>(codes[i + 16] + 8);
+    group[(i / 4 * kPanelCols + n) * 4 + i % 4] = static_cast<uint8_t>(low | (high << 4));
+  }
+}
+
+void ReadInt4Row(const RowRef& ref, RowBuffers& row, int64_t inputs, int64_t k) {
+  std::fill(row.codes.begin(), row.codes.end(), int8_t{0});
+  std::fill(row.floats.begin(), row.floats.end(), 0.0f);
+  const int64_t group = ref.source->encoding() == WeightSource::Encoding::kInt4 ? ref.source->group_size() : 0;
+  if (group >= kInt4Group && group % kInt4Group == 0) {
+    ref.source->ReadCodes(ref.row, 1, row.codes.data(), row.scales.data());
+    const int64_t repeat = group / kInt4Group;  // a wider group's scale serves several of ours
+    for (int64_t g = k / kInt4Group - 1; g >= 0; --g) row.scales[g] = row.scales[g / repeat];
+    return;
+  }
+  ref.source->ReadFloat(ref.row, 1, row.floats.data());
+  for (int64_t g = 0; g < k / kInt4Group; ++g) {
+    row.scales[g] = RoundToInt4(row.floats.data() + g * kInt4Group, row.codes.data() + g * kInt4Group);
+  }
+  (void)inputs;
+}
+
+void PackInt4Row(const RowRef& ref, int n, RowBuffers& row, int64_t inputs, int64_t k, uint8_t* panel, float* weighted_sum) {
+  ReadInt4Row(ref, row, inputs, k);
+  float total = 0;
+  for (int64_t g = 0; g < k / kInt4Group; ++g) {
+    uint8_t* group = panel + g * kInt4GroupBytes;
+    const int8_t* codes = row.codes.data() + g * kInt4Group;
+    PutNibbles(codes, n, group);
+    const uint16_t half = FloatToHalf(row.scales[g]);
+    std::memcpy(group + 1024 + 2 * n, &half, 2);
+    int32_t sum = 0;
+    for (int i = 0; i < kInt4Group; ++i) sum += codes[i];
+    total += HalfToFloat(half) * static_cast<float>(sum);
+  }
+  *weighted_sum = total;
+}
+
+}  // namespace
+
+PackedWeight Pack(WeightFormat format, int64_t outputs, int64_t inputs, const std::function<RowRef(int64_t)>& row_of,
+                  ThreadTeam& team) {
+  PackedWeight w;
+  w.format = format;
+  w.outputs = outputs;
+  w.inputs = inputs;
+  w.k = PaddedCols(format, inputs);
+  w.panels = (outputs + kPanelCols - 1) / kPanelCols;
+  w.panel_bytes = PanelBytes(format, w.k);
+  w.data = AlignedBuffer<uint8_t>(w.panels * w.panel_bytes);
+  if (format == WeightFormat::kW8A8) {
+    w.scales = AlignedBuffer<float>(w.panels * kPanelCols);
+    w.sums = AlignedBuffer<int32_t>(w.panels * kPanelCols);
+  }
+  if (format == WeightFormat::kW4A8) w.weighted_sums = AlignedBuffer<float>(w.panels * kPanelCols);
+  team.ForEach(w.panels, [&](int64_t p, int) {
+    RowBuffers row(w.k);
+    uint8_t* panel = w.data.data() + p * w.panel_bytes;
+    for (int n = 0; n < kPanelCols; ++n) {
+      const int64_t column = p * kPanelCols + n;
+      const RowRef ref = column < outputs ? row_of(column) : RowRef{};
+      if (ref.source == nullptr) {
+        if (format == WeightFormat::kW4A8) {  // code 0 is stored as 8
+          const int8_t zeros[kInt4Group] = {};
+          for (int64_t g = 0; g < w.k / kInt4Group; ++g) PutNibbles(zeros, n, panel + g * kInt4GroupBytes);
+        }
+        continue;
+      }
+      PUNA_CHECK(ref.source->cols() == inputs) << ref.source->name();
+      switch (format) {
+        case WeightFormat::kBf16: PackBf16Row(ref, n, row, inputs, panel); break;
+        case WeightFormat::kW8A8: PackInt8Row(ref, n, row, inputs, panel, &w.scales[column], &w.sums[column]); break;
+        case WeightFormat::kW4A8: PackInt4Row(ref, n, row, inputs, w.k, panel, &w.weighted_sums[column]); break;
+      }
+    }
+  });
+  return w;
+}
+
+void PackedWeight::ReadRow(int64_t row, float* out) const {
+  const uint8_t* source = panel(row / kPanelCols);
+  const auto n = static_cast<int>(row % kPanelCols);
+  for (int64_t i = 0; i < inputs; ++i) {
+    switch (format) {
+      case WeightFormat::kBf16:
+        out[i] = ToFloat(reinterpret_cast<const bf16*>(source)[(i / 2 * kPanelCols + n) * 2 + i % 2]);
+        break;
+      case WeightFormat::kW8A8:
+        out[i] = scales[row] * static_cast<float>(reinterpret_cast<const int8_t*>(source)[(i / 4 * kPanelCols + n) * 4 + i % 4]);
+        break;
+      case WeightFormat::kW4A8: {
+        const uint8_t* group = source + i / kInt4Group * kInt4GroupBytes;
+        const auto k = static_cast<int>(i % kInt4Group);
+        const uint8_t byte = group[(k % 16 / 4 * kPanelCols + n) * 4 + k % 4];
+        uint16_t half;
+        std::memcpy(&half, group + 1024 + 2 * n, 2);
+        out[i] = HalfToFloat(half) * static_cast<float>((k < 16 ? byte & 15 : byte >> 4) - 8);
+        break;
+      }
+    }
+  }
+}
+
+}  // namespace puna::engine

@@ -1,0 +1,187 @@
+#include "engine/layers/paged_attention.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/base/check.h"
+
+namespace puna::engine {
+namespace {
+
+// Query rows that share the keys and values they stream. Enough to make the matrix units work, few enough that scores and sums
+// stay in the second-level cache.
+constexpr int kTileRows = 48;
+
+}  // namespace
+
+struct PagedAttention::Item {
+  AttentionSequence sequence;
+  int kv_head = 0;
+  int first_token = 0;  // of the sequence's tokens in this step
+  int num_tokens = 0;
+  int64_t partial = 0;  // where its partial results begin, when split
+
+  int visible() const { return sequence.num_computed + first_token + num_tokens; }  // positions seen by the last token
+  int spans() const { return (visible() + kSpan - 1) / kSpan; }
+};
+
+struct PagedAttention::Scratch {
+  AlignedBuffer<bf16> q, weights;
+  AlignedBuffer<float> scores, acc, out;
+  std::vector<float> max, sum;
+  std::vector<RowState> states;
+  std::vector<int32_t> visible;
+
+  Scratch(int rows, int d)
+      : q(size_t(rows) * d), weights(size_t(rows) * kSpan), scores(size_t(rows) * kSpan), acc(size_t(rows) * d),
+        out(size_t(rows) * d), max(rows), sum(rows), states(rows), visible(rows) {}
+};
+
+PagedAttention::PagedAttention(int num_heads, int num_kv_heads, int head_dim, Isa isa)
+    : num_heads_(num_heads), num_kv_heads_(num_kv_heads), head_dim_(head_dim), group_(num_heads / num_kv_heads),
+      kernels_(GetAttentionKernels(isa)) {
+  PUNA_CHECK(num_heads % num_kv_heads == 0 && head_dim % 32 == 0) << num_heads << ' ' << num_kv_heads << ' ' << head_dim;
+}
+
+PagedAttention::~PagedAttention() = default;
+
+void PagedAttention::StoreKv(const AttentionSequence& sequence, MatView<const float> k, MatView<const float> v,
+                             bf16* layer_cache) const {
+  for (int t = 0; t < sequence.num_rows; ++t) {
+    const int position = sequence.num_computed + t;
+    bf16* block = layer_cache + sequence.block_table[position / kSlots] * block_elements();
+    for (int head = 0; head < num_kv_heads_; ++head) {
+      kernels_.store_kv(k.row(sequence.first_row + t) + int64_t{head} * head_dim_,
+                        v.row(sequence.first_row + t) + int64_t{head} * head_dim_, head_dim_, position % kSlots,
+                        block + head * KvBlockElements(head_dim_));
+    }
+  }
+}
+
+void PagedAttention::PlanItems(std::span<const AttentionSequence> sequences) {
+  items_.clear();
+  const int tile_tokens = std::max(1, kTileRows / group_);
+  for (const AttentionSequence& sequence : sequences) {
+    for (int t = 0; t < sequence.num_rows; t += tile_tokens) {
+      for (int head = 0; head < num_kv_heads_; ++head) {
+        items_.push_back({sequence, head, t, std::min(tile_tokens, sequence.num_rows - t), 0});
+      }
+    }
+  }
+  // The longest first: what is left at the end is short, and the threads finish together.
+  std::stable_sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) { return a.visible() > b.visible(); });
+}
+
+void PagedAttention::Forward(std::span<const AttentionSequence> sequences, MatView<const bf16> q, const bf16* layer_cache,
+                             MatView<float> out, ThreadTeam& team) {
+  const int rows = std::max(kTileRows, group_);
+  while (static_cast<int>(scratch_.size()) < team.size()) scratch_.emplace_back(rows, head_dim_);
+  PlanItems(sequences);
+  const bool few = static_cast<int>(items_.size()) < 4 * team.size() && team.size() > 1;
+  if (few && !items_.empty() && items_.front().spans() > 1) return SplitItems(q, layer_cache, out, team);
+  team.ForEach(static_cast<int64_t>(items_.size()), [&](int64_t i, int thread) {
+    WholeItem(items_[i], q, layer_cache, out, scratch_[thread]);
+  });
+}
+
+// Rows of an item: token after token, the query heads of the group beside each other.
+void PagedAttention::GatherQueries(const Item& item, MatView<const bf16> q, bf16* rows) const {
+  const int64_t width = int64_t{group_} * head_dim_;
+  for (int t = 0; t < item.num_tokens; ++t) {
+    const bf16* from = q.row(item.sequence.first_row + item.first_token + t) + item.kv_head * width;
+    std::memcpy(static_cast<void*>(rows + t * width), from, width * sizeof(bf16));
+  }
+}
+
+void PagedAttention::AttendSpan(const Item& item, int span, const bf16* rows, const bf16* layer_cache, Scratch& scratch,
+                                float* max, float* sum, float* acc) const {
+  const int begin = span * kSpan;
+  SpanTask task;
+  task.num_positions = std::min(kSpan, item.visible() - begin);
+  const bf16* blocks[kSpanBlocks];
+  for (int b = 0; b * kSlots < task.num_positions; ++b) {
+    blocks[b] = layer_cache + item.sequence.block_table[begin / kSlots + b] * block_elements() +
+                item.kv_head * KvBlockElements(head_dim_);
+  }
+  for (int t = 0; t < item.num_tokens; ++t) {
+    const int visible = item.sequence.num_computed + item.first_token + t + 1 - begin;
+    std::fill_n(scratch.visible.data() + t * group_, group_, visible);
+  }
+  task.q = rows;
+  task.rows = item.num_tokens * group_;
+  task.head_dim = head_dim_;
+  task.blocks = blocks;
+  task.visible = scratch.visible.data();
+  task.scores = scratch.scores.data();
+  task.weights = scratch.weights.data();
+  task.max = max;
+  task.sum = sum;
+  task.acc = acc;
+  kernels_.attend_span(task);
+}
+
+void PagedAttention::Finish(const Item& item, const RowState* states, const float* acc, MatView<float> out) const {
+  for (int row = 0; row < item.num_tokens * group_; ++row) {
+    const int token = item.sequence.first_row + item.first_token + row / group_;
+    float* y = out.row(token) + (int64_t{item.kv_head} * group_ + row % group_) * head_dim_;
+    for (int i = 0; i < head_dim_; ++i) y[i] = acc[int64_t{row} * head_dim_ + i] / states[row].sum;
+  }
+}
+
+void PagedAttention::WholeItem(const Item& item, MatView<const bf16> q, const bf16* layer_cache, MatView<float> out,
+                               Scratch& scratch) const {
+  const int rows = item.num_tokens * group_;
+  GatherQueries(item, q, scratch.q.data());
+  std::fill_n(scratch.states.begin(), rows, RowState{});
+  for (int span = 0; span < item.spans(); ++span) {
+    AttendSpan(item, span, scratch.q.data(), layer_cache, scratch, scratch.max.data(), scratch.sum.data(),
+               scratch.acc.data());
+    for (int r = 0; r < rows; ++r) {
+      kernels_.merge(scratch.max[r], scratch.sum[r], scratch.acc.data() + int64_t{r} * head_dim_, head_dim_,
+                     &scratch.states[r], scratch.out.data() + int64_t{r} * head_dim_);
+    }
+  }
+  Finish(item, scratch.states.data(), scratch.out.data(), out);
+}
+
+// Few rows against a long context: each span is a task of its own; a second round merges them, in the same order as above.
+void PagedAttention::SplitItems(MatView<const bf16> q, const bf16* layer_cache, MatView<float> out, ThreadTeam& team) {
+  struct Part {
+    int item, span;
+  };
+  std::vector<Part> parts;
+  int64_t room = 0;
+  for (size_t i = 0; i < items_.size(); ++i) {
+    items_[i].partial = room;
+    for (int span = 0; span < items_[i].spans(); ++span) parts.push_back({static_cast<int>(i), span});
+    room += int64_t{items_[i].spans()} * items_[i].num_tokens * group_ * (head_dim_ + 2);
+  }
+  if (static_cast<int64_t>(partials_.size()) < room) partials_ = AlignedBuffer<float>(room);
+  const auto partial = [&](const Item& item, int span) {
+    return partials_.data() + item.partial + int64_t{span} * item.num_tokens * group_ * (head_dim_ + 2);
+  };
+  team.ForEach(static_cast<int64_t>(parts.size()), [&](int64_t p, int thread) {
+    const Item& item = items_[parts[p].item];
+    Scratch& scratch = scratch_[thread];
+    const int rows = item.num_tokens * group_;
+    GatherQueries(item, q, scratch.q.data());
+    float* result = partial(item, parts[p].span);
+    AttendSpan(item, parts[p].span, scratch.q.data(), layer_cache, scratch, result, result + rows, result + 2 * rows);
+  });
+  team.ForEach(static_cast<int64_t>(items_.size()), [&](int64_t i, int thread) {
+    const Item& item = items_[i];
+    Scratch& scratch = scratch_[thread];
+    const int rows = item.num_tokens * group_;
+    std::fill_n(scratch.states.begin(), rows, RowState{});
+    for (int span = 0; span < item.spans(); ++span) {
+      const float* part = partial(item, span);
+      for (int r = 0; r < rows; ++r) {
+        kernels_.merge(part[r], part[rows + r], part + 2 * rows + int64_t{r} * head_dim_, head_dim_, &scratch.states[r],
+                       scratch.out.data() + int64_t{r} * head_dim_);
+      }
+    }
+    Finish(item, scratch.states.data(), scratch.out.data(), out);
+  });
+}
+
+}  // namespace puna::engine

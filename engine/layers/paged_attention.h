@@ -1,0 +1,61 @@
+// PagedAttention: attention of one step's tokens over the paged KV cache of one layer.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/base/aligned_buffer.h"
+#include "engine/base/bf16.h"
+#include "engine/base/cpu_features.h"
+#include "engine/base/thread_team.h"
+#include "engine/base/views.h"
+#include "engine/kernels/attention.h"
+
+namespace puna::engine {
+
+// One sequence's tokens in the step: rows [first_row, first_row + num_rows) of q stand at positions
+// [num_computed, num_computed + num_rows). Block ids as the KV cache numbers them.
+struct AttentionSequence {
+  int32_t first_row = 0;
+  int32_t num_rows = 0;
+  int32_t num_computed = 0;
+  std::span<const int32_t> block_table;
+};
+
+class PagedAttention {
+ public:
+  PagedAttention(int num_heads, int num_kv_heads, int head_dim, Isa isa);
+  ~PagedAttention();
+
+  // Elements that one block takes in one layer: [kv head][KvBlockElements].
+  int64_t block_elements() const { return num_kv_heads_ * KvBlockElements(head_dim_); }
+
+  // Writes keys and values [tokens, num_kv_heads * head_dim] of a sequence's tokens to a layer's cache.
+  void StoreKv(const AttentionSequence& sequence, MatView<const float> k, MatView<const float> v, bf16* layer_cache) const;
+
+  // q [tokens, num_heads * head_dim], already times log2(e) / sqrt(head_dim); out likewise. The cache holds keys and values of
+  // all positions the rows may see, the rows' own included.
+  void Forward(std::span<const AttentionSequence> sequences, MatView<const bf16> q, const bf16* layer_cache,
+               MatView<float> out, ThreadTeam& team);
+
+ private:
+  struct Item;   // a tile of rows of one sequence against one kv head
+  struct Scratch;
+  void PlanItems(std::span<const AttentionSequence> sequences);
+  void GatherQueries(const Item& item, MatView<const bf16> q, bf16* rows) const;
+  void AttendSpan(const Item& item, int span, const bf16* rows, const bf16* layer_cache, Scratch& scratch, float* max,
+                  float* sum, float* acc) const;
+  void Finish(const Item& item, const RowState* states, const float* acc, MatView<float> out) const;
+  void WholeItem(const Item& item, MatView<const bf16> q, const bf16* layer_cache, MatView<float> out,
+                 Scratch& scratch) const;
+  void SplitItems(MatView<const bf16> q, const bf16* layer_cache, MatView<float> out, ThreadTeam& team);
+
+  int num_heads_, num_kv_heads_, head_dim_, group_;
+  const AttentionKernels& kernels_;
+  std::vector<Item> items_;
+  std::vector<Scratch> scratch_;      // one a thread
+  AlignedBuffer<float> partials_;     // of split items: [item][span][rows][max, sum, acc]
+};
+
+}  // namespace puna::engine

@@ -1,0 +1,30 @@
+// LoadLlama: from a checkpoint to a Model that runs.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "engine/base/cpu_features.h"
+#include "engine/checkpoint/checkpoint.h"
+#include "engine/layers/weight_format.h"
+#include "engine/model/model.h"
+
+namespace puna::engine {
+
+struct LlamaOptions {
+  std::optional<WeightFormat> weights;  // none: what the checkpoint holds
+  Isa isa = Isa::kScalar;
+  int threads = 1;
+  int max_batched_tokens = 512;  // the most tokens of one Forward
+};
+
+// Told how much is done, in [0, 1], from the calling thread.
+using LoadProgress = std::function<void(double)>;
+
+// Reads, rounds where needed and packs every weight, on `threads` threads. Throws std::runtime_error when the checkpoint cannot
+// be run in the wanted format, std::bad_alloc when memory is short.
+std::unique_ptr<Model> LoadLlama(const Checkpoint& checkpoint, const LlamaOptions& options, const LoadProgress& progress);
+
+}  // namespace puna::engine

@@ -1,0 +1,176 @@
+#include "engine/model/llama_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <numbers>
+
+#include "engine/base/check.h"
+#include "engine/kernels/elementwise.h"
+
+namespace puna::engine {
+namespace {
+
+constexpr int64_t kHeadRows = 64;  // rows of logits that the head multiplies at a time
+
+int64_t QWidth(const ModelConfig& c) { return int64_t{c.num_attention_heads} * c.head_dim; }
+int64_t KvWidth(const ModelConfig& c) { return int64_t{c.num_key_value_heads} * c.head_dim; }
+int64_t QkvWidth(const ModelConfig& c) { return QWidth(c) + 2 * KvWidth(c); }
+
+}  // namespace
+
+std::unique_ptr<Model> LoadLlama(const Checkpoint& checkpoint, const LlamaOptions& options, const LoadProgress& progress) {
+  return std::make_unique<LlamaModel>(checkpoint, options, progress);
+}
+
+LlamaModel::LlamaModel(const Checkpoint& checkpoint, const LlamaOptions& options, const LoadProgress& progress)
+    : config_(checkpoint.config),
+      options_(options),
+      asymmetric_(checkpoint.activation_rule == Checkpoint::ActivationRule::kAsymmetric),
+      hadamard_(checkpoint.online_hadamard_down_proj),
+      team_(options.threads),
+      weights_(PackLlama(checkpoint, options, progress, team_)),
+      attention_(config_.num_attention_heads, config_.num_key_value_heads, config_.head_dim, options.isa),
+      rope_(RopeInvFreq(config_.head_dim, config_.rope_theta, config_.rope_scaling)),
+      input_(weights_.format, options.max_batched_tokens,
+             std::max<int64_t>({config_.hidden_size, QWidth(config_), config_.intermediate_size}), asymmetric_, options.isa),
+      head_input_(weights_.head_format, kHeadRows, config_.hidden_size, asymmetric_, options.isa) {
+  const int64_t tokens = options.max_batched_tokens;
+  x_ = AlignedBuffer<float>(tokens * config_.hidden_size);
+  qkv_ = AlignedBuffer<float>(tokens * QkvWidth(config_));
+  q_ = AlignedBuffer<bf16>(tokens * QWidth(config_));
+  attention_out_ = AlignedBuffer<float>(tokens * QWidth(config_));
+  hidden_ = AlignedBuffer<float>(tokens * config_.intermediate_size);
+  logits_in_ = AlignedBuffer<float>(kHeadRows * config_.hidden_size);
+}
+
+size_t LlamaModel::kv_bytes_per_block() const {
+  return config_.num_hidden_layers * attention_.block_elements() * sizeof(bf16);
+}
+
+void LlamaModel::AllocateKvCache(int num_blocks) {
+  kv_.clear();
+  for (int layer = 0; layer < config_.num_hidden_layers; ++layer) {
+    kv_.emplace_back(num_blocks * attention_.block_elements());
+  }
+}
+
+std::string LlamaModel::Fingerprint() const {
+  return std::string("weights=") + Name(weights_.format) + " head=" + Name(weights_.head_format) + " kv=bf16 isa=" +
+         Name(options_.isa);
+}
+
+void LlamaModel::CopyBlock(BlockId from, BlockId to, int num_tokens) {
+  PUNA_CHECK(num_tokens >= 0 && num_tokens <= kBlockSize) << num_tokens;
+  // A copied block is written on from num_tokens; what stands behind is never looked at.
+  const int64_t elements = attention_.block_elements();
+  for (AlignedBuffer<bf16>& layer : kv_) {
+    std::memcpy(static_cast<void*>(layer.data() + to * elements), layer.data() + from * elements, elements * sizeof(bf16));
+  }
+}
+
+// --- One step, in the order of the paper.
+
+MatView<const float> LlamaModel::Forward(const ForwardInput& input) {
+  tokens_ = static_cast<int64_t>(input.token_ids.size());
+  PUNA_CHECK(tokens_ <= options_.max_batched_tokens) << tokens_;
+  Embed(input);
+  for (int layer = 0; layer < config_.num_hidden_layers; ++layer) {
+    Attend(weights_.layers[layer], kv_[layer].data());
+    FeedForward(weights_.layers[layer]);
+  }
+  return Logits(input);
+}
+
+void LlamaModel::Embed(const ForwardInput& input) {
+  sequences_.clear();
+  pieces_.clear();
+  sequence_of_.resize(tokens_);
+  for (const SequenceChunk& chunk : input.sequences) {
+    std::fill_n(sequence_of_.begin() + chunk.first_token, chunk.num_tokens, static_cast<int32_t>(sequences_.size()));
+    sequences_.push_back({chunk.first_token, chunk.num_tokens, chunk.num_computed, chunk.block_table});
+    for (int t = 0; t < chunk.num_tokens;) {
+      const int count = std::min(chunk.num_tokens - t, kBlockSize - (chunk.num_computed + t) % kBlockSize);
+      pieces_.emplace_back(chunk.first_token + t, chunk.first_token + t + count);
+      t += count;
+    }
+  }
+  rope_.Resize(tokens_);
+  team_.ForEach(tokens_, [&](int64_t t, int) {
+    weights_.embed_tokens.weight().ReadRow(input.token_ids[t], x_.data() + t * config_.hidden_size);
+    const AttentionSequence& sequence = sequences_[sequence_of_[t]];
+    rope_.SetRow(t, sequence.num_computed + t - sequence.first_row);
+  });
+}
+
+void LlamaModel::Attend(const LlamaLayer& layer, bf16* cache) {
+  const MatView<float> x(x_.data(), tokens_, config_.hidden_size);
+  const MatView<float> qkv(qkv_.data(), tokens_, QkvWidth(config_));
+  const MatView<float> out(attention_out_.data(), tokens_, QWidth(config_));
+  const auto eps = static_cast<float>(config_.rms_norm_eps);
+  input_.Set(x, {layer.input_layernorm.data(), eps, false}, team_);
+  layer.qkv_proj.Forward(input_, {LinearOutput::Kind::kStore, qkv}, team_);
+  RotateAndStore(cache);
+  attention_.Forward(sequences_, {q_.data(), tokens_, QWidth(config_)}, cache, out, team_);
+  input_.Set(out, {}, team_);
+  layer.o_proj.Forward(input_, {LinearOutput::Kind::kAdd, x}, team_);
+}
+
+// RoPE on queries and keys; queries are rounded and scaled for attention's base-2 softmax, keys and values go to the cache.
+void LlamaModel::RotateAndStore(bf16* cache) {
+  const ElementwiseKernels& kernels = GetElementwiseKernels(options_.isa);
+  const int d = config_.head_dim;
+  const auto q_scale = static_cast<float>(std::numbers::log2e / std::sqrt(static_cast<double>(d)));
+  const auto one_token = [&](int64_t t) {
+    float* row = qkv_.data() + t * QkvWidth(config_);
+    for (int h = 0; h < config_.num_attention_heads; ++h) kernels.rope(row + h * d, rope_.cos(t), rope_.sin(t), d, q_scale);
+    kernels.to_bf16(row, QWidth(config_), q_.data() + t * QWidth(config_));
+    float* k = row + QWidth(config_);
+    for (int h = 0; h < config_.num_key_value_heads; ++h) kernels.rope(k + h * d, rope_.cos(t), rope_.sin(t), d, 1.0f);
+    AttentionSequence one = sequences_[sequence_of_[t]];
+    one.num_computed += static_cast<int32_t>(t) - one.first_row;
+    one.first_row = 0;
+    one.num_rows = 1;
+    attention_.StoreKv(one, {k, 1, KvWidth(config_)}, {k + KvWidth(config_), 1, KvWidth(config_)}, cache);
+  };
+  // A task stays within one block: two threads must not write the two halves of a value pair.
+  if (tokens_ <= 2) {
+    for (int64_t t = 0; t < tokens_; ++t) one_token(t);
+    return;
+  }
+  team_.ForEach(static_cast<int64_t>(pieces_.size()), [&](int64_t p, int) {
+    for (int64_t t = pieces_[p].first; t < pieces_[p].second; ++t) one_token(t);
+  });
+}
+
+void LlamaModel::FeedForward(const LlamaLayer& layer) {
+  const MatView<float> x(x_.data(), tokens_, config_.hidden_size);
+  const MatView<float> hidden(hidden_.data(), tokens_, config_.intermediate_size);
+  input_.Set(x, {layer.post_attention_layernorm.data(), static_cast<float>(config_.rms_norm_eps), false}, team_);
+  layer.gate_up_proj.Forward(input_, {LinearOutput::Kind::kSiluMul, hidden}, team_);
+  input_.Set(hidden, {nullptr, 0, hadamard_}, team_);
+  layer.down_proj.Forward(input_, {LinearOutput::Kind::kAdd, x}, team_);
+}
+
+MatView<const float> LlamaModel::Logits(const ForwardInput& input) {
+  const auto rows = static_cast<int64_t>(input.logits_rows.size());
+  if (static_cast<int64_t>(logits_.size()) < rows * config_.vocab_size) {
+    logits_ = AlignedBuffer<float>(rows * config_.vocab_size);
+  }
+  for (int64_t first = 0; first < rows; first += kHeadRows) {
+    const int64_t count = std::min(kHeadRows, rows - first);
+    for (int64_t r = 0; r < count; ++r) {
+      std::memcpy(logits_in_.data() + r * config_.hidden_size,
+                  x_.data() + input.logits_rows[first + r] * int64_t{config_.hidden_size},
+                  config_.hidden_size * sizeof(float));
+    }
+    head_input_.Set({logits_in_.data(), count, config_.hidden_size},
+                    {weights_.norm.data(), static_cast<float>(config_.rms_norm_eps), false}, team_);
+    weights_.head().Forward(
+        head_input_,
+        {LinearOutput::Kind::kStore, {logits_.data() + first * config_.vocab_size, count, config_.vocab_size}}, team_);
+  }
+  return {logits_.data(), rows, config_.vocab_size};
+}
+
+}  // namespace puna::engine

@@ -1,0 +1,55 @@
+// LlamaModel: the Llama decoder over packed weights and a paged KV cache.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/layers/paged_attention.h"
+#include "engine/model/llama_weights.h"
+#include "engine/model/model.h"
+#include "engine/model/rope_table.h"
+
+namespace puna::engine {
+
+class LlamaModel final : public Model {
+ public:
+  LlamaModel(const Checkpoint& checkpoint, const LlamaOptions& options, const LoadProgress& progress);
+
+  int vocab_size() const override { return config_.vocab_size; }
+  int max_position() const override { return config_.max_position_embeddings; }
+  void AllocateKvCache(int num_blocks) override;
+  size_t kv_bytes_per_block() const override;
+  MatView<const float> Forward(const ForwardInput& input) override;
+  void CopyBlock(BlockId from, BlockId to, int num_tokens) override;
+  std::string Fingerprint() const override;
+  size_t weight_bytes() const override { return weights_.bytes(); }
+
+ private:
+  void Embed(const ForwardInput& input);
+  void Attend(const LlamaLayer& layer, bf16* cache);
+  void RotateAndStore(bf16* cache);
+  void FeedForward(const LlamaLayer& layer);
+  MatView<const float> Logits(const ForwardInput& input);
+
+  ModelConfig config_;
+  LlamaOptions options_;
+  bool asymmetric_;
+  bool hadamard_;
+  ThreadTeam team_;
+  LlamaWeights weights_;
+  PagedAttention attention_;
+  RopeRows rope_;
+  std::vector<AlignedBuffer<bf16>> kv_;  // [layer], each [block][kv head][keys, values]
+
+  // One step's activations, rows = tokens; memory is touched only as far as it is used.
+  int64_t tokens_ = 0;
+  std::vector<AttentionSequence> sequences_;
+  std::vector<int32_t> sequence_of_;                   // [tokens]
+  std::vector<std::pair<int64_t, int64_t>> pieces_;    // rows that one thread writes to the cache: within one block
+  AlignedBuffer<float> x_, qkv_, attention_out_, hidden_, logits_in_, logits_;
+  AlignedBuffer<bf16> q_;
+  LinearInput input_, head_input_;
+};
+
+}  // namespace puna::engine

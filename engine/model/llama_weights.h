@@ -1,0 +1,39 @@
+// The packed weights of a Llama, as LlamaModel multiplies them.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "engine/layers/linear.h"
+#include "engine/model/llama.h"
+
+namespace puna::engine {
+
+struct LlamaLayer {
+  std::vector<float> input_layernorm;           // [hidden]
+  std::vector<float> post_attention_layernorm;  // [hidden]
+  Linear qkv_proj;      // [(heads + 2 kv heads) * head_dim, hidden]
+  Linear o_proj;        // [hidden, heads * head_dim]
+  Linear gate_up_proj;  // interleaved by 32 (LinearOutput::kSiluMul)
+  Linear down_proj;     // [hidden, intermediate]
+};
+
+struct LlamaWeights {
+  WeightFormat format = WeightFormat::kBf16;       // of the layers
+  WeightFormat head_format = WeightFormat::kBf16;  // of embedding and head
+  Linear embed_tokens;                             // read by rows; also the head when tied
+  std::unique_ptr<Linear> lm_head;                 // null: tied
+  std::vector<LlamaLayer> layers;
+  std::vector<float> norm;  // [hidden]
+
+  const Linear& head() const { return lm_head ? *lm_head : embed_tokens; }
+  size_t bytes() const;
+};
+
+// The format that suits a checkpoint best: its own.
+WeightFormat NativeFormat(const Checkpoint& checkpoint);
+
+LlamaWeights PackLlama(const Checkpoint& checkpoint, const LlamaOptions& options, const LoadProgress& progress,
+                       ThreadTeam& team);
+
+}  // namespace puna::engine
