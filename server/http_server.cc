@@ -2,6 +2,7 @@
 
 #include <httplib.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -226,6 +227,7 @@ struct HttpServer::Impl {
   config::ServerConfig config;
   Dispatcher dispatcher;
   std::unique_ptr<httplib::Server> http;
+  std::atomic<bool> stopped{false};
 };
 
 HttpServer::HttpServer(const config::ServerConfig& config, Dispatcher dispatcher)
@@ -251,6 +253,7 @@ int HttpServer::Bind() {
 bool HttpServer::Serve() { return impl_->http->listen_after_bind(); }
 
 void HttpServer::Stop() {
+  if (impl_->stopped.exchange(true)) return;
   impl_->http->wait_until_ready();
   impl_->http->stop();
 }

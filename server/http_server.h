@@ -23,7 +23,7 @@ class HttpServer {
   // False: the system refused to go on accepting.
   bool Serve();
 
-  // Accepts no more; from any thread, after Bind.
+  // Accepts no more; from any thread. Waits for a Serve that another thread is about to call.
   void Stop();
 
  private:

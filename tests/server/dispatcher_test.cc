@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/error.h"
+#include "server/log.h"
 
 namespace puna::server {
 namespace {
@@ -21,7 +22,9 @@ struct Outcome {
 class Fixture {
  public:
   explicit Fixture(std::vector<std::string> keys = {}, std::vector<std::string> origins = {})
-      : dispatcher_(Routes(), ApiKeys(keys), Cors(std::move(origins))) {}
+      : dispatcher_(Routes(), ApiKeys(keys), Cors(std::move(origins))) {
+    SetUpLog("off", "text");
+  }
 
   Outcome Call(const std::string& method, const std::string& path,
                std::map<std::string, std::string> headers = {},
