@@ -18,7 +18,7 @@ struct EngineConfig {
   bool prefix_caching = true;
   double itl_target_ms = 0;
   bool speculation = true;
-  std::string isa = "auto";  // auto | avx512 | avx2 | scalar, for tests and comparisons
+  std::string isa = "auto";  // auto | avx512bf16 | avx512 | avx2 | scalar, for tests and comparisons
 };
 
 }  // namespace puna::config

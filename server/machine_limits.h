@@ -1,0 +1,18 @@
+// What this process may use: of its container (cgroup v2) where there is one, else of the machine.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace puna::server {
+
+struct MachineLimits {
+  int cpus = 1;  // cores that may run us: affinity (cpuset) and the CPU quota, rounded up
+  int64_t memory_limit = 0;  // bytes in all
+  int64_t memory_left = 0;   // bytes that can still be taken without reaching the limit or swapping
+};
+
+// `root` stands before /proc and /sys in tests.
+MachineLimits ReadMachineLimits(const std::string& root = "");
+
+}  // namespace puna::server
