@@ -6,14 +6,15 @@
 #include "engine/checkpoint/checkpoint_fault.h"
 #include "engine/checkpoint/file_set.h"
 #include "engine/checkpoint/hf_checkpoint.h"
+#include "engine/checkpoint/meta_checkpoint.h"
 #include "engine/checkpoint/random_checkpoint.h"
 
 namespace puna::engine {
 namespace {
 
 Checkpoint OpenFiles(const FileSet& files, const OpenOptions& options) {
-  (void)options;
   if (files.Has("config.json")) return OpenHfCheckpoint(files);
+  if (files.Has("params.json")) return OpenMetaCheckpoint(files, options.meta_rope_factor);
   std::string found = "neither";
   if (files.Names().empty()) found = "an empty folder";
   Throw({.path = files.path(),

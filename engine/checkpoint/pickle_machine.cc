@@ -106,7 +106,7 @@ void PickleMachine::Step(uint8_t opcode) {
     case kBuild: return Build();
     case kBinPersId: {
       const PickleValue& id = values_[static_cast<size_t>(Pop())];
-      if (id.kind != Kind::kTuple) Refuse("a tuple as persistent id", "another value");
+      if (id.kind != Kind::kTuple || id.items.size() != 5) Refuse("a tuple of 5 as persistent id", "another value");
       return PushNew({.kind = Kind::kStorage, .number = 0, .text = {}, .items = id.items});
     }
     default: Refuse("an opcode that torch.save writes for tensors", "opcode " + std::to_string(opcode));
@@ -220,6 +220,7 @@ void PickleMachine::Reduce() {
     return PushNew({.kind = Kind::kDict, .number = 0, .text = {}, .items = {}});
   }
   if (callee.text != "torch._utils _rebuild_tensor_v2") Refuse("a tensor or an OrderedDict", Printable(callee.text));
+  if (tuple.items.size() > 7) Refuse("at most 7 arguments of a tensor", std::to_string(tuple.items.size()));
   PushNew({.kind = Kind::kTensor, .number = 0, .text = {}, .items = tuple.items});
 }
 
