@@ -6,6 +6,7 @@
 namespace puna::engine {
 
 using BlockId = int32_t;
+inline constexpr BlockId kNoBlock = -1;
 inline constexpr int kBlockSize = 16;
 
 }  // namespace puna::engine
