@@ -1,0 +1,33 @@
+// A tokenizer whose ids are bytes, and a few special tokens after them: texts in tests are then
+// their own ids.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/tokenizer/tokenizer.h"
+
+namespace puna::server {
+
+constexpr engine::TokenId kBos = 256, kEnd = 257, kPythonTag = 258;
+
+inline engine::Tokenizer ByteTokenizer() {
+  engine::TokenizerParts parts;
+  for (int byte = 0; byte < 256; ++byte)
+    parts.vocabulary.AddBase(byte, std::string(1, static_cast<char>(byte)));
+  for (const auto& [id, text] : {std::pair(kBos, "<|begin_of_text|>"),
+                                 {kEnd, "<|eot_id|>"},
+                                 {kPythonTag, "<|python_tag|>"}}) {
+    parts.vocabulary.AddText(id, text);
+    parts.added.push_back({id, text, true});
+  }
+  return engine::Tokenizer(std::move(parts));
+}
+
+inline std::vector<engine::TokenId> Ids(const std::string& text) {
+  return {reinterpret_cast<const unsigned char*>(text.data()),
+          reinterpret_cast<const unsigned char*>(text.data()) + text.size()};
+}
+
+}  // namespace puna::server
