@@ -34,6 +34,8 @@ uint32_t AwaitChange(std::atomic<uint32_t>& atomic, uint32_t value, std::chrono:
 // threads than cores does not burn them.
 constexpr std::chrono::microseconds kSpin{60};
 
+constexpr uint32_t kOpen = 1u << 31;
+
 }  // namespace
 
 ThreadTeam::ThreadTeam(int num_threads) {
@@ -51,26 +53,41 @@ ThreadTeam::~ThreadTeam() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-void ThreadTeam::Start(Function function, const void* context) {
+void ThreadTeam::Open(int64_t num_tasks, Function function, const void* context) {
   function_ = function;
   context_ = context;
-  running_.store(static_cast<uint32_t>(workers_.size()), std::memory_order_relaxed);
+  num_tasks_ = num_tasks;
+  next_task_.store(0, std::memory_order_relaxed);
+  state_.store(kOpen, std::memory_order_release);
   epoch_.fetch_add(1, std::memory_order_release);
   epoch_.notify_all();
 }
 
-void ThreadTeam::Finish() {
-  for (uint32_t left = running_.load(std::memory_order_acquire); left != 0;) {
-    left = AwaitChange(running_, left, kSpin);
+void ThreadTeam::TakeTasks(int thread) {
+  for (;;) {
+    const int64_t task = next_task_.fetch_add(1, std::memory_order_relaxed);
+    if (task >= num_tasks_) return;
+    function_(context_, task, thread);
   }
+}
+
+void ThreadTeam::Close() {
+  uint32_t state = state_.fetch_and(~kOpen, std::memory_order_acq_rel) & ~kOpen;
+  while (state != 0) state = AwaitChange(state_, state, kSpin);
 }
 
 void ThreadTeam::Work(int thread) {
   for (uint32_t seen = 0;;) {
     seen = AwaitChange(epoch_, seen, kSpin);
     if (stopping_.load(std::memory_order_relaxed)) return;
-    function_(context_, thread);
-    if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) running_.notify_one();
+    uint32_t state = state_.load(std::memory_order_relaxed);
+    bool joined = false;
+    while ((state & kOpen) != 0 && !joined) {
+      joined = state_.compare_exchange_weak(state, state + 1, std::memory_order_acquire, std::memory_order_relaxed);
+    }
+    if (!joined) continue;  // late: the run is over
+    TakeTasks(thread);
+    if (state_.fetch_sub(1, std::memory_order_acq_rel) == 1) state_.notify_one();
   }
 }
 
