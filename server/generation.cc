@@ -1,0 +1,96 @@
+#include "server/generation.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "api/error.h"
+
+namespace puna::server {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Longest wait for one sequence's events: how late a client that left is noticed.
+constexpr milliseconds kPatience{25};
+
+// A guess, the longer the more are waiting.
+int RetryAfter(const engine::EngineStats& stats) {
+  return std::clamp(1 + stats.waiting / 8, 1, 60);
+}
+
+}  // namespace
+
+Generation::Generation(Service& service, std::vector<ChoicePlan> plans, int choices_per_prompt,
+                       api::IdGenerator& ids)
+    : timeout_(service.config.request_timeout_s), choices_per_prompt_(choices_per_prompt) {
+  for (ChoicePlan& plan : plans) {
+    prompt_tokens_.push_back(static_cast<int>(plan.request.prompt.size()));
+    std::optional<engine::TokenReader> reader = service.engine->Submit(std::move(plan.request));
+    if (!reader) {
+      const int seconds = RetryAfter(service.engine->stats());
+      throw service.stopping ? api::ShuttingDown(seconds) : api::Overloaded(seconds);
+    }
+    choices_.push_back(std::make_unique<OutputPipeline>(std::move(plan.output), service.tokenizer,
+                                                        *std::move(reader), ids));
+  }
+}
+
+void Generation::Check(const OutputPipeline& choice) const {
+  if (const std::optional<engine::Finish> failure = choice.failure()) {
+    if (failure->reason == engine::FinishReason::kShutdown) throw api::ShuttingDown(1);
+    throw api::Internal(failure->error);
+  }
+  if (timeout_.count() > 0 && std::chrono::steady_clock::now() - start_ > timeout_) {
+    throw api::ApiError(504, "server_error", "request_timeout",
+                        "The request took longer than this server allows (" +
+                            std::to_string(timeout_.count()) + " s).");
+  }
+}
+
+// Waits for the first choice that is not done, then takes what the others have: they are computed
+// in the same steps.
+bool Generation::ReadAll(const OnPiece& on_piece) {
+  bool waited = false;
+  for (int i = 0; i < size(); ++i) {
+    OutputPipeline& choice = *choices_[i];
+    if (choice.done()) continue;
+    OutputPiece piece = choice.Next(waited ? milliseconds(0) : kPatience);
+    waited = true;
+    Check(choice);
+    if (!piece.empty() || choice.done()) on_piece(i, piece);
+  }
+  return waited;
+}
+
+bool Generation::Run(const OnPiece& on_piece, const std::function<bool()>& alive) {
+  while (ReadAll(on_piece)) {
+    if (alive()) continue;
+    choices_.clear();
+    return false;
+  }
+  return true;
+}
+
+TotalUsage Generation::Usage(AccessLine& access) {
+  TotalUsage total;
+  for (int i = 0; i < size(); ++i) {
+    const engine::Usage usage = choices_[i]->Usage();
+    if (i % choices_per_prompt_ == 0) {
+      total.prompt_tokens += prompt_tokens_[i];
+      total.cached_tokens += usage.cached_tokens;
+    }
+    total.completion_tokens += usage.completion_tokens;
+    total.accepted_prediction_tokens += usage.accepted_prediction_tokens;
+    total.rejected_prediction_tokens += usage.rejected_prediction_tokens;
+    access.queue_seconds = std::max(access.queue_seconds, usage.queue_seconds);
+    access.prefill_seconds = std::max(access.prefill_seconds, usage.prefill_seconds);
+    access.decode_seconds = std::max(access.decode_seconds, usage.decode_seconds);
+  }
+  access.prompt_tokens = total.prompt_tokens;
+  access.cached_tokens = total.cached_tokens;
+  access.completion_tokens = total.completion_tokens;
+  if (size() > 0) access.finish = choices_[0]->finish_reason();
+  return total;
+}
+
+}  // namespace puna::server

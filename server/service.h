@@ -1,0 +1,35 @@
+// What the handlers share: the one model that is served, and how.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/tool_call_parser.h"
+#include "config/server_config.h"
+#include "engine/checkpoint/generation_config.h"
+#include "engine/engine.h"
+#include "engine/tokenizer/tokenizer.h"
+
+namespace puna::api {
+class ChatTemplate;
+}
+
+namespace puna::server {
+
+struct Service {
+  const config::ServerConfig& config;
+  std::string model_name;  // as clients know it
+  int64_t created = 0;     // seconds since 1970, of the start
+  engine::Tokenizer tokenizer;
+  std::unique_ptr<const api::ChatTemplate> chat_template;
+  api::ToolFormat tool_format = api::ToolFormat::kLlama;
+  engine::GenerationConfig generation;     // defaults of the checkpoint
+  std::vector<engine::TokenId> end_ids;    // of the model
+  std::unique_ptr<engine::Engine> engine;  // the last to be made, the first to go
+  std::atomic<bool> stopping{false};       // refused requests are refused because the server ends
+};
+
+}  // namespace puna::server
