@@ -1,0 +1,24 @@
+// What is answered where. One function per endpoint, each in a file of its name.
+#pragma once
+
+#include "server/http.h"
+#include "server/router.h"
+#include "server/service.h"
+
+namespace puna::server {
+
+// Every endpoint, with its handler; `service` must outlive the router.
+Router MakeRouter(Service& service);
+
+void ChatCompletions(Service& service, const HttpRequest& request, HttpReply& reply);
+void Completions(Service& service, const HttpRequest& request, HttpReply& reply);
+void Tokenize(Service& service, const HttpRequest& request, HttpReply& reply);
+void Detokenize(Service& service, const HttpRequest& request, HttpReply& reply);
+void ListModels(Service& service, const HttpRequest& request, HttpReply& reply);
+void GetModel(Service& service, const HttpRequest& request, HttpReply& reply);
+void Health(Service& service, const HttpRequest& request, HttpReply& reply);
+void HealthLive(Service& service, const HttpRequest& request, HttpReply& reply);
+void HealthReady(Service& service, const HttpRequest& request, HttpReply& reply);
+void Capabilities(Service& service, const HttpRequest& request, HttpReply& reply);
+
+}  // namespace puna::server
