@@ -1,0 +1,47 @@
+#include "server/text_files.h"
+
+#include <filesystem>
+#include <stdexcept>
+
+#include "engine/demo/demo_model.h"
+
+namespace puna::server {
+namespace {
+
+engine::Tokenizer ReadTokenizer(const engine::FileSet& files, int vocab_size) {
+  if (files.Has("tokenizer.json")) {
+    const auto file = files.Open("tokenizer.json");
+    const std::string_view json(reinterpret_cast<const char*>(file->bytes().data()),
+                                file->bytes().size());
+    return engine::Tokenizer::FromJson(json, file->path());
+  }
+  if (files.Has("tokenizer.model"))
+    return engine::Tokenizer::FromTiktoken(files.PathOf("tokenizer.model"), vocab_size);
+  throw std::runtime_error(
+      files.path() +
+      ": expected tokenizer.json or tokenizer.model beside the weights, found neither; " +
+      "download it from where the model came from");
+}
+
+}  // namespace
+
+engine::FileSet TextFiles(const std::string& model) {
+  if (model.empty() || model.rfind("random:", 0) == 0)
+    return engine::FileSet::Memory("demo", engine::DemoModelFiles());
+  const std::filesystem::path path(model);
+  return engine::FileSet::Folder(std::filesystem::is_directory(path) ? model
+                                                                     : path.parent_path().string());
+}
+
+engine::Tokenizer LoadTokenizer(const engine::FileSet& files, int vocab_size) {
+  engine::Tokenizer tokenizer = ReadTokenizer(files, vocab_size);
+  if (tokenizer.vocab_size() > vocab_size) {
+    throw std::runtime_error(
+        files.path() + ": the tokenizer has " + std::to_string(tokenizer.vocab_size()) +
+        " tokens, expected at most the model's vocab_size " + std::to_string(vocab_size) +
+        "; tokenizer and weights belong to different models");
+  }
+  return tokenizer;
+}
+
+}  // namespace puna::server
