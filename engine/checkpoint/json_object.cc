@@ -91,6 +91,11 @@ const Json* JsonObject::Find(const std::string& key) const {
 
 bool JsonObject::Has(const std::string& key) const { return Find(key) != nullptr; }
 
+bool JsonObject::IsList(const std::string& key) const {
+  const Json* value = Find(key);
+  return value != nullptr && value->is_array();
+}
+
 void JsonObject::Refuse(const std::string& key, const std::string& expected,
                         const std::string& remedy) const {
   const Json* value = Find(key);

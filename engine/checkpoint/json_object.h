@@ -23,6 +23,7 @@ class JsonObject {
   std::string KeyPath(const std::string& key) const { return prefix_ + key; }
   std::vector<std::string> Keys() const;
   bool Has(const std::string& key) const;  // present and not null
+  bool IsList(const std::string& key) const;
 
   // Required, or optional with a fallback for absent and null. Bounds are inclusive.
   int64_t Int(const std::string& key, int64_t low, int64_t high) const;

@@ -56,7 +56,7 @@ Tensor ReadEntry(const JsonObject& header, const std::string& name, std::span<co
   if (!dtype) entry.Refuse("dtype", "a known type", "this kind of weights is not supported");
   const auto size = static_cast<int64_t>(data.size());
   Tensor tensor{.name = name, .dtype = *dtype, .shape = entry.Ints("shape", 0, INT64_MAX), .bytes = {}, .file = file};
-  if (tensor.shape.size() > kMaxDims) entry.Refuse("shape", "at most 8 dimensions");
+  if (!entry.IsList("shape") || tensor.shape.size() > kMaxDims) entry.Refuse("shape", "a list of at most 8 sizes");
   const std::vector<int64_t> offsets = entry.Ints("data_offsets", 0, INT64_MAX);
   if (offsets.size() != 2 || offsets[0] > offsets[1]) {
     entry.Refuse("data_offsets", "[begin, end] with begin <= end", kDownloadAgain);

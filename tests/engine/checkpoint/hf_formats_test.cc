@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "tests/engine/checkpoint/golden.h"
+#include "tests/support/npy.h"
 
 using namespace puna::engine;
 using puna::engine::testing::CheckFormat;
@@ -66,13 +67,9 @@ TEST_CASE("hidden state of the embedding is the row of the token") {
   if (!HaveShared("golden/models/a")) return;
   const Checkpoint checkpoint = OpenCheckpoint(SharedPath("golden/models/a"));
   const auto golden = puna::engine::testing::ReadJsonFile(SharedPath("golden/models/a/golden/golden.json"));
-  std::ifstream file(SharedPath("golden/models/a/golden/p7.hidden.npy"), std::ios::binary);
-  const std::string bytes((std::istreambuf_iterator<char>(file)), {});
+  const auto expected = puna::testing::ReadNpy<float>(SharedPath("golden/models/a/golden/p7.hidden.npy"));
   const size_t hidden = 384;
-  std::vector<float> expected(hidden);
-  const uint16_t header = static_cast<uint16_t>(static_cast<unsigned char>(bytes[8]) + 256 * static_cast<unsigned char>(bytes[9]));
-  std::copy_n(bytes.data() + 10 + header + 3 * hidden * 4, hidden * 4, reinterpret_cast<char*>(expected.data()));
   std::vector<float> row(hidden);
   checkpoint.embed_tokens->ReadFloat(golden["prompts"]["p7"]["ids"][3].get<int64_t>(), 1, row.data());
-  CHECK(row == expected);
+  CHECK(std::equal(row.begin(), row.end(), expected.data.begin() + 3 * hidden));
 }
