@@ -48,7 +48,7 @@ class ConcatSource : public WeightSource {
  private:
   template <typename T, typename ReadPart>
   void Read(int64_t first, int64_t count, T* out, ReadPart read) const {
-    PUNA_DCHECK(first >= 0 && count >= 0 && first + count <= rows_) << name();
+    PUNA_CHECK(first >= 0 && count >= 0 && first + count <= rows_) << name();
     if (by_rows_) {
       int64_t start = 0;
       for (const auto& part : parts_) {

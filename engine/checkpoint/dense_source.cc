@@ -19,7 +19,7 @@ class DenseSource : public WeightSource {
   }
 
   void ReadFloat(int64_t first, int64_t count, float* out) const override {
-    PUNA_DCHECK(first >= 0 && count >= 0 && first + count <= rows()) << name();
+    PUNA_CHECK(first >= 0 && count >= 0 && first + count <= rows()) << name();
     if (order_.natural()) return ReadFloats(tensor_, first * cols(), count * cols(), out);
     for (int64_t r = 0; r < count; ++r) {
       ReadFloats(tensor_, order_.InFile(first + r) * cols(), cols(), out + r * cols());
@@ -28,7 +28,7 @@ class DenseSource : public WeightSource {
 
   void ReadBf16(int64_t first, int64_t count, bf16* out) const override {
     PUNA_CHECK(tensor_.dtype == DType::kBf16) << name();
-    PUNA_DCHECK(first >= 0 && count >= 0 && first + count <= rows()) << name();
+    PUNA_CHECK(first >= 0 && count >= 0 && first + count <= rows()) << name();
     const auto row_bytes = static_cast<size_t>(cols()) * sizeof(bf16);
     const auto copy = [&](int64_t row, size_t n, bf16* to) {
       std::memcpy(to, tensor_.bytes.data() + static_cast<size_t>(row) * row_bytes, n * row_bytes);

@@ -33,7 +33,7 @@ QuantizedSource::QuantizedSource(QuantizedLayout layout) : layout_(std::move(lay
 }
 
 void QuantizedSource::ReadFloat(int64_t first, int64_t count, float* out) const {
-  PUNA_DCHECK(first >= 0 && count >= 0 && first + count <= rows()) << name();
+  PUNA_CHECK(first >= 0 && count >= 0 && first + count <= rows()) << name();
   const int64_t cols = layout_.cols;
   const int64_t groups = layout_.groups;
   const int64_t size = cols / groups;
@@ -63,7 +63,7 @@ void QuantizedSource::ReadFloat(int64_t first, int64_t count, float* out) const 
 
 void QuantizedSource::ReadCodes(int64_t first, int64_t count, int8_t* codes, float* scales) const {
   PUNA_CHECK(encoding_ != Encoding::kFloat) << name();
-  PUNA_DCHECK(first >= 0 && count >= 0 && first + count <= rows()) << name();
+  PUNA_CHECK(first >= 0 && count >= 0 && first + count <= rows()) << name();
   ReadRawCodes(first, count, codes);
   ReadScales(first, count, scales);
 }

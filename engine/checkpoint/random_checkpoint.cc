@@ -39,11 +39,11 @@ class RandomSource : public WeightSource {
   Encoding encoding() const override { return Encoding::kBf16; }
 
   void ReadBf16(int64_t first, int64_t count, bf16* out) const override {
-    PUNA_DCHECK(first >= 0 && count >= 0 && first + count <= rows_) << name_;
+    PUNA_CHECK(first >= 0 && count >= 0 && first + count <= rows_) << name_;
     Generate(first, count, [out](int64_t i, uint16_t bits) { out[i].bits = bits; });
   }
   void ReadFloat(int64_t first, int64_t count, float* out) const override {
-    PUNA_DCHECK(first >= 0 && count >= 0 && first + count <= rows_) << name_;
+    PUNA_CHECK(first >= 0 && count >= 0 && first + count <= rows_) << name_;
     Generate(first, count, [out](int64_t i, uint16_t bits) { out[i] = ToFloat(bf16{bits}); });
   }
 
