@@ -1,4 +1,5 @@
-// What comes back from the engine thread, in order: prompt log-probabilities (when asked for), tokens, one end.
+// What comes back from the engine thread, in order: prompt tokens (when their log-probabilities were asked for), tokens, one
+// end. An end id that was drawn is the last token.
 #pragma once
 
 #include <optional>

@@ -1,0 +1,105 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "engine/base/check.h"
+#include "engine/engine_core.h"
+#include "engine/inbox.h"
+
+namespace puna::engine {
+namespace {
+
+int64_t NowNanoseconds() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+struct Engine::Impl {
+  Impl(std::unique_ptr<Model> model, const EngineOptions& options)
+      : core(std::move(model), options),
+        inbox(options.max_num_seqs + options.max_waiting),
+        max_waiting(options.max_waiting),
+        stats(core.stats()) {}
+
+  void Run();
+  void Stop();
+
+  EngineCore core;  // its limits and fingerprint never change; everything else is the engine thread's
+  Inbox inbox;
+  const int max_waiting;
+  std::atomic<int64_t> step_start{0};  // nanoseconds of the steady clock; 0: idle
+  std::mutex stats_mutex;
+  EngineStats stats;
+  std::thread thread;
+};
+
+// The engine thread, whole.
+void Engine::Impl::Run() {
+  while (!inbox.stopped()) {
+    for (Request& request : inbox.Take(/*wait=*/core.idle())) core.Add(std::move(request));
+    step_start = NowNanoseconds();
+    const int num_ended = core.Step();
+    step_start = 0;
+    {
+      const std::lock_guard lock(stats_mutex);
+      stats = core.stats();
+    }
+    inbox.Left(num_ended);
+  }
+  for (Request& request : inbox.Take(/*wait=*/false)) core.Add(std::move(request));
+  inbox.Left(core.EndAll(FinishReason::kShutdown));
+}
+
+void Engine::Impl::Stop() {
+  inbox.Stop();
+  if (thread.joinable()) thread.join();
+}
+
+Engine::Engine(std::unique_ptr<Model> model, const EngineOptions& options)
+    : impl_(std::make_unique<Impl>(std::move(model), options)) {
+  impl_->thread = std::thread([impl = impl_.get()] { impl->Run(); });
+}
+
+Engine::~Engine() { impl_->Stop(); }
+
+std::optional<TokenReader> Engine::Submit(Request request) {
+  const int length = static_cast<int>(request.prompt.size()) + request.stop.max_new_tokens;
+  PUNA_CHECK(!request.prompt.empty() && request.stop.max_new_tokens >= 0 && length <= limits().max_model_len)
+      << request.id << ": " << request.prompt.size() << " tokens + " << request.stop.max_new_tokens << " of "
+      << limits().max_model_len;
+  auto stream = std::make_shared<TokenStream>();
+  request.stream = stream;
+  if (!impl_->inbox.Put(request)) return std::nullopt;
+  return TokenReader(std::move(stream));
+}
+
+EngineLimits Engine::limits() const { return impl_->core.limits(); }
+
+const std::string& Engine::fingerprint() const { return impl_->core.fingerprint(); }
+
+EngineStats Engine::stats() const {
+  EngineStats stats;
+  {
+    const std::lock_guard lock(impl_->stats_mutex);
+    stats = impl_->stats;
+  }
+  stats.waiting += impl_->inbox.size();
+  stats.max_waiting = impl_->max_waiting;
+  const int64_t start = impl_->step_start;
+  if (start != 0) stats.seconds_in_current_step = 1e-9 * static_cast<double>(std::max<int64_t>(0, NowNanoseconds() - start));
+  return stats;
+}
+
+bool Engine::Drain(std::chrono::milliseconds timeout) {
+  impl_->inbox.Close();
+  const bool all_ended = impl_->inbox.WaitUntilEmpty(timeout);
+  impl_->Stop();
+  return all_ended;
+}
+
+}  // namespace puna::engine

@@ -1,0 +1,201 @@
+#include "engine/engine_core.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <utility>
+
+#include "engine/scheduler/ngram_proposer.h"
+#include "engine/step_input.h"
+
+namespace puna::engine {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+EngineLimits MakeLimits(const Model& model, const EngineOptions& options) {
+  int length = std::min(model.max_position(), options.num_blocks * kBlockSize);
+  if (options.max_model_len > 0) length = std::min(length, options.max_model_len);
+  return {.max_model_len = length, .vocab_size = model.vocab_size()};
+}
+
+SchedulerOptions MakeSchedulerOptions(const EngineOptions& options, const EngineLimits& limits) {
+  SchedulerOptions result;
+  result.num_blocks = options.num_blocks;
+  result.max_num_seqs = options.max_num_seqs;
+  result.max_num_batched_tokens = options.max_num_batched_tokens;
+  result.max_model_len = limits.max_model_len;
+  result.prefix_caching = options.prefix_caching;
+  result.step_target_seconds = options.itl_target_ms / 1000;
+  if (options.speculation) {
+    result.make_proposer = [](const Request& request) {
+      return std::make_unique<NgramProposer>(static_cast<int>(request.prompt.size()), request.prediction);
+    };
+  }
+  return result;
+}
+
+// FNV-1a over what the model says its results depend on; the number in front is that of our own rules of drawing.
+std::string MakeFingerprint(const Model& model) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const unsigned char c : "draw-1 " + model.Fingerprint()) hash = (hash ^ c) * 0x100000001b3;
+  char text[24];
+  std::snprintf(text, sizeof text, "fp_%016llx", static_cast<unsigned long long>(hash));
+  return text;
+}
+
+void PushToken(Sequence& sequence, TokenEvent::Kind kind, TokenId id, std::optional<Logprobs> logprobs) {
+  sequence.request.stream->Push({.kind = kind, .id = id, .logprobs = std::move(logprobs), .finish = {}});
+}
+
+void FillTimes(Sequence& s) {
+  const auto end = Clock::now();
+  const auto scheduled = s.first_scheduled.value_or(end);
+  const auto first = s.first_token.value_or(end);
+  Usage& usage = s.finish->usage;
+  usage.queue_seconds = Seconds(scheduled - s.request.arrival);
+  usage.prefill_seconds = Seconds(std::max(first, scheduled) - scheduled);
+  usage.decode_seconds = Seconds(end - first);
+}
+
+}  // namespace
+
+EngineCore::EngineCore(std::unique_ptr<Model> model, const EngineOptions& options)
+    : model_(std::move(model)),
+      limits_(MakeLimits(*model_, options)),
+      fingerprint_(MakeFingerprint(*model_)),
+      scheduler_(MakeSchedulerOptions(options, limits_)),
+      sampler_(limits_.vocab_size) {
+  model_->AllocateKvCache(options.num_blocks);
+}
+
+void EngineCore::Add(Request request) {
+  Sequence& s = scheduler_.Add(std::move(request));
+  if (s.request.prompt_logprobs) PushToken(s, TokenEvent::Kind::kPromptToken, s.tokens[0], std::nullopt);
+  AppendForced(s);
+}
+
+int EngineCore::Step() {
+  scheduler_.FinishCancelled();
+  const BatchPlan plan = scheduler_.Schedule();
+  if (!plan.empty()) {
+    const auto start = Clock::now();
+    for (const PlanItem& item : plan.items) {
+      if (!item.sequence->first_scheduled) item.sequence->first_scheduled = start;
+    }
+    try {
+      Compute(plan);
+    } catch (const std::exception& e) {
+      for (const PlanItem& item : plan.items) scheduler_.Finish(*item.sequence, FinishReason::kError, e.what());
+    }
+    scheduler_.EndStep(plan);
+    totals_.last_step_seconds = Seconds(Clock::now() - start);
+    scheduler_.ObserveStep(plan, totals_.last_step_seconds);
+    ++totals_.steps;
+  }
+  return SendEnds();
+}
+
+int EngineCore::EndAll(FinishReason reason) {
+  scheduler_.FinishAll(reason);
+  return SendEnds();
+}
+
+void EngineCore::Compute(const BatchPlan& plan) {
+  for (const auto& [sequence, copy] : plan.copies) model_->CopyBlock(copy.from, copy.to, copy.num_tokens);
+  const StepInput input = BuildStepInput(plan);
+  const MatView<const float> logits = model_->Forward(input.view());
+  int64_t row = 0;
+  for (const PlanItem& item : plan.items) {
+    Advance(item, logits.Rows(row, item.num_logits));
+    row += item.num_logits;
+  }
+}
+
+// What the item's rows of logits are wanted for: each belongs to a position and says something about the one behind it.
+void EngineCore::Advance(const PlanItem& item, MatView<const float> rows) {
+  Sequence& s = *item.sequence;
+  scheduler_.MarkComputed(item);
+  for (int64_t i = 0; i < rows.rows; ++i) {
+    const int next = item.first + item.num_tokens - item.num_logits + static_cast<int>(i) + 1;
+    if (next < s.num_prompt()) {
+      const TokenId id = s.tokens[next];
+      PushToken(s, TokenEvent::Kind::kPromptToken, id,
+                sampler_.LogprobsOf(rows.row_span(i), id, std::max(0, s.request.num_logprobs)));
+    } else if (next == s.num_tokens() && !s.ended()) {
+      if (!DrawNext(s, rows.row_span(i))) break;
+    }
+  }
+  AppendForced(s);
+}
+
+// True: the next row was computed behind the id that was drawn.
+bool EngineCore::DrawNext(Sequence& s, std::span<const float> logits) {
+  const StopCriteria& stop = s.request.stop;
+  SampleTask task;
+  task.params = &s.request.sampling;
+  task.counts = s.counts ? &*s.counts : nullptr;
+  if (s.num_output() < stop.min_new_tokens) task.forbidden = stop.end_ids;
+  task.constraint = s.request.constraint.get();
+  task.position = static_cast<uint64_t>(s.num_tokens());
+  task.num_logprobs = s.request.num_logprobs;
+  SampledToken drawn = sampler_.Sample(logits, task);
+  if (drawn.id == kNoToken) {
+    scheduler_.Finish(s, FinishReason::kError, "no token may follow: everything is forbidden, or the logits are not numbers");
+    return false;
+  }
+  if (!s.first_token) s.first_token = Clock::now();
+  ++totals_.generated_tokens;
+  PushToken(s, TokenEvent::Kind::kToken, drawn.id, std::move(drawn.logprobs));
+  return scheduler_.Append(s, drawn.id);
+}
+
+// Where a grammar leaves one way only, the model need not be asked (unless its log-probabilities are wanted).
+void EngineCore::AppendForced(Sequence& s) {
+  if (s.ended() || !s.request.constraint || s.request.num_logprobs >= 0) return;
+  for (const TokenId id : s.request.constraint->Forced()) {
+    if (s.ended()) return;
+    if (!s.first_token) s.first_token = Clock::now();
+    ++totals_.generated_tokens;
+    PushToken(s, TokenEvent::Kind::kToken, id, std::nullopt);
+    scheduler_.Append(s, id);
+  }
+}
+
+int EngineCore::SendEnds() {
+  const auto ended = scheduler_.TakeFinished();
+  for (const auto& s : ended) {
+    FillTimes(*s);
+    switch (s->finish->reason) {
+      case FinishReason::kStop: ++totals_.finished_stop; break;
+      case FinishReason::kLength: ++totals_.finished_length; break;
+      case FinishReason::kCancelled: ++totals_.finished_cancelled; break;
+      case FinishReason::kError: ++totals_.finished_error; break;
+      case FinishReason::kShutdown: break;
+    }
+    s->request.stream->Push({.kind = TokenEvent::Kind::kEnd, .id = kNoToken, .logprobs = {}, .finish = std::move(*s->finish)});
+  }
+  return static_cast<int>(ended.size());
+}
+
+EngineStats EngineCore::stats() const {
+  EngineStats stats = totals_;
+  const SchedulerCounts& counts = scheduler_.counts();
+  const BlockPool& pool = scheduler_.pool();
+  stats.running = scheduler_.num_running();
+  stats.waiting = scheduler_.num_waiting();
+  stats.blocks_total = pool.num_blocks();
+  stats.blocks_used = pool.num_held();
+  stats.blocks_cached = pool.num_cached();
+  stats.prompt_tokens = counts.prompt_tokens;
+  stats.prefix_cache_query_tokens = counts.query_tokens;
+  stats.prefix_cache_hit_tokens = counts.hit_tokens;
+  stats.preemptions = counts.preemptions;
+  stats.draft_tokens = counts.draft_tokens;
+  stats.accepted_draft_tokens = counts.accepted_draft_tokens;
+  return stats;
+}
+
+}  // namespace puna::engine

@@ -1,0 +1,49 @@
+// EngineCore: the engine without its thread. One step: schedule, compute, draw, send.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "engine/engine.h"
+#include "engine/sampling/sampler.h"
+#include "engine/scheduler/scheduler.h"
+
+namespace puna::engine {
+
+class EngineCore {
+ public:
+  // Gives the model's cache its memory.
+  EngineCore(std::unique_ptr<Model> model, const EngineOptions& options);
+
+  // The request has a stream.
+  void Add(Request request);
+
+  // Computes one step for whoever is there. Returns how many sequences ended. Whatever the model throws ends the sequences of
+  // this step with kError.
+  int Step();
+
+  // Ends all that are left. Returns how many.
+  int EndAll(FinishReason reason);
+
+  bool idle() const { return scheduler_.idle(); }
+  const EngineLimits& limits() const { return limits_; }
+  const std::string& fingerprint() const { return fingerprint_; }
+  const Scheduler& scheduler() const { return scheduler_; }
+  EngineStats stats() const;
+
+ private:
+  void Compute(const BatchPlan& plan);
+  void Advance(const PlanItem& item, MatView<const float> rows);
+  bool DrawNext(Sequence& sequence, std::span<const float> logits);
+  void AppendForced(Sequence& sequence);
+  int SendEnds();
+
+  std::unique_ptr<Model> model_;
+  const EngineLimits limits_;
+  const std::string fingerprint_;
+  Scheduler scheduler_;
+  Sampler sampler_;
+  EngineStats totals_;  // steps, tokens and ends
+};
+
+}  // namespace puna::engine

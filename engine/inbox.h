@@ -1,0 +1,44 @@
+// Inbox: the bounded way into the engine, from many threads to one. It counts who is inside, from Put to Left, so that the
+// door knows when the engine is full.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <vector>
+
+#include "engine/request/request.h"
+
+namespace puna::engine {
+
+class Inbox {
+ public:
+  explicit Inbox(int capacity) : capacity_(capacity) {}
+
+  // False, and the request is untouched: `capacity` requests are inside, or the door is closed.
+  bool Put(Request& request);
+
+  // What has come, in order. wait: sleeps until something has, or Stop.
+  std::vector<Request> Take(bool wait);
+
+  // So many requests have ended.
+  void Left(int count);
+
+  void Close();  // nobody comes in any more
+  void Stop();   // and whoever takes stops waiting
+  bool stopped() const;
+  int size() const;  // put and not yet taken
+
+  // Waits until nobody is inside; false when that took longer than `timeout`.
+  bool WaitUntilEmpty(std::chrono::milliseconds timeout);
+
+ private:
+  const int capacity_;
+  mutable std::mutex mutex_;
+  std::condition_variable arrived_, left_;
+  std::vector<Request> requests_;
+  int num_inside_ = 0;
+  bool closed_ = false, stopped_ = false;
+};
+
+}  // namespace puna::engine

@@ -1,0 +1,42 @@
+// BatchPlan: what one step computes, in terms of sequences. Dies with the step.
+#pragma once
+
+#include <vector>
+
+#include "engine/kv_cache/block_table.h"
+#include "engine/scheduler/sequence.h"
+
+namespace puna::engine {
+
+// Rows of logits for prompt log-probabilities in one step, and rows of sampled tokens and guesses in a step that guesses.
+inline constexpr int kMaxPromptRows = 64;
+inline constexpr int kMaxDraftRows = 32;
+
+// Positions [first, first + num_tokens) of a sequence: known tokens, and behind them num_draft guesses.
+struct PlanItem {
+  Sequence* sequence = nullptr;
+  int first = 0;
+  int num_tokens = 0;
+  int num_draft = 0;
+  int num_logits = 0;  // the last so many positions want their logits
+
+  // All known tokens will be computed: the next can be drawn.
+  bool reaches_end() const { return first + num_tokens - num_draft == sequence->num_tokens(); }
+};
+
+struct PlannedCopy {
+  Sequence* sequence = nullptr;
+  BlockCopy copy;
+};
+
+struct BatchPlan {
+  std::vector<PlanItem> items;
+  std::vector<PlannedCopy> copies;  // to be done before anything is computed
+  int num_decode_tokens = 0;        // of sequences that only decode, guesses included
+  int num_prompt_tokens = 0;
+
+  bool empty() const { return items.empty(); }
+  int num_tokens() const { return num_decode_tokens + num_prompt_tokens; }
+};
+
+}  // namespace puna::engine

@@ -1,0 +1,97 @@
+#include "engine/scheduler/ngram_proposer.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace puna::engine {
+namespace {
+
+constexpr int kTriple = NgramProposer::kMinMatch;
+constexpr int kMaxChain = 16;  // places looked at in one look-up, latest first
+
+}  // namespace
+
+NgramProposer::NgramProposer(int num_prompt, std::span<const TokenId> prediction)
+    : num_prompt_(num_prompt), num_prediction_(static_cast<int>(prediction.size())), text_(prediction.begin(), prediction.end()) {
+  text_.push_back(kNoToken);  // no match runs over it
+}
+
+std::vector<TokenId> NgramProposer::Propose(std::span<const TokenId> tokens, int max_tokens) {
+  Read(tokens);
+  const int limit = std::min(max_tokens, draft_length_);
+  const int num_output = static_cast<int>(tokens.size()) - num_prompt_;
+  std::vector<TokenId> draft;
+  if (limit <= 0) return draft;
+
+  Match match;
+  if (num_output < num_prediction_ && std::equal(tokens.begin() + num_prompt_, tokens.end(), text_.begin())) {
+    match = {num_output, kMaxMatch};  // the answer is the prediction so far
+  } else {
+    match = FindLongest();
+    if (match.length < min_match_) return draft;
+  }
+  // A match that overlaps its own end repeats itself, as in LZ77.
+  const int end = static_cast<int>(text_.size());
+  for (int i = 0; i < limit; ++i) {
+    const int from = match.next + i;
+    const TokenId id = from < end ? text_[from] : draft[from - end];
+    if (id == kNoToken) break;
+    draft.push_back(id);
+  }
+  return draft;
+}
+
+void NgramProposer::Observe(int num_proposed, int num_accepted) {
+  if (num_accepted == 0) {
+    min_match_ = std::min(min_match_ * 2, kMaxMatch);
+    draft_length_ = 2;
+    return;
+  }
+  min_match_ = kMinMatch;
+  draft_length_ = num_accepted == num_proposed ? std::min(std::max(draft_length_, num_proposed) * 2, kMaxDraft)
+                                               : std::clamp(num_accepted + 1, 2, kMaxDraft);
+}
+
+void NgramProposer::Read(std::span<const TokenId> tokens) {
+  const size_t read = text_.size() - num_prediction_ - 1;
+  text_.insert(text_.end(), tokens.begin() + static_cast<std::ptrdiff_t>(read), tokens.end());
+  Index();
+}
+
+// Enters each triple that something follows. The table grows with the text, so that chains stay short.
+void NgramProposer::Index() {
+  const size_t wanted = std::bit_ceil(text_.size());
+  if (head_.size() < wanted) {
+    head_.assign(wanted * 2, -1);
+    previous_.clear();
+  }
+  for (int i = static_cast<int>(previous_.size()); i + kTriple < static_cast<int>(text_.size()); ++i) {
+    int32_t& head = head_[Slot(i)];
+    previous_.push_back(head);
+    head = i;
+  }
+}
+
+NgramProposer::Match NgramProposer::FindLongest() const {
+  Match best;
+  const int end = static_cast<int>(text_.size());
+  if (end < kTriple + 1) return best;
+  int left = kMaxChain;
+  for (int i = head_[Slot(end - kTriple)]; i >= 0 && left > 0; i = previous_[i], --left) {
+    int length = 0;
+    while (length < kMaxMatch && i + kTriple - 1 - length >= 0 &&
+           text_[i + kTriple - 1 - length] == text_[end - 1 - length] && text_[end - 1 - length] != kNoToken) {
+      ++length;
+    }
+    if (length > best.length) best = {i + kTriple, length};
+  }
+  return best;
+}
+
+uint32_t NgramProposer::Slot(int position) const {
+  uint64_t mixed = 0;
+  for (int i = 0; i < kTriple; ++i) mixed = (mixed + static_cast<uint32_t>(text_[position + i])) * 0x9E3779B97F4A7C15;
+  return static_cast<uint32_t>(mixed >> 32) & static_cast<uint32_t>(head_.size() - 1);
+}
+
+}  // namespace puna::engine

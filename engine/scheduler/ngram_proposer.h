@@ -1,0 +1,49 @@
+// NgramProposer: looks up what was just written in all that was written before (prompt, output, the client's prediction) and
+// proposes what followed there. Source: Saxena, "Prompt Lookup Decoding", 2023; the index is that of LZ77 compressors (hash
+// chains over three ids), so a look-up costs the same in a long prompt.
+//
+// How much it dares: a draft that comes true whole doubles the next one's length, up to kMaxDraft; one that fails at once
+// doubles the length of match that is asked for, so that text without repetition is soon left alone; any success resets that.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/base/token_id.h"
+#include "engine/scheduler/proposer.h"
+
+namespace puna::engine {
+
+class NgramProposer : public Proposer {
+ public:
+  static constexpr int kMinMatch = 3;    // ids that must agree before a guess is made
+  static constexpr int kMaxMatch = 48;   // longer agreement counts no more
+  static constexpr int kFirstDraft = 4;  // ids in the first guess
+  static constexpr int kMaxDraft = 15;   // with the sampled one, sixteen rows
+
+  NgramProposer(int num_prompt, std::span<const TokenId> prediction);
+
+  std::vector<TokenId> Propose(std::span<const TokenId> tokens, int max_tokens) override;
+  void Observe(int num_proposed, int num_accepted) override;
+
+ private:
+  struct Match {
+    int next = -1;  // in text_: what followed
+    int length = 0;
+  };
+  void Read(std::span<const TokenId> tokens);
+  void Index();
+  Match FindLongest() const;
+  uint32_t Slot(int position) const;
+
+  const int num_prompt_;
+  const int num_prediction_;
+  std::vector<TokenId> text_;  // prediction, kNoToken, tokens so far
+  std::vector<int32_t> head_;  // by Slot: the last position of such a triple, -1 = none
+  std::vector<int32_t> previous_;  // by position: the one before with the same Slot
+  int min_match_ = kMinMatch;
+  int draft_length_ = kFirstDraft;
+};
+
+}  // namespace puna::engine

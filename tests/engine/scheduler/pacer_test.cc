@@ -1,0 +1,56 @@
+#include "engine/scheduler/pacer.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+namespace puna::engine {
+namespace {
+
+// A machine whose step costs what reading the weights costs, or what computing costs when that is more.
+double StepSeconds(int num_tokens) { return std::max(0.050, 0.004 * num_tokens); }
+
+int Settle(Pacer& pacer, int num_decode) {
+  for (int i = 0; i < 30; ++i) pacer.Observe(0, num_decode, StepSeconds(num_decode));
+  int chunk = 0;
+  for (int i = 0; i < 30; ++i) {
+    chunk = pacer.MaxPromptTokens(512, num_decode);
+    pacer.Observe(chunk, num_decode, StepSeconds(num_decode + chunk));
+  }
+  return chunk;
+}
+
+TEST_CASE("no target, or nobody to keep the pace for: as much as fits") {
+  CHECK(Pacer(0).MaxPromptTokens(512, 4) == 512);
+  CHECK(Pacer(0.1).MaxPromptTokens(512, 0) == 512);
+}
+
+TEST_CASE("chunks settle where a step takes what it may") {
+  Pacer pacer(0.2);
+  const int chunk = Settle(pacer, 4);
+  CHECK(StepSeconds(4 + chunk) <= 0.2 * 1.05);
+  CHECK(StepSeconds(4 + chunk + 2 * Pacer::kMinChunk) > 0.2);
+}
+
+TEST_CASE("the automatic target is in quiet steps") {
+  Pacer pacer(-1);
+  const int chunk = Settle(pacer, 4);
+  CHECK(StepSeconds(4 + chunk) <= 0.050 * Pacer::kQuietStepsTarget);
+  CHECK(chunk == Pacer::kMinChunk);
+}
+
+TEST_CASE("a prompt moves on however small the target, and never beyond the limit") {
+  Pacer pacer(0.001);
+  CHECK(Settle(pacer, 4) == Pacer::kMinChunk);
+  CHECK(pacer.MaxPromptTokens(5, 4) == 5);
+}
+
+TEST_CASE("one cheap step does not open the door") {
+  Pacer pacer(0.2);
+  pacer.Observe(0, 4, 0.05);
+  pacer.Observe(32, 4, 0.0500001);  // memory-bound: the tokens seemed free
+  CHECK(pacer.MaxPromptTokens(512, 4) <= 64);
+}
+
+}  // namespace
+}  // namespace puna::engine

@@ -1,0 +1,357 @@
+// The policy, step by step, with exact plans.
+#include "engine/scheduler/scheduler.h"
+
+#include <doctest/doctest.h>
+
+#include <numeric>
+#include <vector>
+
+namespace puna::engine {
+namespace {
+
+using Ids = std::vector<TokenId>;
+
+Ids Range(TokenId first, int count) {
+  Ids ids(count);
+  std::iota(ids.begin(), ids.end(), first);
+  return ids;
+}
+
+Request MakeRequest(Ids prompt, int max_new_tokens = 100) {
+  Request request;
+  request.prompt = std::move(prompt);
+  request.stop.max_new_tokens = max_new_tokens;
+  request.stream = std::make_shared<TokenStream>();
+  return request;
+}
+
+SchedulerOptions MakeOptions(int num_blocks = 100) {
+  SchedulerOptions options;
+  options.num_blocks = num_blocks;
+  options.max_num_seqs = 4;
+  options.max_num_batched_tokens = 64;
+  options.max_model_len = num_blocks * kBlockSize;
+  return options;
+}
+
+struct Planned {
+  uint64_t sequence;
+  int first, num_tokens, num_logits;
+  bool operator==(const Planned&) const = default;
+};
+using Plan = std::vector<Planned>;
+
+[[maybe_unused]] doctest::String toString(const Plan& plan) {
+  std::string text;
+  for (const Planned& p : plan) {
+    for (const int number : {static_cast<int>(p.sequence), p.first, p.num_tokens, p.num_logits}) {
+      text += std::to_string(number) + ' ';
+    }
+    text += "| ";
+  }
+  return text.c_str();
+}
+
+Plan Summary(const BatchPlan& plan) {
+  Plan result;
+  for (const PlanItem& item : plan.items) {
+    result.push_back({item.sequence->arrival, item.first, item.num_tokens, item.num_logits});
+  }
+  return result;
+}
+
+// Does what the engine would do with the plan; each drawn id is `next`.
+void Complete(Scheduler& scheduler, const BatchPlan& plan, TokenId next = 7) {
+  for (const PlanItem& item : plan.items) {
+    scheduler.MarkComputed(item);
+    if (item.num_logits == 0 || !item.reaches_end()) continue;
+    while (!item.sequence->ended() && scheduler.Append(*item.sequence, next)) {
+    }
+  }
+  scheduler.EndStep(plan);
+  const std::string fault = scheduler.FindFault();
+  CHECK(fault == "");
+}
+
+Plan Step(Scheduler& scheduler, TokenId next = 7) {
+  const BatchPlan plan = scheduler.Schedule();
+  auto summary = Summary(plan);
+  Complete(scheduler, plan, next);
+  return summary;
+}
+
+TEST_CASE("a prompt is computed in chunks of the budget, then one token a step") {
+  Scheduler scheduler(MakeOptions());
+  scheduler.Add(MakeRequest(Range(0, 100), 2));
+  CHECK(Step(scheduler) == Plan{{0, 0, 64, 0}});
+  CHECK(Step(scheduler) == Plan{{0, 64, 36, 1}});
+  CHECK(Step(scheduler) == Plan{{0, 100, 1, 1}});
+  CHECK(scheduler.idle());
+  const auto finished = scheduler.TakeFinished();
+  REQUIRE(finished.size() == 1);
+  CHECK(finished[0]->finish->reason == FinishReason::kLength);
+  CHECK(finished[0]->finish->usage.prompt_tokens == 100);
+  CHECK(finished[0]->finish->usage.completion_tokens == 2);
+  CHECK(scheduler.pool().num_held() == 0);
+}
+
+TEST_CASE("decoding comes first, prompts share the rest, waiting ones join") {
+  Scheduler scheduler(MakeOptions());
+  scheduler.Add(MakeRequest(Range(0, 10)));
+  CHECK(Step(scheduler) == Plan{{0, 0, 10, 1}});
+  scheduler.Add(MakeRequest(Range(1000, 70)));
+  scheduler.Add(MakeRequest(Range(2000, 90)));
+  CHECK(Step(scheduler) == Plan{{0, 10, 1, 1}, {1, 0, 63, 0}});
+  CHECK(Step(scheduler) == Plan{{0, 11, 1, 1}, {1, 63, 7, 1}, {2, 0, 56, 0}});
+  CHECK(Step(scheduler) == Plan{{0, 12, 1, 1}, {1, 70, 1, 1}, {2, 56, 34, 1}});
+}
+
+TEST_CASE("short prompts do not queue behind a long one, which keeps half") {
+  Scheduler scheduler(MakeOptions());
+  scheduler.Add(MakeRequest(Range(0, 1000)));
+  CHECK(Step(scheduler) == Plan{{0, 0, 64, 0}});
+  scheduler.Add(MakeRequest(Range(2000, 20)));
+  scheduler.Add(MakeRequest(Range(3000, 40)));
+  CHECK(Step(scheduler) == Plan{{1, 0, 20, 1}, {2, 0, 12, 0}, {0, 64, 32, 0}});
+  CHECK(Step(scheduler) == Plan{{1, 20, 1, 1}, {2, 12, 28, 1}, {0, 96, 35, 0}});
+}
+
+TEST_CASE("prompts of the same length go one after the other") {
+  Scheduler scheduler(MakeOptions());
+  scheduler.Add(MakeRequest(Range(0, 128)));
+  scheduler.Add(MakeRequest(Range(1000, 128)));
+  CHECK(Step(scheduler) == Plan{{0, 0, 64, 0}});
+  CHECK(Step(scheduler) == Plan{{0, 64, 64, 1}});
+  CHECK(Step(scheduler) == Plan{{0, 128, 1, 1}, {1, 0, 63, 0}});
+}
+
+TEST_CASE("max_num_seqs limits who runs") {
+  Scheduler scheduler(MakeOptions());
+  for (int i = 0; i < 6; ++i) scheduler.Add(MakeRequest(Range(100 * i, 4), 3));
+  CHECK(Step(scheduler).size() == 4);
+  CHECK(scheduler.num_waiting() == 2);
+  Step(scheduler);
+  Step(scheduler);  // the first four have their three tokens
+  CHECK(scheduler.num_running() == 0);
+  CHECK(Step(scheduler) == Plan{{4, 0, 4, 1}, {5, 0, 4, 1}});
+}
+
+TEST_CASE("the youngest is preempted when blocks run out, and comes back from the cache") {
+  SchedulerOptions options = MakeOptions(6);
+  Scheduler scheduler(options);
+  Sequence& old = scheduler.Add(MakeRequest(Range(0, 30), 30));
+  Sequence& young = scheduler.Add(MakeRequest(Range(100, 14), 60));
+  CHECK(Step(scheduler) == Plan{{0, 0, 30, 1}, {1, 0, 14, 1}});  // 2 + 1 blocks
+  int steps = 0;
+  while (young.is_running) {
+    Step(scheduler, 7);
+    REQUIRE(++steps < 100);
+  }
+  CHECK(old.is_running);
+  CHECK(young.usage.preemptions == 1);
+  CHECK(young.table.blocks().empty());
+  CHECK(young.num_computed == 0);
+  while (!old.ended()) Step(scheduler, 7);
+  const int known = young.num_tokens();
+  const BatchPlan plan = scheduler.Schedule();
+  REQUIRE(plan.items.size() == 1);
+  CHECK(plan.items[0].sequence == &young);
+  CHECK(plan.items[0].first > 0);  // most of it was still cached
+  CHECK(plan.items[0].first + plan.items[0].num_tokens == known);
+  CHECK(young.usage.cached_tokens == 0);  // counts the first admission only
+  Complete(scheduler, plan);
+  while (!scheduler.idle()) Step(scheduler);
+  CHECK(scheduler.pool().num_held() == 0);
+}
+
+TEST_CASE("nobody is admitted whose known tokens do not fit beside the others'") {
+  Scheduler scheduler(MakeOptions(10));
+  scheduler.Add(MakeRequest(Range(0, 120), 5));  // 8 blocks
+  CHECK(Step(scheduler) == Plan{{0, 0, 64, 0}});
+  scheduler.Add(MakeRequest(Range(500, 20), 5));
+  CHECK(Step(scheduler) == Plan{{0, 64, 56, 1}});
+  CHECK(scheduler.num_waiting() == 1);  // 2 blocks are free, and one is kept for growth
+  while (scheduler.num_waiting() > 0) Step(scheduler);
+  CHECK(scheduler.num_running() == 1);
+}
+
+TEST_CASE("a request as long as the cache runs alone to its end") {
+  Scheduler scheduler(MakeOptions(4));
+  Sequence& s = scheduler.Add(MakeRequest(Range(0, 40), 24));
+  scheduler.Add(MakeRequest(Range(100, 30), 34));
+  while (!s.ended()) Step(scheduler);
+  while (!scheduler.idle()) Step(scheduler);
+  for (const auto& finished : scheduler.TakeFinished()) {
+    CHECK(finished->num_tokens() == 64);
+    CHECK(finished->finish->reason == FinishReason::kLength);
+  }
+}
+
+TEST_CASE("the cached beginning is taken over, to the token") {
+  Scheduler scheduler(MakeOptions());
+  scheduler.Add(MakeRequest(Range(0, 40), 1));
+  Step(scheduler);
+  scheduler.Add(MakeRequest(Range(0, 37), 1));
+  const BatchPlan plan = scheduler.Schedule();
+  REQUIRE(plan.copies.size() == 1);
+  CHECK(plan.copies[0].copy.num_tokens == 4);  // 36 of 37: the last token's logits are wanted
+  CHECK(Summary(plan) == Plan{{1, 36, 1, 1}});
+  Complete(scheduler, plan);
+  const auto finished = scheduler.TakeFinished();
+  CHECK(finished.at(1)->finish->usage.cached_tokens == 36);
+  CHECK(scheduler.counts().hit_tokens == 36);
+  CHECK(scheduler.counts().query_tokens == 77);
+}
+
+TEST_CASE("who needs what a running sequence is computing waits for it, and others do not") {
+  Scheduler scheduler(MakeOptions());
+  for (int i = 0; i < 3; ++i) scheduler.Add(MakeRequest(Range(0, 100)));
+  CHECK(Step(scheduler) == Plan{{0, 0, 64, 0}});
+  scheduler.Add(MakeRequest(Range(1000, 8)));
+  CHECK(Step(scheduler) == Plan{{3, 0, 8, 1}, {0, 64, 36, 1}});
+  const BatchPlan plan = scheduler.Schedule();
+  CHECK(Summary(plan) == Plan{{0, 100, 1, 1}, {3, 8, 1, 1}, {1, 96, 4, 1}, {2, 96, 4, 1}});
+  const auto first = plan.items[0].sequence->table.blocks();
+  for (const PlanItem& item : plan.items) {
+    if (item.sequence->arrival == 3) continue;
+    for (int i = 0; i < 6; ++i) CHECK(item.sequence->table.blocks()[i] == first[i]);
+  }
+  Complete(scheduler, plan);
+}
+
+TEST_CASE("waiting for another's blocks ends with the other") {
+  Scheduler scheduler(MakeOptions());
+  Sequence& first = scheduler.Add(MakeRequest(Range(0, 300)));
+  scheduler.Add(MakeRequest(Range(0, 200)));
+  CHECK(Step(scheduler) == Plan{{0, 0, 64, 0}});
+  scheduler.Finish(first, FinishReason::kCancelled);
+  CHECK(Step(scheduler) == Plan{{1, 64, 64, 0}});
+}
+
+TEST_CASE("a reader that goes away frees its blocks before the next step, in the middle of a prompt too") {
+  Scheduler scheduler(MakeOptions());
+  Request request = MakeRequest(Range(0, 1000));
+  auto reader = std::make_unique<TokenReader>(request.stream);
+  scheduler.Add(std::move(request));
+  Request waiting = MakeRequest(Range(0, 1000));
+  auto waiting_reader = std::make_unique<TokenReader>(waiting.stream);
+  scheduler.Add(std::move(waiting));
+  Step(scheduler);
+  CHECK(scheduler.pool().num_held() == 4);
+  reader.reset();
+  waiting_reader.reset();
+  scheduler.FinishCancelled();
+  CHECK(scheduler.idle());
+  CHECK(scheduler.pool().num_held() == 0);
+  CHECK(scheduler.TakeFinished().size() == 2);
+}
+
+TEST_CASE("prompt log-probabilities: small chunks, every row, no use of the cache") {
+  Scheduler scheduler(MakeOptions());
+  scheduler.Add(MakeRequest(Range(0, 100), 1));
+  while (!scheduler.idle()) Step(scheduler);
+  SchedulerOptions options = MakeOptions();
+  Request request = MakeRequest(Range(0, 100), 1);
+  request.prompt_logprobs = true;
+  scheduler.Add(std::move(request));
+  request = MakeRequest(Range(0, 90), 1);
+  request.prompt_logprobs = true;
+  scheduler.Add(std::move(request));
+  CHECK(Step(scheduler) == Plan{{1, 0, 64, 64}});
+  CHECK(Step(scheduler) == Plan{{1, 64, 36, 36}, {2, 0, 28, 28}});
+  CHECK(Step(scheduler) == Plan{{2, 28, 62, 62}});
+  CHECK(scheduler.idle());
+}
+
+TEST_CASE("no new tokens: the prompt is computed, nothing is drawn") {
+  Scheduler scheduler(MakeOptions());
+  scheduler.Add(MakeRequest(Range(0, 70), 0));
+  CHECK(Step(scheduler) == Plan{{0, 0, 64, 0}});
+  CHECK(Step(scheduler) == Plan{{0, 64, 6, 0}});
+  CHECK(scheduler.idle());
+  CHECK(scheduler.TakeFinished().at(0)->finish->reason == FinishReason::kLength);
+}
+
+TEST_CASE("end ids end, but not before min_new_tokens and not when ignored") {
+  Scheduler scheduler(MakeOptions());
+  for (const auto& [min_new_tokens, ignore] : std::vector<std::pair<int, bool>>{{0, false}, {2, false}, {0, true}}) {
+    Request request = MakeRequest(Range(0, 4), 5);
+    request.stop.end_ids = {9, 7};
+    request.stop.min_new_tokens = min_new_tokens;
+    request.stop.ignore_eos = ignore;
+    scheduler.Add(std::move(request));
+  }
+  while (!scheduler.idle()) Step(scheduler, 7);
+  std::vector<std::pair<int, FinishReason>> ends(3);
+  for (const auto& s : scheduler.TakeFinished()) ends[s->arrival] = {s->num_output(), s->finish->reason};
+  CHECK(ends[0] == std::pair(1, FinishReason::kStop));
+  CHECK(ends[1] == std::pair(3, FinishReason::kStop));
+  CHECK(ends[2] == std::pair(5, FinishReason::kLength));
+}
+
+// Proposes the same ids for ever.
+class Stubborn : public Proposer {
+ public:
+  explicit Stubborn(Ids ids) : ids_(std::move(ids)) {}
+  Ids Propose(std::span<const TokenId>, int max_tokens) override {
+    return Ids(ids_.begin(), ids_.begin() + std::min<int>(max_tokens, static_cast<int>(ids_.size())));
+  }
+  void Observe(int, int) override {}
+
+ private:
+  Ids ids_;
+};
+
+TEST_CASE("guesses fill a step that only decodes, up to the rows there are, and true ones count at once") {
+  SchedulerOptions options = MakeOptions();
+  options.make_proposer = [](const Request&) { return std::make_unique<Stubborn>(Ids{7, 7, 8, 7}); };
+  Scheduler scheduler(options);
+  Sequence& s = scheduler.Add(MakeRequest(Range(0, 30), 50));
+  CHECK(Step(scheduler) == Plan{{0, 0, 30, 1}});  // no guesses beside a prompt
+  CHECK(Step(scheduler) == Plan{{0, 30, 5, 5}});  // 7, 7 come true; 7 instead of 8
+  CHECK(s.num_output() == 4);
+  CHECK(s.num_computed == 33);
+  CHECK(s.usage.accepted_prediction_tokens == 2);
+  CHECK(s.usage.rejected_prediction_tokens == 2);
+  CHECK(Step(scheduler) == Plan{{0, 33, 5, 5}});
+  scheduler.Add(MakeRequest(Range(500, 70), 50));
+  CHECK(Step(scheduler) == Plan{{0, 36, 1, 1}, {1, 0, 63, 0}});
+}
+
+TEST_CASE("guesses never reach beyond max_new_tokens, the context or the free blocks") {
+  SchedulerOptions options = MakeOptions(3);
+  options.make_proposer = [](const Request&) { return std::make_unique<Stubborn>(Ids(20, 7)); };
+  Scheduler scheduler(options);
+  scheduler.Add(MakeRequest(Range(0, 30), 4));
+  Step(scheduler);
+  CHECK(Step(scheduler) == Plan{{0, 30, 3, 3}});
+  CHECK(scheduler.idle());
+  scheduler.Add(MakeRequest(Range(100, 30), 18));
+  Step(scheduler);
+  CHECK(Step(scheduler) == Plan{{1, 30, 17, 17}});
+  CHECK(scheduler.idle());
+  CHECK(scheduler.TakeFinished().at(1)->num_tokens() == 48);
+}
+
+TEST_CASE("beside decoding sequences the pacer sizes the chunk") {
+  SchedulerOptions options = MakeOptions();
+  options.max_num_batched_tokens = 512;
+  options.max_model_len = 1600;
+  options.step_target_seconds = 0.1;
+  Scheduler scheduler(options);
+  scheduler.Add(MakeRequest(Range(0, 10)));
+  const auto run = [&scheduler] {  // 20 ms a step and 1 ms a prompt token
+    const BatchPlan plan = scheduler.Schedule();
+    Complete(scheduler, plan);
+    scheduler.ObserveStep(plan, 0.02 + 0.001 * plan.num_prompt_tokens);
+    return plan.num_prompt_tokens;
+  };
+  for (int i = 0; i < 20; ++i) run();
+  scheduler.Add(MakeRequest(Range(2000, 1200)));
+  int chunk = 0;
+  for (int i = 0; i < 6; ++i) chunk = run();
+  CHECK(chunk == 80);
+}
+
+}  // namespace
+}  // namespace puna::engine
