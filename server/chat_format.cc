@@ -132,8 +132,8 @@ std::optional<ChatFormat> ChatFormat::Load(const engine::FileSet& files,
 std::vector<PromptPiece> ChatFormat::RenderMessages(
     const Conversation& conversation, const std::vector<api::Message>& messages) const {
   api::RenderInput input;
-  input.messages =
-      NormaliseMessages(api::jinja::ParseJson(api::TemplateMessagesJson(messages), "the messages"));
+  input.messages = api::NormaliseMessages(
+      api::jinja::ParseJson(api::TemplateMessagesJson(messages), "the messages"));
   if (!conversation.tools.empty()) {
     input.tools = api::jinja::ParseJson(api::TemplateToolsJson(conversation.tools), "the tools");
   }

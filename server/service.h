@@ -4,18 +4,15 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "api/tool_call_parser.h"
 #include "config/server_config.h"
 #include "engine/checkpoint/generation_config.h"
 #include "engine/engine.h"
 #include "engine/tokenizer/tokenizer.h"
-
-namespace puna::api {
-class ChatTemplate;
-}
+#include "server/chat_format.h"
 
 namespace puna::server {
 
@@ -24,8 +21,7 @@ struct Service {
   std::string model_name;  // as clients know it
   int64_t created = 0;     // seconds since 1970, of the start
   engine::Tokenizer tokenizer;
-  std::unique_ptr<const api::ChatTemplate> chat_template;
-  api::ToolFormat tool_format = api::ToolFormat::kLlama;
+  std::optional<ChatFormat> chat;          // none: the model has no chat template
   engine::GenerationConfig generation;     // defaults of the checkpoint
   std::vector<engine::TokenId> end_ids;    // of the model
   std::unique_ptr<engine::Engine> engine;  // the last to be made, the first to go

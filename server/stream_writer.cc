@@ -7,22 +7,21 @@ namespace puna::server {
 StreamWriter::StreamWriter(ByteSink& sink, std::chrono::seconds comment_interval)
     : sink_(sink), comment_interval_(comment_interval) {}
 
-void StreamWriter::Write(std::string_view bytes) {
-  if (!alive_) return;
-  alive_ = sink_.Write(bytes);
-  last_write_ = std::chrono::steady_clock::now();
-}
+void StreamWriter::Data(std::string_view json) { pending_ += api::SseData(json); }
 
-void StreamWriter::Data(std::string_view json) { Write(api::SseData(json)); }
+void StreamWriter::Error(const api::ApiError& error) { pending_ += api::SseError(error.ToJson()); }
 
-void StreamWriter::Error(const api::ApiError& error) { Write(api::SseError(error.ToJson())); }
+void StreamWriter::Done() { pending_ += api::kSseDone; }
 
-void StreamWriter::Done() { Write(api::kSseDone); }
-
-void StreamWriter::KeepAlive() {
-  if (comment_interval_.count() == 0) return;
-  if (std::chrono::steady_clock::now() - last_write_ >= comment_interval_)
-    Write(api::SseComment("keep-alive"));
+bool StreamWriter::Flush() {
+  const auto now = std::chrono::steady_clock::now();
+  const bool silent = comment_interval_.count() > 0 && now - last_write_ >= comment_interval_;
+  if (pending_.empty() && silent) pending_ = api::SseComment("keep-alive");
+  if (pending_.empty()) return alive_ = alive_ && !sink_.client_gone();
+  alive_ = alive_ && sink_.Write(pending_);
+  pending_.clear();
+  last_write_ = now;
+  return alive_;
 }
 
 }  // namespace puna::server

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <string>
 #include <string_view>
 
 #include "api/error.h"
@@ -14,21 +15,20 @@ class StreamWriter {
   // `comment_interval`: the longest silence; 0: silence is never broken.
   StreamWriter(ByteSink& sink, std::chrono::seconds comment_interval);
 
+  // They are kept until Flush, so that what came in one step of the engine goes out in one write.
   void Data(std::string_view json);        // data: JSON
   void Error(const api::ApiError& error);  // data: {"error": ...}; the stream ends after it
   void Done();                             // data: [DONE]
-  // Writes a comment when nothing was written for the interval.
-  void KeepAlive();
 
-  // Asks the socket: false once the client has left, and then all of the above do nothing.
-  bool alive() { return alive_ && !sink_.client_gone(); }
+  // Sends what there is, or a comment when nothing was sent for the interval. False once the client
+  // has left.
+  bool Flush();
 
  private:
-  void Write(std::string_view bytes);
-
   ByteSink& sink_;
   std::chrono::seconds comment_interval_;
   std::chrono::steady_clock::time_point last_write_ = std::chrono::steady_clock::now();
+  std::string pending_;
   bool alive_ = true;
 };
 

@@ -1,0 +1,65 @@
+#include "server/answer.h"
+
+#include <ctime>
+
+#include "api/error.h"
+#include "server/log.h"
+
+namespace puna::server {
+namespace {
+
+constexpr int kClientClosedRequest = 499;  // nginx's number; nobody reads it but the log
+
+}  // namespace
+
+api::ResponseHead MakeHead(const std::string& id, const std::string& service_tier,
+                           const Service& service) {
+  return {id, static_cast<int64_t>(std::time(nullptr)), service.model_name,
+          service.engine->fingerprint(), service_tier};
+}
+
+void TellWarnings(const api::Warnings& warnings, const HttpRequest& request, HttpReply& reply) {
+  if (warnings.empty()) return;
+  reply.headers["X-Puna-Warnings"] = warnings.HeaderValue();
+  LogWarning("request " + request.id + ": " + warnings.HeaderValue());
+}
+
+void CheckFormat(const api::OutputFormat& format) {
+  if (format.kind == api::OutputFormat::Kind::kText) return;
+  throw api::Unsupported(
+      format.param,
+      "this version cannot make the model keep to a form, and does not pretend to; ask for text.");
+}
+
+api::Usage ToApi(const TotalUsage& usage) {
+  return {usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens,
+          usage.accepted_prediction_tokens, usage.rejected_prediction_tokens};
+}
+
+bool Collect(Generation& generation, const HttpRequest& request,
+             const Generation::OnPiece& on_piece, HttpReply& reply) {
+  if (generation.Run(on_piece, [&] { return !request.client_gone(); })) return true;
+  reply.status = kClientClosedRequest;
+  reply.access->finish = "client left";
+  return false;
+}
+
+void Stream(Generation& generation, StreamWriter& writer, const Generation::OnPiece& on_piece,
+            const UsageChunk& usage_chunk, AccessLine& access) {
+  try {
+    if (!generation.Run(on_piece, [&] { return writer.Flush(); })) {
+      access.finish = "client left";
+      return;
+    }
+    if (usage_chunk) writer.Data(usage_chunk(ToApi(generation.Usage(access))));
+    writer.Done();
+    writer.Flush();
+    if (!usage_chunk) generation.Usage(access);
+  } catch (const api::ApiError& error) {
+    access.error = error.code();
+    writer.Error(error);
+    writer.Flush();
+  }
+}
+
+}  // namespace puna::server

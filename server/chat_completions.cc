@@ -1,0 +1,149 @@
+// POST /v1/chat/completions.
+#include "api/chat_request.h"
+#include "api/chat_response.h"
+#include "api/error.h"
+#include "api/sse.h"
+#include "server/answer.h"
+#include "server/build_request.h"
+#include "server/handlers.h"
+#include "server/logprobs.h"
+#include "server/prompts.h"
+
+namespace puna::server {
+namespace {
+
+bool ToolsOffered(const api::ChatRequest& chat) {
+  return !chat.tools.empty() && chat.tool_choice.mode != api::ToolChoice::Mode::kNone;
+}
+
+void CheckToolChoice(const api::ToolChoice& choice) {
+  if (choice.mode == api::ToolChoice::Mode::kRequired || choice.named || !choice.allowed.empty()) {
+    throw api::Unsupported(
+        "tool_choice",
+        "this version cannot make the model call a certain tool, and does not pretend to; "
+        "use \"auto\" or \"none\".");
+  }
+}
+
+std::vector<ChoicePlan> Plan(const api::ChatRequest& chat, const HttpRequest& http,
+                             const Service& service) {
+  static const std::vector<api::ToolSpec> kNoTools;
+  const std::vector<engine::TokenId> prompt = ChatPrompt(
+      {chat.messages, ToolsOffered(chat) ? chat.tools : kNoTools, chat.chat_template_kwargs,
+       chat.add_generation_prompt, chat.continue_final_message},
+      service);
+  const uint64_t seed = SeedOf(chat.sampling);
+  std::vector<ChoicePlan> plans;
+  for (int i = 0; i < chat.n; ++i) {
+    ChoicePlan& plan = plans.emplace_back();
+    plan.request = BuildRequest(chat.sampling, prompt, "messages", seed, i, service);
+    plan.request.id = http.id;
+    plan.request.num_logprobs = chat.num_logprobs;
+    if (!chat.prediction.empty())
+      plan.request.prediction = service.tokenizer.Encode(chat.prediction);
+    plan.output = BuildOutput(chat.sampling, plan.request);
+    plan.output.logprobs = chat.num_logprobs >= 0;
+    if (ToolsOffered(chat))
+      plan.output.tools = {service.chat->tool_format(), false, chat.parallel_tool_calls};
+  }
+  return plans;
+}
+
+// One request, until its answer is written.
+struct Job {
+  Job(Service& s, const HttpRequest& http, api::ChatRequest request)
+      : service(s),
+        chat(std::move(request)),
+        head(MakeHead(ids.Next("chatcmpl-"), chat.service_tier, s)),
+        generation(s, Plan(chat, http, s), chat.n, ids) {}
+
+  std::optional<std::vector<api::PositionLogprobs>> Logprobs(const OutputPiece& piece) const {
+    if (chat.num_logprobs < 0) return std::nullopt;
+    return NameLogprobs(piece.tokens, service.tokenizer);
+  }
+  // What vLLM's `echo` puts before the answer: the beginning that the client gave.
+  std::string Echo() const {
+    return chat.echo && chat.messages.back().role == "assistant" ? chat.messages.back().content
+                                                                 : "";
+  }
+  void Answer(const HttpRequest& http, HttpReply& reply);
+  void Stream(ByteSink& sink, AccessLine& access);
+
+  Service& service;
+  api::ChatRequest chat;
+  api::IdGenerator ids;
+  api::ResponseHead head;
+  Generation generation;
+};
+
+void Add(OutputPiece& piece, std::optional<std::vector<api::PositionLogprobs>> logprobs,
+         api::ChatChoice& choice) {
+  choice.content += piece.content;
+  for (api::ToolCallDelta& delta : piece.calls) {
+    if (!delta.id.empty()) choice.tool_calls.push_back({delta.id, delta.name, ""});
+    choice.tool_calls.back().arguments += delta.arguments;
+  }
+  if (!logprobs) return;
+  if (!choice.logprobs) choice.logprobs.emplace();
+  for (api::PositionLogprobs& position : *logprobs) choice.logprobs->push_back(std::move(position));
+}
+
+void Job::Answer(const HttpRequest& http, HttpReply& reply) {
+  std::vector<api::ChatChoice> choices(generation.size());
+  for (int i = 0; i < generation.size(); ++i) {
+    choices[i].index = i;
+    choices[i].content = Echo();
+  }
+  const auto on_piece = [&](int i, OutputPiece& piece) {
+    Add(piece, Logprobs(piece), choices[i]);
+    if (generation.choice(i).done())
+      choices[i].finish_reason = generation.choice(i).finish_reason();
+  };
+  if (!Collect(generation, http, on_piece, reply)) return;
+  reply.body =
+      ChatCompletionJson(head, choices, ToApi(generation.Usage(*reply.access)), chat.tokens_as_ids);
+}
+
+void Job::Stream(ByteSink& sink, AccessLine& access) {
+  StreamWriter writer(sink, std::chrono::seconds(service.config.keep_alive_comment_s));
+  const api::ChatChunks chunks(head, chat.streaming.include_usage, chat.tokens_as_ids);
+  std::vector<bool> begun(generation.size());
+  const auto on_piece = [&](int i, OutputPiece& piece) {
+    if (!begun[i]) {
+      writer.Data(chunks.Role(i));
+      piece.content.insert(0, Echo());
+      begun[i] = true;
+    }
+    const auto logprobs = Logprobs(piece);
+    const std::vector<api::PositionLogprobs>* with = logprobs ? &*logprobs : nullptr;
+    const bool has_text = !piece.content.empty() || !piece.calls.empty();
+    const bool done = generation.choice(i).done();
+    if (has_text || (!done && with))
+      writer.Data(chunks.Delta(i, {piece.content, piece.calls}, with));
+    if (done)
+      writer.Data(
+          chunks.Finish(i, generation.choice(i).finish_reason(), has_text ? nullptr : with));
+  };
+  UsageChunk usage;
+  if (chat.streaming.include_usage)
+    usage = [&](const api::Usage& used) { return chunks.UsageChunk(used); };
+  server::Stream(generation, writer, on_piece, usage, access);
+}
+
+}  // namespace
+
+void ChatCompletions(Service& service, const HttpRequest& http, HttpReply& reply) {
+  api::ChatRequest chat = api::ParseChatRequest(http.body);
+  CheckModel(chat.model, service);
+  CheckFormat(chat.format);
+  if (!chat.tools.empty()) CheckToolChoice(chat.tool_choice);
+  TellWarnings(chat.warnings, http, reply);
+  const auto job = std::make_shared<Job>(service, http, std::move(chat));
+  if (!job->chat.streaming.stream) return job->Answer(http, reply);
+  reply.content_type = api::kSseContentType;
+  reply.headers["Cache-Control"] = "no-cache";
+  reply.access->stream = true;
+  reply.stream = [job, access = reply.access](ByteSink& sink) { job->Stream(sink, *access); };
+}
+
+}  // namespace puna::server
