@@ -1,7 +1,6 @@
 // The nouns of a conversation that both directions share.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +15,7 @@ struct ToolCall {
 struct Message {
   std::string role;  // system, user, assistant or tool
   std::string content;  // text parts joined with a newline; empty when there was none
+  std::string content_json;  // tool: the text of a JSON value that is neither string nor parts, instead of content
   std::string name;
   std::vector<ToolCall> tool_calls;  // assistant
   std::string tool_call_id;          // tool

@@ -1,0 +1,50 @@
+// What all answers are made of. Every function that gives text gives one line of valid JSON, whatever bytes go in.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+namespace puna::api {
+
+struct Usage {
+  int prompt_tokens = 0;
+  int cached_tokens = 0;  // of the prompt
+  int completion_tokens = 0;
+  int accepted_prediction_tokens = 0;
+  int rejected_prediction_tokens = 0;
+};
+
+// The same in every chunk of one answer.
+struct ResponseHead {
+  std::string id;       // chatcmpl-..., cmpl-...
+  int64_t created = 0;  // seconds since 1970
+  std::string model;
+  std::string system_fingerprint;  // empty: left out
+  std::string service_tier;        // empty: left out
+};
+
+// A token as log-probabilities name it.
+struct TokenLogprob {
+  int id = -1;
+  std::string bytes;  // of this token alone; may be part of a character
+  double logprob = 0;
+};
+struct PositionLogprobs {
+  TokenLogprob token;
+  bool has_logprob = true;        // false: the first token of a prompt
+  std::vector<TokenLogprob> top;  // most likely first
+};
+
+// How a token is written: its text; where it is no whole characters, OpenAI's escapes (\xe2\x82); or token_id:N.
+std::string TokenName(const TokenLogprob& token, bool as_id);
+
+nlohmann::ordered_json UsageJson(const Usage& usage);
+nlohmann::ordered_json HeadJson(const ResponseHead& head, const char* object);
+// A finite number; -9999 for minus infinity, as OpenAI has it.
+nlohmann::ordered_json LogprobJson(double logprob);
+bool IsUtf8(const std::string& bytes);
+std::string Dump(const nlohmann::ordered_json& json);
+
+}  // namespace puna::api

@@ -1,0 +1,48 @@
+// The fields of a body that say how tokens are drawn and when to end; chat completions and completions share them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace puna::api {
+
+class ObjectReader;
+
+// What the client left out stays empty: the checkpoint's generation_config.json and OpenAI's defaults are the caller's.
+struct SamplingFields {
+  std::optional<double> temperature;         // [0, 2]
+  std::optional<double> top_p;               // (0, 1]; a 0 on the wire becomes 1e-6
+  std::optional<int> top_k;                  // -1, 0: off
+  std::optional<double> min_p;               // [0, 1]
+  std::optional<double> repetition_penalty;  // (0, 10]
+  double frequency_penalty = 0;              // [-2, 2]
+  double presence_penalty = 0;               // [-2, 2]
+  std::vector<std::pair<int, double>> logit_bias;  // token id to [-100, 100]; whether ids exist is the caller's to check
+  std::optional<int64_t> seed;
+  std::optional<int> max_tokens;
+  int min_tokens = 0;
+  bool ignore_eos = false;
+  std::vector<int> stop_token_ids;
+  std::vector<std::string> stop;  // up to 16, none empty
+  bool include_stop_str_in_output = false;
+  bool skip_special_tokens = true;
+};
+
+// Throws ApiError. `min_max_tokens`: the least that may be asked for, 0 where only the prompt may be wanted.
+SamplingFields ReadSampling(ObjectReader& body, int min_max_tokens);
+
+// `stream` and `stream_options`.
+struct StreamFields {
+  bool stream = false;
+  bool include_usage = false;
+};
+class Warnings;
+StreamFields ReadStream(ObjectReader& body, Warnings& warnings);
+
+// `service_tier`: empty when not asked for, else the tier that is given.
+std::string ReadServiceTier(ObjectReader& body, Warnings& warnings);
+
+}  // namespace puna::api
