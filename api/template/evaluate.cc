@@ -1,0 +1,107 @@
+// What each kind of expression gives.
+#include "api/template/ast.h"
+#include "api/template/interpreter.h"
+#include "api/template/python_text.h"
+
+namespace puna::api::jinja {
+namespace {
+
+Value EvaluateOptional(Interpreter& interpreter, const ExprPtr& expr) {
+  return expr == nullptr ? Value() : interpreter.Evaluate(*expr);
+}
+
+}  // namespace
+
+Value ConstantExpr::Evaluate(Interpreter&) const { return value; }
+
+Value NameExpr::Evaluate(Interpreter& interpreter) const { return interpreter.Lookup(symbol); }
+
+Value ListExpr::Evaluate(Interpreter& interpreter) const {
+  std::vector<Value> values;
+  values.reserve(items.size());
+  for (const ExprPtr& item : items) values.push_back(interpreter.Evaluate(*item));
+  return Value::List(std::move(values), tuple ? ListFlavour::kTuple : ListFlavour::kList);
+}
+
+Value DictExpr::Evaluate(Interpreter& interpreter) const {
+  std::vector<std::pair<Value, Value>> values;
+  values.reserve(entries.size());
+  for (const auto& [key, value] : entries) {
+    Value evaluated_key = interpreter.Evaluate(*key);
+    values.emplace_back(std::move(evaluated_key), interpreter.Evaluate(*value));
+  }
+  return Value::Dict(std::move(values));
+}
+
+Value AttributeExpr::Evaluate(Interpreter& interpreter) const {
+  return GetAttribute(interpreter.Evaluate(*object), name);
+}
+
+Value ItemExpr::Evaluate(Interpreter& interpreter) const {
+  const Value container = interpreter.Evaluate(*object);
+  return GetItem(container, interpreter.Evaluate(*key));
+}
+
+Value SliceExpr::Evaluate(Interpreter& interpreter) const {
+  const Value sliced = interpreter.Evaluate(*object);
+  const Value from = EvaluateOptional(interpreter, start);
+  const Value to = EvaluateOptional(interpreter, stop);
+  return Slice(sliced, from, to, EvaluateOptional(interpreter, step));
+}
+
+Value CallExpr::Evaluate(Interpreter& interpreter) const {
+  const Value function = interpreter.Evaluate(*callee);
+  return interpreter.Call(function, interpreter.EvaluateArguments(arguments));
+}
+
+Value ApplyExpr::Evaluate(Interpreter& interpreter) const {
+  if (function == nullptr) Fail(std::string("No ") + (test ? "test" : "filter") + " named '" + name + "'.");
+  const Value value = interpreter.Evaluate(*subject);
+  return function(interpreter, value, interpreter.EvaluateArguments(arguments));
+}
+
+Value BlockTextExpr::Evaluate(Interpreter& interpreter) const { return interpreter.block_text(); }
+
+Value SignExpr::Evaluate(Interpreter& interpreter) const {
+  const Value value = interpreter.Evaluate(*operand);
+  return negative ? Negate(value) : Positive(value);
+}
+
+Value MathExpr::Evaluate(Interpreter& interpreter) const {
+  const Value a = interpreter.Evaluate(*left);
+  return Calculate(op, a, interpreter.Evaluate(*right));
+}
+
+Value CompareExpr::Evaluate(Interpreter& interpreter) const {
+  Value left = interpreter.Evaluate(*first);
+  for (const auto& [op, expr] : rest) {
+    Value right = interpreter.Evaluate(*expr);
+    if (!Compare(op, left, right)) return Value::Bool(false);
+    left = std::move(right);
+  }
+  return Value::Bool(true);
+}
+
+Value ConcatExpr::Evaluate(Interpreter& interpreter) const {
+  TrackedText text;
+  for (const ExprPtr& part : parts) AppendStr(text, interpreter.Evaluate(*part));
+  return Value::String(std::move(text));
+}
+
+Value LogicExpr::Evaluate(Interpreter& interpreter) const {
+  Value value = interpreter.Evaluate(*left);
+  return Truth(value) == either ? value : interpreter.Evaluate(*right);
+}
+
+Value NotExpr::Evaluate(Interpreter& interpreter) const {
+  return Value::Bool(!Truth(interpreter.Evaluate(*operand)));
+}
+
+Value ConditionExpr::Evaluate(Interpreter& interpreter) const {
+  if (Truth(interpreter.Evaluate(*test))) return interpreter.Evaluate(*then);
+  if (otherwise != nullptr) return interpreter.Evaluate(*otherwise);
+  return Value::Undefined("the inline if-expression on line " + std::to_string(line) +
+                          " evaluated to false and no else section was defined.");
+}
+
+}  // namespace puna::api::jinja

@@ -1,0 +1,48 @@
+// Python's operators on values. All throw TemplateError with Python's message where Python raises; using an undefined
+// value in an operator throws with the reason why it is undefined.
+#pragma once
+
+#include <memory>
+
+#include "api/template/value.h"
+
+namespace puna::api::jinja {
+
+enum class CompareOp { kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual, kIn, kNotIn };
+enum class MathOp { kAdd, kSubtract, kMultiply, kDivide, kFloorDivide, kModulo, kPower };
+
+bool Truth(const Value& value);
+bool Equal(const Value& a, const Value& b);
+bool Compare(CompareOp op, const Value& a, const Value& b);
+inline bool Less(const Value& a, const Value& b) { return Compare(CompareOp::kLess, a, b); }
+Value Calculate(MathOp op, const Value& a, const Value& b);
+Value Negate(const Value& value);
+Value Positive(const Value& value);
+
+// len(value).
+size_t Length(const Value& value);
+// What iter(value) gives; a list gives itself without a copy, an iterator is used up.
+std::shared_ptr<const ListObject> Items(const Value& value);
+bool IsIterable(const Value& value);
+
+// obj.name: attributes and methods first, then keys; value[key]: the other way round. Undefined where there is neither.
+Value GetAttribute(const Value& object, std::string_view name);
+Value GetItem(const Value& object, const Value& key);
+// object[start:stop:step]; bounds that are None count as left out.
+Value Slice(const Value& object, const Value& start, const Value& stop, const Value& step);
+
+// "'dict object' has no attribute 'x'" and the like.
+Value MissingElement(const Value& object, const Value& key);
+// Throws when the value is undefined.
+void CheckDefined(const Value& value);
+// The value as an index; throws for everything but integers and bools.
+int64_t ToIndex(const Value& value, const char* what);
+// The number as a double; the value must be a bool, an integer or a float.
+double ToDouble(const Value& number);
+bool IsNumber(const Value& value);
+// int, float and str.__mod__ formatting: format % values.
+Value FormatPercent(const Value& format, const Value& values);
+// Text with &, <, >, ' and " as HTML writes them, marked as HTML.
+Value EscapeHtml(const Value& value);
+
+}  // namespace puna::api::jinja

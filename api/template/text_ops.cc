@@ -1,0 +1,154 @@
+// The text operations of builtins.h.
+#include <algorithm>
+
+#include "api/template/builtins.h"
+#include "api/template/python_ops.h"
+#include "api/template/python_text.h"
+#include "api/template/unicode.h"
+
+namespace puna::api::jinja {
+namespace {
+
+constexpr char32_t kSigma = 0x3A3, kFinalSigma = 0x3C2;
+
+// append(out, character, byte offset) for each character; what it appends has the character's trust.
+template <typename Append>
+TrackedText MapCharacters(const TrackedText& text, Append append) {
+  SpendBytes(text.size());
+  TrackedText mapped;
+  for (size_t at = 0; at < text.size();) {
+    const bool trusted = text.TrustedAt(at);
+    std::string stretch;
+    for (const size_t end = text.StretchEnd(at); at < end;) {
+      const CodePoint c = DecodeUtf8(text.bytes(), at);
+      append(stretch, c.value, at);
+      at += c.size;
+    }
+    mapped.Append(stretch, trusted);
+  }
+  return mapped;
+}
+
+bool IsFinalSigma(const std::string& bytes, size_t at) {
+  const size_t next = at + 2;
+  return at > 0 && IsAlpha(DecodeUtf8Before(bytes, at).value) &&
+         (next >= bytes.size() || !IsAlpha(DecodeUtf8(bytes, next).value));
+}
+
+bool IsLineEnd(char32_t c) {
+  return (c >= 0x0A && c <= 0x0D) || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 || c == 0x2029;
+}
+
+TrackedText Interleave(const TrackedText& text, const TrackedText& to, int64_t count) {
+  TrackedText out;
+  size_t at = 0;
+  for (; count != 0; --count) {
+    out.Append(to);
+    if (at >= text.size()) return out;
+    const size_t size = DecodeUtf8(text.bytes(), at).size;
+    out.AppendRange(text, at, at + size);
+    at += size;
+  }
+  out.AppendRange(text, at, text.size());
+  return out;
+}
+
+}  // namespace
+
+TrackedText Upper(const TrackedText& text) {
+  return MapCharacters(text, [](std::string& out, char32_t c, size_t) { AppendUpper(out, c); });
+}
+
+TrackedText Lower(const TrackedText& text) {
+  return MapCharacters(text, [&](std::string& out, char32_t c, size_t at) {
+    if (c == kSigma && IsFinalSigma(text.bytes(), at)) {
+      AppendUtf8(out, kFinalSigma);
+    } else {
+      AppendLower(out, c);
+    }
+  });
+}
+
+TrackedText Capitalize(const TrackedText& text) {
+  const TrackedText lower = Lower(text);
+  return MapCharacters(text.empty() ? text : lower, [&](std::string& out, char32_t c, size_t at) {
+    if (at == 0) {
+      AppendTitle(out, DecodeUtf8(text.bytes(), 0).value);
+    } else {
+      AppendUtf8(out, c);
+    }
+  });
+}
+
+TrackedText Strip(const TrackedText& text, const TrackedText* chars, bool left, bool right) {
+  const auto drops = [&](const CodePoint& c) {
+    if (chars == nullptr) return IsSpace(c.value);
+    Spend(1 + chars->size() / 32);
+    for (size_t at = 0; at < chars->size();) {
+      const CodePoint other = DecodeUtf8(chars->bytes(), at);
+      if (other.value == c.value) return true;
+      at += other.size;
+    }
+    return false;
+  };
+  size_t begin = 0, end = text.size();
+  while (left && begin < end) {
+    const CodePoint c = DecodeUtf8(text.bytes(), begin);
+    if (!drops(c)) break;
+    begin += c.size;
+  }
+  while (right && end > begin) {
+    const CodePoint c = DecodeUtf8Before(text.bytes(), end);
+    if (!drops(c)) break;
+    end -= c.size;
+  }
+  return text.Substring(begin, end);
+}
+
+TrackedText Replace(const TrackedText& text, const TrackedText& from, const TrackedText& to, int64_t count) {
+  SpendBytes(text.size());
+  if (from.empty()) return Interleave(text, to, count);
+  TrackedText out;
+  size_t at = 0;
+  for (; count != 0; --count) {
+    const size_t found = text.bytes().find(from.bytes(), at);
+    if (found == std::string::npos) break;
+    out.AppendRange(text, at, found);
+    out.Append(to);
+    at = found + from.size();
+  }
+  out.AppendRange(text, at, text.size());
+  return out;
+}
+
+TrackedText Join(const TrackedText& separator, const std::vector<Value>& items) {
+  TrackedText joined;
+  bool first = true;
+  for (const Value& item : items) {
+    Spend(1);
+    if (!first) joined.Append(separator);
+    first = false;
+    AppendStr(joined, item);
+  }
+  return joined;
+}
+
+std::vector<TrackedText> SplitLines(const TrackedText& text, bool keep_ends) {
+  SpendBytes(text.size());
+  std::vector<TrackedText> lines;
+  size_t begin = 0;
+  for (size_t at = 0; at < text.size();) {
+    const CodePoint c = DecodeUtf8(text.bytes(), at);
+    size_t next = at + c.size;
+    if (IsLineEnd(c.value)) {
+      if (c.value == '\r' && next < text.size() && text.bytes()[next] == '\n') ++next;
+      lines.push_back(text.Substring(begin, keep_ends ? next : at));
+      begin = next;
+    }
+    at = next;
+  }
+  if (begin < text.size()) lines.push_back(text.Substring(begin, text.size()));
+  return lines;
+}
+
+}  // namespace puna::api::jinja
