@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "engine/kernels/attention.h"
+#include "engine/kernels/unroll.h"
 
 namespace puna::engine {
 namespace {
@@ -20,15 +21,15 @@ void ScoreTile(const bf16* q, int d, const bf16* const* blocks, float* scores) {
   __m512 acc[R][B] = {};
   for (int i = 0; i < d; i += 2) {
     __m512bh k[B];
-    for (int b = 0; b < B; ++b) k[b] = (__m512bh)_mm512_loadu_si512(blocks[b] + i * kSlots);
-    for (int r = 0; r < R; ++r) {
+    Unroll<B>(PUNA_UNROLLED(b) { k[b] = (__m512bh)_mm512_loadu_si512(blocks[b] + i * kSlots); });
+    Unroll<R>(PUNA_UNROLLED(r) {
       const __m512bh x = BroadcastPair(q + r * d + i);
-      for (int b = 0; b < B; ++b) acc[r][b] = _mm512_dpbf16_ps(acc[r][b], x, k[b]);
-    }
+      Unroll<B>(PUNA_UNROLLED(b) { acc[r][b] = _mm512_dpbf16_ps(acc[r][b], x, k[b]); });
+    });
   }
-  for (int r = 0; r < R; ++r) {
-    for (int b = 0; b < B; ++b) _mm512_storeu_ps(scores + r * kSpan + b * kSlots, acc[r][b]);
-  }
+  Unroll<R>(PUNA_UNROLLED(r) {
+    Unroll<B>(PUNA_UNROLLED(b) { _mm512_storeu_ps(scores + r * kSpan + b * kSlots, acc[r][b]); });
+  });
 }
 
 template <int R, int V>
@@ -37,15 +38,15 @@ void ValueTile(const bf16* weights, const bf16* const* blocks, int pairs, int d,
   for (int p = 0; p < pairs; ++p) {
     const bf16* values = blocks[p / (kSlots / 2)] + kSlots * d + (p % (kSlots / 2) * d + first) * 2;
     __m512bh v[V];
-    for (int c = 0; c < V; ++c) v[c] = (__m512bh)_mm512_loadu_si512(values + 32 * c);
-    for (int r = 0; r < R; ++r) {
+    Unroll<V>(PUNA_UNROLLED(c) { v[c] = (__m512bh)_mm512_loadu_si512(values + 32 * c); });
+    Unroll<R>(PUNA_UNROLLED(r) {
       const __m512bh x = BroadcastPair(weights + r * kSpan + 2 * p);
-      for (int c = 0; c < V; ++c) sum[r][c] = _mm512_dpbf16_ps(sum[r][c], x, v[c]);
-    }
+      Unroll<V>(PUNA_UNROLLED(c) { sum[r][c] = _mm512_dpbf16_ps(sum[r][c], x, v[c]); });
+    });
   }
-  for (int r = 0; r < R; ++r) {
-    for (int c = 0; c < V; ++c) _mm512_storeu_ps(acc + r * d + 16 * c, sum[r][c]);
-  }
+  Unroll<R>(PUNA_UNROLLED(r) {
+    Unroll<V>(PUNA_UNROLLED(c) { _mm512_storeu_ps(acc + r * d + 16 * c, sum[r][c]); });
+  });
 }
 
 }  // namespace

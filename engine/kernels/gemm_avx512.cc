@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "engine/kernels/gemm.h"
+#include "engine/kernels/unroll.h"
 
 namespace puna::engine {
 namespace {
@@ -16,6 +17,13 @@ __m512i Broadcast4(const void* p) {
   return _mm512_set1_epi32(quad);
 }
 
+template <int R>
+[[gnu::always_inline]] inline void StoreTile(const __m512 (&acc)[R][4], float* y, int64_t ldy) {
+  Unroll<R>(PUNA_UNROLLED(r) {
+    Unroll<4>(PUNA_UNROLLED(c) { _mm512_storeu_ps(y + r * ldy + 16 * c, acc[r][c]); });
+  });
+}
+
 // --- bf16 through float32 FMA: the two halves of a k pair are two chains' steps, even k first.
 
 template <int R>
@@ -23,19 +31,17 @@ void Bf16Tile(const bf16* a, int64_t lda, const bf16* panel, int64_t k, float* y
   __m512 acc[R][4] = {};
   const __m512i odd = _mm512_set1_epi32(static_cast<int32_t>(0xffff0000u));
   for (int64_t i = 0; i < k; i += 2, panel += 2 * kPanelCols) {
-    for (int c = 0; c < 4; ++c) {
+    Unroll<4>(PUNA_UNROLLED(c) {
       const __m512i w = _mm512_loadu_si512(panel + 32 * c);
       const __m512 even_w = _mm512_castsi512_ps(_mm512_slli_epi32(w, 16));
       const __m512 odd_w = _mm512_castsi512_ps(_mm512_and_si512(w, odd));
-      for (int r = 0; r < R; ++r) {
+      Unroll<R>(PUNA_UNROLLED(r) {
         acc[r][c] = _mm512_fmadd_ps(_mm512_set1_ps(ToFloat(a[r * lda + i])), even_w, acc[r][c]);
         acc[r][c] = _mm512_fmadd_ps(_mm512_set1_ps(ToFloat(a[r * lda + i + 1])), odd_w, acc[r][c]);
-      }
-    }
+      });
+    });
   }
-  for (int r = 0; r < R; ++r) {
-    for (int c = 0; c < 4; ++c) _mm512_storeu_ps(y + r * ldy + 16 * c, acc[r][c]);
-  }
+  StoreTile<R>(acc, y, ldy);
 }
 
 void Bf16Panel(const bf16* a, int64_t lda, int m, const bf16* panel, int64_t k, float* y, int64_t ldy) {
@@ -52,24 +58,23 @@ void Bf16Panel(const bf16* a, int64_t lda, int m, const bf16* panel, int64_t k, 
 
 template <int R>
 void Int8Tile(const uint8_t* a, int64_t lda, const int8_t* panel, int64_t k, int32_t* y, int64_t ldy) {
-  __m512i acc[R][4];
-  for (auto& row : acc) std::fill(row, row + 4, _mm512_setzero_si512());
+  __m512i acc[R][4] = {};
   for (int64_t i = 0; i < k; i += 4, panel += 4 * kPanelCols) {
     const __m512i w0 = _mm512_loadu_si512(panel);
     const __m512i w1 = _mm512_loadu_si512(panel + 64);
     const __m512i w2 = _mm512_loadu_si512(panel + 128);
     const __m512i w3 = _mm512_loadu_si512(panel + 192);
-    for (int r = 0; r < R; ++r) {
+    Unroll<R>(PUNA_UNROLLED(r) {
       const __m512i x = Broadcast4(a + r * lda + i);
       acc[r][0] = _mm512_dpbusd_epi32(acc[r][0], x, w0);
       acc[r][1] = _mm512_dpbusd_epi32(acc[r][1], x, w1);
       acc[r][2] = _mm512_dpbusd_epi32(acc[r][2], x, w2);
       acc[r][3] = _mm512_dpbusd_epi32(acc[r][3], x, w3);
-    }
+    });
   }
-  for (int r = 0; r < R; ++r) {
-    for (int c = 0; c < 4; ++c) _mm512_storeu_si512(y + r * ldy + 16 * c, acc[r][c]);
-  }
+  Unroll<R>(PUNA_UNROLLED(r) {
+    Unroll<4>(PUNA_UNROLLED(c) { _mm512_storeu_si512(y + r * ldy + 16 * c, acc[r][c]); });
+  });
 }
 
 void Int8Panel(const uint8_t* a, int64_t lda, int m, const int8_t* panel, int64_t k, int32_t* y, int64_t ldy) {
@@ -87,6 +92,14 @@ void Int8Panel(const uint8_t* a, int64_t lda, int m, const int8_t* panel, int64_
 // --- int4: the code + 8 is the unsigned operand; an accumulator that starts at -8 * (sum of the group's activations) takes the
 // offset back at no cost.
 
+template <int R>
+[[gnu::always_inline]] inline void StartDots(const int32_t* sums, int64_t ldsums, __m512i (&dot)[R][4]) {
+  Unroll<R>(PUNA_UNROLLED(r) {
+    const __m512i start = _mm512_set1_epi32(-8 * sums[r * ldsums]);
+    Unroll<4>(PUNA_UNROLLED(c) { dot[r][c] = start; });
+  });
+}
+
 // Straight from the packed nibbles, for up to three rows: decode, where memory is the limit.
 template <int R>
 void Int4Direct(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsums, const uint8_t* panel, int64_t k, float* y,
@@ -95,27 +108,25 @@ void Int4Direct(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsum
   const __m512i low = _mm512_set1_epi8(15);
   for (int64_t g = 0; g < k / kInt4Group; ++g, panel += kInt4GroupBytes) {
     __m512i dot[R][4];
-    for (int r = 0; r < R; ++r) std::fill(dot[r], dot[r] + 4, _mm512_set1_epi32(-8 * sums[r * ldsums + g]));
+    StartDots<R>(sums + g, ldsums, dot);
     for (int j = 0; j < 4; ++j) {
-      for (int c = 0; c < 4; ++c) {
+      Unroll<4>(PUNA_UNROLLED(c) {
         const __m512i packed = _mm512_loadu_si512(panel + j * 256 + c * 64);
         const __m512i first = _mm512_and_si512(packed, low);
         const __m512i second = _mm512_and_si512(_mm512_srli_epi32(packed, 4), low);
-        for (int r = 0; r < R; ++r) {
+        Unroll<R>(PUNA_UNROLLED(r) {
           const int8_t* x = a + r * lda + g * kInt4Group + 4 * j;
           dot[r][c] = _mm512_dpbusd_epi32(dot[r][c], first, Broadcast4(x));
           dot[r][c] = _mm512_dpbusd_epi32(dot[r][c], second, Broadcast4(x + 16));
-        }
-      }
+        });
+      });
     }
-    for (int c = 0; c < 4; ++c) {
+    Unroll<4>(PUNA_UNROLLED(c) {
       const __m512 scale = _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(panel + 1024 + 32 * c)));
-      for (int r = 0; r < R; ++r) acc[r][c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[r][c]), scale, acc[r][c]);
-    }
+      Unroll<R>(PUNA_UNROLLED(r) { acc[r][c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[r][c]), scale, acc[r][c]); });
+    });
   }
-  for (int r = 0; r < R; ++r) {
-    for (int c = 0; c < 4; ++c) _mm512_storeu_ps(y + r * ldy + 16 * c, acc[r][c]);
-  }
+  StoreTile<R>(acc, y, ldy);
 }
 
 // A few groups of a panel as bytes and float scales: small enough for the first-level cache, read by all row tiles.
@@ -147,33 +158,31 @@ template <int R>
 void Int4Tile(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsums, const Unpacked& w, int groups, float* y,
               int64_t ldy) {
   __m512 acc[R][4];
-  for (int r = 0; r < R; ++r) {
-    for (int c = 0; c < 4; ++c) acc[r][c] = _mm512_loadu_ps(y + r * ldy + 16 * c);
-  }
+  Unroll<R>(PUNA_UNROLLED(r) {
+    Unroll<4>(PUNA_UNROLLED(c) { acc[r][c] = _mm512_loadu_ps(y + r * ldy + 16 * c); });
+  });
   for (int g = 0; g < groups; ++g) {
     __m512i dot[R][4];
-    for (int r = 0; r < R; ++r) std::fill(dot[r], dot[r] + 4, _mm512_set1_epi32(-8 * sums[r * ldsums + g]));
+    StartDots<R>(sums + g, ldsums, dot);
     for (int q = 0; q < 8; ++q) {
       const __m512i w0 = _mm512_load_si512(w.codes[g][q]);
       const __m512i w1 = _mm512_load_si512(w.codes[g][q] + 64);
       const __m512i w2 = _mm512_load_si512(w.codes[g][q] + 128);
       const __m512i w3 = _mm512_load_si512(w.codes[g][q] + 192);
-      for (int r = 0; r < R; ++r) {
+      Unroll<R>(PUNA_UNROLLED(r) {
         const __m512i x = Broadcast4(a + r * lda + g * kInt4Group + 4 * q);
         dot[r][0] = _mm512_dpbusd_epi32(dot[r][0], w0, x);
         dot[r][1] = _mm512_dpbusd_epi32(dot[r][1], w1, x);
         dot[r][2] = _mm512_dpbusd_epi32(dot[r][2], w2, x);
         dot[r][3] = _mm512_dpbusd_epi32(dot[r][3], w3, x);
-      }
+      });
     }
-    for (int c = 0; c < 4; ++c) {
+    Unroll<4>(PUNA_UNROLLED(c) {
       const __m512 scale = _mm512_load_ps(w.scales[g] + 16 * c);
-      for (int r = 0; r < R; ++r) acc[r][c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[r][c]), scale, acc[r][c]);
-    }
+      Unroll<R>(PUNA_UNROLLED(r) { acc[r][c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[r][c]), scale, acc[r][c]); });
+    });
   }
-  for (int r = 0; r < R; ++r) {
-    for (int c = 0; c < 4; ++c) _mm512_storeu_ps(y + r * ldy + 16 * c, acc[r][c]);
-  }
+  StoreTile<R>(acc, y, ldy);
 }
 
 void Int4Rows(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsums, int m, const Unpacked& w, int groups,

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "engine/kernels/gemm.h"
+#include "engine/kernels/unroll.h"
 
 namespace puna::engine {
 
@@ -20,7 +21,7 @@ void Bf16Tile(const bf16* a, int64_t lda, const bf16* panel, int64_t k, float* y
     const auto w1 = (__m512bh)_mm512_loadu_si512(panel + 32);
     const auto w2 = (__m512bh)_mm512_loadu_si512(panel + 64);
     const auto w3 = (__m512bh)_mm512_loadu_si512(panel + 96);
-    for (int r = 0; r < R; ++r) {
+    Unroll<R>(PUNA_UNROLLED(r) {
       int32_t pair;
       std::memcpy(&pair, a + r * lda + i, 4);
       const auto x = (__m512bh)_mm512_set1_epi32(pair);
@@ -28,11 +29,11 @@ void Bf16Tile(const bf16* a, int64_t lda, const bf16* panel, int64_t k, float* y
       acc[r][1] = _mm512_dpbf16_ps(acc[r][1], x, w1);
       acc[r][2] = _mm512_dpbf16_ps(acc[r][2], x, w2);
       acc[r][3] = _mm512_dpbf16_ps(acc[r][3], x, w3);
-    }
+    });
   }
-  for (int r = 0; r < R; ++r) {
-    for (int c = 0; c < 4; ++c) _mm512_storeu_ps(y + r * ldy + 16 * c, acc[r][c]);
-  }
+  Unroll<R>(PUNA_UNROLLED(r) {
+    Unroll<4>(PUNA_UNROLLED(c) { _mm512_storeu_ps(y + r * ldy + 16 * c, acc[r][c]); });
+  });
 }
 
 void Bf16Panel(const bf16* a, int64_t lda, int m, const bf16* panel, int64_t k, float* y, int64_t ldy) {
