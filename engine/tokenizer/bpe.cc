@@ -6,7 +6,7 @@
 namespace puna::engine {
 namespace {
 
-constexpr size_t kShortWord = 32;
+constexpr size_t kShortWord = 16;
 constexpr uint32_t kNoMerge = MergeTable::kNoMerge;
 
 TokenId ByteId(const TokenId* byte_ids, char c) { return byte_ids[static_cast<unsigned char>(c)]; }
@@ -34,26 +34,30 @@ void MergeShortWord(const MergeTable& merges, const TokenId* byte_ids, std::stri
   out->insert(out->end(), ids, ids + count);
 }
 
-// Parts in a linked list, candidates in a heap. A heap entry is the rank above the position, so the order of the entries
-// is that of the merges; an entry whose part has another rank by now is stale and skipped.
+// Parts in a linked list, candidates in a queue. An entry is the rank above the position, so the order of the entries is that
+// of the merges; an entry whose part has another rank by now is stale and skipped. The queue is a sorted run, which holds most
+// entries and is read in order, and a heap of those that came later; when the run is used up, the heap becomes the next run.
 class LongWord {
  public:
   LongWord(const MergeTable& merges, const TokenId* byte_ids, std::string_view word, BpeScratch* scratch)
-      : merges_(merges), size_(static_cast<uint32_t>(word.size())), parts_(scratch->parts), heap_(scratch->heap) {
+      : merges_(merges),
+        size_(static_cast<uint32_t>(word.size())),
+        parts_(scratch->parts),
+        run_(scratch->run),
+        heap_(scratch->heap) {
     parts_.resize(size_);
+    run_.clear();
     heap_.clear();
     for (uint32_t i = 0; i < size_; ++i) parts_[i] = {i == 0 ? 0 : i - 1, i + 1, ByteId(byte_ids, word[i]), kNoMerge};
     for (uint32_t i = 0; i < size_; ++i) {
       if (Rerank(i)) heap_.push_back(Entry(i));
     }
-    std::make_heap(heap_.begin(), heap_.end(), std::greater<>());
   }
 
   void MergeAll() {
-    while (!heap_.empty()) {
-      std::pop_heap(heap_.begin(), heap_.end(), std::greater<>());
-      const uint64_t entry = heap_.back();
-      heap_.pop_back();
+    while (true) {
+      if (next_in_run_ == run_.size() && !StartRun()) return;
+      const uint64_t entry = !heap_.empty() && heap_.front() < run_[next_in_run_] ? PopHeap() : run_[next_in_run_++];
       const auto pos = static_cast<uint32_t>(entry);
       if (parts_[pos].rank == entry >> 32) Merge(pos);
     }
@@ -65,6 +69,22 @@ class LongWord {
 
  private:
   uint64_t Entry(uint32_t pos) const { return static_cast<uint64_t>(parts_[pos].rank) << 32 | pos; }
+
+  // Makes the heap the run; false if there is nothing left.
+  bool StartRun() {
+    run_.swap(heap_);
+    heap_.clear();
+    next_in_run_ = 0;
+    if (!std::is_sorted(run_.begin(), run_.end())) std::sort(run_.begin(), run_.end());
+    return !run_.empty();
+  }
+
+  uint64_t PopHeap() {
+    std::pop_heap(heap_.begin(), heap_.end(), std::greater<>());
+    const uint64_t entry = heap_.back();
+    heap_.pop_back();
+    return entry;
+  }
 
   // Looks up the rank of the pair that starts at `pos`; true if it can merge.
   bool Rerank(uint32_t pos) {
@@ -91,6 +111,8 @@ class LongWord {
   const MergeTable& merges_;
   const uint32_t size_;
   std::vector<BpeScratch::Part>& parts_;
+  std::vector<uint64_t>& run_;
+  size_t next_in_run_ = 0;
   std::vector<uint64_t>& heap_;
 };
 

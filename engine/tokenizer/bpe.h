@@ -20,11 +20,12 @@ struct BpeScratch {
     uint32_t rank;      // of merging with the part after
   };
   std::vector<Part> parts;
+  std::vector<uint64_t> run;
   std::vector<uint64_t> heap;
 };
 
 // Appends the tokens of `word` (not empty, less than 4 GiB). `byte_ids` has the token of each of the 256 bytes. Time
-// O(n^2) with a tiny constant up to 32 bytes, O(n log n) above.
+// O(n^2) with a tiny constant up to 16 bytes, O(n log n) above.
 void MergeWord(const MergeTable& merges, const TokenId* byte_ids, std::string_view word, BpeScratch* scratch,
                std::vector<TokenId>* out);
 

@@ -191,6 +191,7 @@ class Builder {
       ThrowLoadError(source_, "model.merges", "fewer than 16777215", std::to_string(raw_.merges.size()), kRemedyDamaged);
     }
     std::string left, right;
+    TokenId result = kNoToken;  // kept: real files list all merges of a token together
     for (uint32_t rank = 0; rank < raw_.merges.size(); ++rank) {
       const RawTokenizerJson::Merge& merge = raw_.merges[rank];
       const auto refuse = [&](std::string_view expected, std::string_view found) {
@@ -201,7 +202,8 @@ class Builder {
       const bool spelt = BytesOfSpelling(raw_.Left(merge), &left) && BytesOfSpelling(raw_.Right(merge), &right);
       const TokenId left_id = spelt ? vocabulary.Find(left) : kNoToken;
       const TokenId right_id = spelt ? vocabulary.Find(right) : kNoToken;
-      const TokenId result = spelt ? vocabulary.Find(left += right) : kNoToken;
+      left += right;
+      if (vocabulary.Bytes(result) != left) result = spelt ? vocabulary.Find(left) : kNoToken;
       if (left_id == kNoToken || right_id == kNoToken || result == kNoToken || right.empty()) {
         refuse("two tokens that make a third, all in model.vocab", "with a token that is not");
       }

@@ -1,0 +1,61 @@
+#include "engine/tokenizer/utf8.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/engine/tokenizer/support.h"
+
+namespace puna::engine {
+namespace {
+
+using Status = Utf8Char::Status;
+
+TEST_CASE("every scalar value is decoded; surrogates are not") {
+  for (uint32_t c = 0; c < 0x110000; ++c) {
+    std::string text;
+    test::AppendUtf8(c, &text);
+    const Utf8Char decoded = DecodeUtf8(text);
+    if (c >= 0xd800 && c < 0xe000) {
+      REQUIRE(decoded.status == Status::kInvalid);
+      continue;
+    }
+    REQUIRE(decoded.status == Status::kValid);
+    REQUIRE(decoded.code_point == c);
+    REQUIRE(decoded.length == text.size());
+    size_t length;
+    REQUIRE(DecodeValidUtf8(text.data(), &length) == c);
+    REQUIRE(length == text.size());
+    for (size_t cut = 1; cut < text.size(); ++cut) {
+      const Utf8Char part = DecodeUtf8(text.substr(0, cut));
+      REQUIRE(part.status == Status::kIncomplete);
+      REQUIRE(part.length == cut);
+    }
+  }
+}
+
+TEST_CASE("each maximal invalid part becomes one U+FFFD") {
+  const std::string r = "\ufffd";
+  CHECK(ReplaceInvalidUtf8("") == "");
+  CHECK(ReplaceInvalidUtf8("plain \u00e9\u4e2d\U0001f600") == "plain \u00e9\u4e2d\U0001f600");
+  CHECK(ReplaceInvalidUtf8("a\x80z") == "a" + r + "z");
+  CHECK(ReplaceInvalidUtf8("\xff\xfe") == r + r);
+  CHECK(ReplaceInvalidUtf8("\xc0\xaf") == r + r);              // overlong
+  CHECK(ReplaceInvalidUtf8("\xe0\x80\xaf") == r + r + r);      // overlong
+  CHECK(ReplaceInvalidUtf8("\xed\xa0\x80") == r + r + r);      // surrogate
+  CHECK(ReplaceInvalidUtf8("\xf4\x90\x80\x80") == r + r + r + r);
+  CHECK(ReplaceInvalidUtf8("\xf0\x9f\x98") == r);              // one unfinished character
+  CHECK(ReplaceInvalidUtf8("\xf0\x9f\x98\xe4\xb8\xad") == r + "\u4e2d");
+  CHECK(ReplaceInvalidUtf8("\xe4\xb8\xe4") == r + r);
+}
+
+TEST_CASE("the valid prefix ends where the first fault begins, whatever stands before it") {
+  for (size_t before = 0; before < 40; ++before) {
+    const std::string text(before, 'x');
+    CHECK(ValidUtf8Prefix(text) == before);
+    CHECK(ValidUtf8Prefix(text + "\u00e9") == before + 2);
+    CHECK(ValidUtf8Prefix(text + "\u00e9\xc3") == before + 2);
+    CHECK(ValidUtf8Prefix(text + "\xff" + text) == before);
+  }
+}
+
+}  // namespace
+}  // namespace puna::engine
