@@ -1,10 +1,13 @@
 #include "engine/checkpoint/checkpoint.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <utility>
 
 #include "engine/checkpoint/checkpoint_fault.h"
 #include "engine/checkpoint/file_set.h"
+#include "engine/checkpoint/gguf_checkpoint.h"
 #include "engine/checkpoint/hf_checkpoint.h"
 #include "engine/checkpoint/meta_checkpoint.h"
 #include "engine/checkpoint/random_checkpoint.h"
@@ -12,15 +15,22 @@
 namespace puna::engine {
 namespace {
 
+bool IsGguf(const std::string& name) { return name.ends_with(".gguf"); }
+
 Checkpoint OpenFiles(const FileSet& files, const OpenOptions& options) {
   if (files.Has("config.json")) return OpenHfCheckpoint(files);
   if (files.Has("params.json")) return OpenMetaCheckpoint(files, options.meta_rope_factor);
-  std::string found = "neither";
-  if (files.Names().empty()) found = "an empty folder";
+  const std::vector<std::string> names = files.Names();
+  std::vector<std::string> gguf;
+  std::copy_if(names.begin(), names.end(), std::back_inserter(gguf), IsGguf);
+  if (gguf.size() == 1) return OpenGgufCheckpoint(files, gguf.front());
+  const std::string found = names.empty()      ? "an empty folder"
+                            : gguf.size() > 1 ? std::to_string(gguf.size()) + " .gguf files"
+                                              : "neither";
   Throw({.path = files.path(),
          .expected = "config.json (Hugging Face) or params.json (Meta)",
          .found = found,
-         .remedy = "give the folder that holds the model's files"});
+         .remedy = gguf.size() > 1 ? "give one of the .gguf files" : "give the folder that holds the model's files"});
 }
 
 }  // namespace
@@ -29,6 +39,11 @@ Checkpoint OpenCheckpoint(const std::string& path, const OpenOptions& options) {
   constexpr std::string_view kRandom = "random:";
   if (path.starts_with(kRandom)) return OpenRandomCheckpoint(path.substr(kRandom.size()));
   std::error_code error;
+  if (IsGguf(path) && std::filesystem::is_regular_file(path, error)) {
+    const std::filesystem::path file(path);
+    return OpenGgufCheckpoint(FileSet::Folder(file.has_parent_path() ? file.parent_path().string() : "."),
+                              file.filename().string());
+  }
   if (!std::filesystem::is_directory(path, error)) {
     const bool exists = std::filesystem::exists(path, error);
     Throw({.path = path,
