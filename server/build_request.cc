@@ -47,9 +47,9 @@ int MaxNewTokens(const api::SamplingFields& fields, int prompt_tokens,
   if (prompt_tokens == 0)
     throw api::InvalidValue(prompt_param, "it is empty; at least one token is needed.");
   const int room = limit - prompt_tokens;
-  if (room < 1) throw api::ContextLengthExceeded(limit, prompt_tokens, -1, prompt_param);
-  // With none wanted the engine computes one, which is not shown: it is how a prompt is scored.
-  const int wanted = fields.max_tokens ? std::max(1, *fields.max_tokens) : room;
+  const int wanted = fields.max_tokens.value_or(std::max(1, room));
+  if (room < std::min(1, wanted))
+    throw api::ContextLengthExceeded(limit, prompt_tokens, -1, prompt_param);
   if (wanted > room) throw api::ContextLengthExceeded(limit, prompt_tokens, wanted, prompt_param);
   return wanted;
 }
@@ -80,7 +80,6 @@ OutputOptions BuildOutput(const api::SamplingFields& fields, const engine::Reque
   output.include_stop = fields.include_stop_str_in_output;
   output.skip_special_tokens = fields.skip_special_tokens;
   output.end_ids = request.stop.end_ids;
-  output.no_output = fields.max_tokens == 0;
   return output;
 }
 

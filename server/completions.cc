@@ -72,7 +72,7 @@ struct Job {
 void Job::Add(OutputPiece& piece, Candidate& candidate) const {
   candidate.choice.text += piece.content;
   for (const ScoredToken& token : piece.tokens) {
-    if (!token.logprobs) continue;
+    if (token.of_prompt || !token.logprobs) continue;
     candidate.logprob_sum += token.logprobs->logprob;
     ++candidate.scored;
   }

@@ -56,7 +56,8 @@ void OutputPipeline::TakeEvent(engine::TokenEvent& event, OutputPiece& piece) {
 }
 
 void OutputPipeline::TakePromptToken(engine::TokenEvent& event, OutputPiece& piece) {
-  if (options_.logprobs) piece.tokens.push_back({event.id, std::move(event.logprobs), characters_});
+  if (options_.logprobs)
+    piece.tokens.push_back({event.id, std::move(event.logprobs), characters_, /*of_prompt=*/true});
   const std::string text = echo_detokenizer_.Add(event.id);
   characters_ += CountCharacters(text);
   piece.content += text;
@@ -79,13 +80,12 @@ std::string OutputPipeline::TextOf(engine::TokenId id) {
 
 void OutputPipeline::TakeToken(engine::TokenEvent& event, OutputPiece& piece) {
   started_ = true;
-  if (options_.no_output) return;
   ++completion_tokens_;
   if (std::find(options_.end_ids.begin(), options_.end_ids.end(), event.id) !=
       options_.end_ids.end())
     return;
   if (options_.logprobs)
-    pending_.push_back({{event.id, std::move(event.logprobs), characters_}, fed_bytes_});
+    pending_.push_back({{event.id, std::move(event.logprobs), characters_, false}, fed_bytes_});
   AddText(TextOf(event.id), piece);
   if (stop_matcher_.stopped()) {
     reader_.Cancel();
@@ -137,7 +137,7 @@ void OutputPipeline::End(OutputPiece& piece) {
 std::string OutputPipeline::finish_reason() const {
   const bool cut =
       !stop_matcher_.stopped() && finish_ && finish_->reason == engine::FinishReason::kLength;
-  if (cut || options_.no_output) return "length";
+  if (cut) return "length";
   return tool_parser_ && tool_parser_->has_calls() ? "tool_calls" : "stop";
 }
 

@@ -22,6 +22,7 @@ struct ScoredToken {
   engine::TokenId id = engine::kNoToken;
   std::optional<engine::Logprobs> logprobs;  // none for the first token of a prompt
   size_t text_offset = 0;                    // characters of the choice's text before it
+  bool of_prompt = false;
 };
 
 struct OutputPiece {
@@ -41,7 +42,6 @@ struct OutputOptions {
   bool logprobs = false;
   std::optional<api::ToolCallParser::Options> tools = {};  // none: everything is content
   std::vector<engine::TokenId> echo = {};                  // prompt ids that come first in the text
-  bool no_output = false;  // max_tokens 0: what is sampled is not shown and not counted
 };
 
 class OutputPipeline {

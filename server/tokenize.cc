@@ -28,8 +28,8 @@ void Tokenize(Service& service, const HttpRequest& http, HttpReply& reply) {
   if (body.return_token_strs) {
     for (const engine::TokenId id : ids) texts.push_back(service.tokenizer.TokenText(id));
   }
-  reply.body = TokenizeJson(ids, service.engine->limits().max_model_len,
-                            body.return_token_strs ? &texts : nullptr);
+  reply.body = api::TokenizeJson(ids, service.engine->limits().max_model_len,
+                                 body.return_token_strs ? &texts : nullptr);
 }
 
 void Detokenize(Service& service, const HttpRequest& http, HttpReply& reply) {

@@ -153,15 +153,14 @@ TEST_CASE("echo comes first, in one piece or token by token with scores") {
   CHECK(piece.tokens[4].text_offset == 2);
 }
 
-TEST_CASE("max_tokens 0 shows the prompt only") {
-  Fixture f({.logprobs = true, .echo = Ids("p"), .no_output = true});
+TEST_CASE("max_tokens 0: the prompt alone") {
+  Fixture f({.logprobs = true, .echo = Ids("p")});
   TokenEvent event = Token('p');
   event.kind = TokenEvent::Kind::kPromptToken;
   f.stream->Push(std::move(event));
-  const OutputPiece piece = f.Feed("x");
+  const OutputPiece piece = f.Finish(FinishReason::kLength);
   CHECK(piece.content == "p");
   CHECK(Texts(piece.tokens) == "p");
-  CHECK(f.Finish(FinishReason::kLength).empty());
   CHECK(f.pipeline.finish_reason() == "length");
   CHECK(f.pipeline.Usage().completion_tokens == 0);
 }

@@ -1,0 +1,33 @@
+// From the operator's choice of a model to one that runs.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "config/engine_config.h"
+#include "engine/checkpoint/checkpoint.h"
+#include "engine/engine.h"
+#include "engine/model/llama.h"
+
+namespace puna::server {
+
+struct LoadedModel {
+  std::string name;  // the folder's, or what stands for it
+  engine::ModelConfig config;
+  engine::GenerationConfig generation;  // defaults of its authors
+  std::unique_ptr<engine::Model> model;
+};
+
+// An empty name is the demo model inside the binary. Throws std::runtime_error: one line with path,
+// expected, found and remedy.
+LoadedModel LoadModel(const config::EngineConfig& config, const engine::LoadProgress& progress);
+
+// What the engine is told, with a KV pool that fits into what memory is left beside the loaded
+// model.
+engine::EngineOptions MakeEngineOptions(const config::EngineConfig& config,
+                                        const engine::Model& model);
+
+// Cores that may compute: --threads, or what the container allows.
+int NumThreads(const config::EngineConfig& config);
+
+}  // namespace puna::server

@@ -1,0 +1,82 @@
+// puna: the commands.
+#include <unistd.h>
+
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "config/help.h"
+#include "config/load.h"
+#include "config/options.h"
+#if __has_include("server/bench.h")
+#include "server/bench.h"
+#endif
+#include "server/healthcheck.h"
+#include "server/log.h"
+#include "server/serve.h"
+#include "server/usage.h"
+
+namespace puna::server {
+namespace {
+
+std::vector<std::string> Environment() {
+  std::vector<std::string> lines;
+  for (char** line = environ; *line != nullptr; ++line) lines.emplace_back(*line);
+  return lines;
+}
+
+int RunServe(const std::vector<std::string>& arguments) {
+  const config::Loaded loaded = config::Load(arguments, Environment());
+  if (loaded.want != config::Loaded::Want::kRun) {
+    std::fputs(
+        (loaded.want == config::Loaded::Want::kHelp ? ServeHelp() : config::OptionsMarkdown())
+            .c_str(),
+        stdout);
+    return 0;
+  }
+  SetUpLog(loaded.config.server.log_level, loaded.config.server.log_format);
+  for (const std::string& warning : loaded.warnings) LogWarning(warning);
+  return Serve(loaded.config);
+}
+
+int RunHealthcheck(const std::vector<std::string>& arguments) {
+  const config::Loaded loaded = config::Load(arguments, Environment());
+  if (loaded.want != config::Loaded::Want::kRun)
+    return std::fputs(HealthcheckHelp().c_str(), stdout), 0;
+  const HealthAnswer answer = AskHealth(loaded.config.server);
+  std::puts(answer.line.c_str());
+  return answer.healthy ? 0 : 1;
+}
+
+int Run(int argc, char** argv) {
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  const std::string command = arguments.empty() || arguments[0][0] == '-' ? "" : arguments[0];
+  if (!command.empty()) arguments.erase(arguments.begin());
+#if __has_include("server/bench.h")
+  if (command == "bench") return RunBench(argc - 1, argv + 1);
+#endif
+  if (command == "healthcheck") return RunHealthcheck(arguments);
+  const std::string first = argc > 1 ? argv[1] : "";
+  if (command == "version" || first == "--version")
+    return std::puts(("puna " + Version()).c_str()), 0;
+  if (command == "help" || first == "--help" || first == "-h")
+    return std::fputs(GeneralHelp().c_str(), stdout), 0;
+  if (command == "serve" || command.empty()) return RunServe(arguments);
+  throw config::ConfigError("unknown command \"" + command + "\"; puna --help lists them");
+}
+
+}  // namespace
+}  // namespace puna::server
+
+int main(int argc, char** argv) {
+  try {
+    return puna::server::Run(argc, argv);
+  } catch (const puna::config::ConfigError& error) {
+    std::fprintf(stderr, "puna: %s\n", error.what());
+    return 2;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "puna: %s\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,16 @@
+// What puna says about itself on the command line.
+#pragma once
+
+#include <string>
+
+namespace puna::server {
+
+std::string Version();      // 0.1.0
+std::string GeneralHelp();  // the subcommands
+std::string ServeHelp();    // examples, then every option
+std::string HealthcheckHelp();
+
+// What is printed when the server is ready: where it listens, and a call to try.
+std::string ReadyText(const std::string& url, const std::string& model, bool needs_key);
+
+}  // namespace puna::server
