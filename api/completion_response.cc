@@ -31,6 +31,7 @@ Json LogprobsJson(const CompletionChoice& choice, bool as_id) {
     tokens.push_back(CompletionTokenName(position.token, as_id));
     logprobs.push_back(position.has_logprob ? LogprobJson(position.token.logprob) : Json());
     tops.push_back(position.has_logprob ? TopJson(position, as_id) : Json());
+    if (position.text_offset >= 0) offset = position.text_offset;
     offsets.push_back(offset);
     offset += CountCharacters(position.token.bytes);
   }

@@ -35,6 +35,9 @@ struct PositionLogprobs {
   TokenLogprob token;
   bool has_logprob = true;        // false: the first token of a prompt
   std::vector<TokenLogprob> top;  // most likely first
+  // Characters of the choice's text before it: text_offset of completions. Less than 0: counted from the one before, as if
+  // every token showed all its bytes.
+  int text_offset = -1;
 };
 
 // How a token is written: its text; where it is no whole characters, OpenAI's escapes (\xe2\x82); or token_id:N.

@@ -96,8 +96,7 @@ void Job::Answer(const HttpRequest& http, HttpReply& reply) {
   }
   const auto on_piece = [&](int i, OutputPiece& piece) {
     Add(piece, Logprobs(piece), choices[i]);
-    if (generation.choice(i).done())
-      choices[i].finish_reason = generation.choice(i).finish_reason();
+    if (piece.last) choices[i].finish_reason = generation.choice(i).finish_reason();
   };
   if (!Collect(generation, http, on_piece, reply)) return;
   reply.body =
@@ -117,8 +116,7 @@ void Job::Stream(ByteSink& sink, AccessLine& access) {
     const auto logprobs = Logprobs(piece);
     const std::vector<api::PositionLogprobs>* with = logprobs ? &*logprobs : nullptr;
     const bool has_text = !piece.content.empty() || !piece.calls.empty();
-    const bool done = generation.choice(i).done();
-    if (has_text || (!done && with))
+    if (has_text || (!piece.last && with))
       writer.Data(chunks.Delta(i, {piece.content, piece.calls}, with));
     if (done)
       writer.Data(

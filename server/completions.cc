@@ -103,8 +103,7 @@ void Job::Answer(const HttpRequest& http, HttpReply& reply) {
   std::vector<Candidate> candidates(generation.size());
   const auto on_piece = [&](int i, OutputPiece& piece) {
     Add(piece, candidates[i]);
-    if (generation.choice(i).done())
-      candidates[i].choice.finish_reason = generation.choice(i).finish_reason();
+    if (piece.last) candidates[i].choice.finish_reason = generation.choice(i).finish_reason();
   };
   if (!Collect(generation, http, on_piece, reply)) return;
   reply.body = CompletionJson(head, Choose(std::move(candidates)),
@@ -117,11 +116,8 @@ void Job::Stream(ByteSink& sink, AccessLine& access) {
   const auto on_piece = [&](int i, OutputPiece& piece) {
     Candidate candidate;
     candidate.choice.index = i;
-    if (!piece.tokens.empty())
-      candidate.choice.text_offset = static_cast<int>(piece.tokens.front().text_offset);
     Add(piece, candidate);
-    if (generation.choice(i).done())
-      candidate.choice.finish_reason = generation.choice(i).finish_reason();
+    if (piece.last) candidate.choice.finish_reason = generation.choice(i).finish_reason();
     writer.Data(chunks.Chunk(candidate.choice));
   };
   UsageChunk usage;

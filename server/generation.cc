@@ -54,10 +54,13 @@ bool Generation::ReadAll(const OnPiece& on_piece) {
   for (int i = 0; i < size(); ++i) {
     OutputPipeline& choice = *choices_[i];
     if (choice.done()) continue;
-    OutputPiece piece = choice.Next(waited ? milliseconds(0) : kPatience);
+    std::vector<OutputPiece> pieces = choice.Next(waited ? milliseconds(0) : kPatience);
     waited = true;
+    for (OutputPiece& piece : pieces) {
+      if (piece.last) Check(choice);
+      on_piece(i, piece);
+    }
     Check(choice);
-    if (!piece.empty() || choice.done()) on_piece(i, piece);
   }
   return waited;
 }

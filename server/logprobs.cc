@@ -11,6 +11,7 @@ std::vector<api::PositionLogprobs> NameLogprobs(const std::vector<ScoredToken>& 
   positions.reserve(tokens.size());
   for (const ScoredToken& token : tokens) {
     api::PositionLogprobs position;
+    position.text_offset = static_cast<int>(token.text_offset);
     position.has_logprob = token.logprobs.has_value();
     position.token = name(token.id, token.logprobs ? token.logprobs->logprob : 0);
     if (token.logprobs) {

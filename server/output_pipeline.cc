@@ -31,14 +31,17 @@ OutputPipeline::OutputPipeline(OutputOptions options, const engine::Tokenizer& t
   }
 }
 
-OutputPiece OutputPipeline::Next(std::chrono::milliseconds timeout) {
-  OutputPiece piece;
-  if (done_) return piece;
+std::vector<OutputPiece> OutputPipeline::Next(std::chrono::milliseconds timeout) {
+  std::vector<OutputPiece> pieces;
+  if (done_) return pieces;
   for (engine::TokenEvent& event : reader_.Wait(timeout)) {
+    OutputPiece piece;
     TakeEvent(event, piece);
+    piece.last = done_;
+    if (!piece.empty() || done_) pieces.push_back(std::move(piece));
     if (done_) break;
   }
-  return piece;
+  return pieces;
 }
 
 void OutputPipeline::TakeEvent(engine::TokenEvent& event, OutputPiece& piece) {

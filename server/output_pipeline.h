@@ -29,7 +29,9 @@ struct OutputPiece {
   std::string content;
   std::vector<api::ToolCallDelta> calls;
   std::vector<ScoredToken> tokens;  // when log-probabilities were asked for
+  bool last = false;                // nothing follows
 
+  // Whether there is anything to show.
   bool empty() const { return content.empty() && calls.empty() && tokens.empty(); }
 };
 

@@ -17,7 +17,7 @@ Progress::Progress(std::string task)
     : task_(std::move(task)), terminal_(isatty(STDERR_FILENO) == 1) {}
 
 Progress::~Progress() {
-  if (terminal_ && told_ >= 0) std::fprintf(stderr, "\r\033[K");
+  if (terminal_) std::fprintf(stderr, "\r\033[K");
 }
 
 void Progress::Tell(double share) {
@@ -25,7 +25,7 @@ void Progress::Tell(double share) {
   if (percent <= told_) return;
   if (terminal_) {
     std::fprintf(stderr, "\r%s: %d %%", task_.c_str(), percent);
-  } else if (told_ < 0 || percent / kLogStep > told_ / kLogStep) {
+  } else if (percent / kLogStep > told_ / kLogStep) {
     LogInfo(task_ + ": " + std::to_string(percent) + " %");
   }
   told_ = percent;

@@ -18,7 +18,7 @@ class Progress {
  private:
   std::string task_;
   bool terminal_;
-  int told_ = -1;  // per cent
+  int told_ = 0;  // per cent
 };
 
 }  // namespace puna::server

@@ -31,7 +31,21 @@ class Fixture {
   }
   OutputPiece FeedIds(const std::vector<engine::TokenId>& tokens) {
     for (const engine::TokenId id : tokens) stream->Push(Token(id));
-    return pipeline.Next(kNow);
+    return Next();
+  }
+  // All pieces that there are now, as one.
+  OutputPiece Next() {
+    OutputPiece all;
+    const bool was_done = pipeline.done();
+    for (OutputPiece& piece : pipeline.Next(kNow)) {
+      CHECK_FALSE(all.last);
+      all.content += piece.content;
+      all.calls.insert(all.calls.end(), piece.calls.begin(), piece.calls.end());
+      all.tokens.insert(all.tokens.end(), piece.tokens.begin(), piece.tokens.end());
+      all.last = piece.last;
+    }
+    CHECK(all.last == (pipeline.done() && !was_done));
+    return all;
   }
   OutputPiece Feed(const std::string& text) { return FeedIds(Ids(text)); }
   OutputPiece Finish(FinishReason reason, engine::Usage usage = {}) {
@@ -39,7 +53,7 @@ class Fixture {
     event.kind = TokenEvent::Kind::kEnd;
     event.finish = engine::Finish{reason, "why", usage};
     stream->Push(std::move(event));
-    return pipeline.Next(kNow);
+    return Next();
   }
 
   std::shared_ptr<engine::TokenStream> stream = std::make_shared<engine::TokenStream>();
@@ -56,7 +70,7 @@ std::string Texts(const std::vector<ScoredToken>& tokens) {
 TEST_CASE("text comes as it is certain, in whole characters") {
   Fixture f;
   CHECK_FALSE(f.pipeline.started());
-  CHECK(f.pipeline.Next(kNow).empty());
+  CHECK(f.Next().empty());
   CHECK(f.Feed("a").content == "a");
   CHECK(f.pipeline.started());
   CHECK(f.Feed("\xf0\x9f").content == "");
@@ -67,6 +81,16 @@ TEST_CASE("text comes as it is certain, in whole characters") {
   CHECK(f.pipeline.finish_reason() == "length");
   CHECK_FALSE(f.pipeline.failure());
   CHECK(f.pipeline.Usage().completion_tokens == 7);
+}
+
+TEST_CASE("each token that shows something is a piece of its own") {
+  Fixture f;
+  for (const engine::TokenId id : Ids("a\xc3\xa4" "b")) f.stream->Push(Token(id));
+  const std::vector<OutputPiece> pieces = f.pipeline.Next(kNow);
+  REQUIRE(pieces.size() == 3);
+  CHECK(pieces[1].content == "\xc3\xa4");
+  CHECK_FALSE(pieces[2].last);
+  CHECK(f.Finish(FinishReason::kLength).last);
 }
 
 TEST_CASE("the end token is counted and not shown") {
@@ -134,7 +158,7 @@ TEST_CASE("echo comes first, in one piece or token by token with scores") {
   std::vector<engine::TokenId> prompt = Ids("h\xc3\xa9");
   prompt.insert(prompt.begin(), kBos);
   Fixture plain({.echo = prompt});
-  CHECK(plain.pipeline.Next(kNow).empty());
+  CHECK(plain.Next().empty());
   CHECK(plain.Feed("!").content == "h\xc3\xa9!");
   Fixture scored({.logprobs = true, .echo = prompt});
   for (const engine::TokenId id : prompt) {
