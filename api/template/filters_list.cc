@@ -63,7 +63,7 @@ Value SortFilter(Interpreter&, const Value& self, const Arguments& arguments) {
   const BoundArguments bound("sort", arguments, {"reverse", "case_sensitive", "attribute"});
   const Value* attribute = bound.HasValue(2) ? &bound[2] : nullptr;
   std::vector<Keyed> items;
-  for (const Value& item : Items(self)->items) {
+  for (const Value& item : EachItem(self)) {
     items.push_back({SortKey(item, attribute, bound.Flag(1, false)), item});
   }
   return Sorted(std::move(items), bound.Flag(0, false));
@@ -87,7 +87,7 @@ Value UniqueFilter(Interpreter&, const Value& self, const Arguments& arguments) 
   const BoundArguments bound("unique", arguments, {"case_sensitive", "attribute"});
   std::set<std::string> seen;
   std::vector<Value> unique;
-  for (const Value& item : Items(self)->items) {
+  for (const Value& item : EachItem(self)) {
     const Value key = bound.HasValue(1) ? WalkAttribute(item, bound[1]) : item;
     if (seen.insert(KeyText(bound.Flag(0, false) ? key : IgnoreCase(key))).second) unique.push_back(item);
   }
@@ -118,7 +118,7 @@ Value SumFilter(Interpreter&, const Value& self, const Arguments& arguments) {
   const BoundArguments bound("sum", arguments, {"attribute", "start"});
   Value sum = bound.Has(1) ? bound[1] : Value::Int(0);
   if (sum.IsString()) Fail("sum() can't sum strings [use ''.join(seq) instead]");
-  for (const Value& item : Items(self)->items) {
+  for (const Value& item : EachItem(self)) {
     sum = Calculate(MathOp::kAdd, sum, bound.HasValue(0) ? WalkAttribute(item, bound[0]) : item);
   }
   return sum;
@@ -139,7 +139,6 @@ Value FirstFilter(Interpreter&, const Value& self, const Arguments& arguments) {
 
 Value LastFilter(Interpreter&, const Value& self, const Arguments& arguments) {
   const BoundArguments bound("last", arguments, {});
-  CheckDefined(self);
   if (self.kind() == Kind::kIterator) Fail("'generator' object is not reversible");
   if (self.IsString() && !self.text().empty()) return GetItem(self, Value::Int(-1));
   const auto items = Items(self);
@@ -188,7 +187,7 @@ Value BatchFilter(Interpreter&, const Value& self, const Arguments& arguments) {
   const int64_t size = bound.Int(0, 1);
   if (size < 1) Fail("batch() needs a line count of at least 1");
   std::vector<Value> batches, batch;
-  for (const Value& item : Items(self)->items) {
+  for (const Value& item : EachItem(self)) {
     if (static_cast<int64_t>(batch.size()) == size) {
       batches.push_back(Value::List(std::move(batch)));
       batch.clear();

@@ -58,7 +58,7 @@ Value SelectFilter(Interpreter& interpreter, const Value& self, const Arguments&
     rest = WithoutFirst(arguments, kNameAt + 1);
   }
   std::vector<Value> selected;
-  for (const Value& item : Items(self)->items) {
+  for (const Value& item : EachItem(self)) {
     Spend(1);
     const Value subject = kAttribute ? WalkAttribute(item, given[0]) : item;
     const bool holds = Truth(test == nullptr ? subject : test(interpreter, subject, rest));

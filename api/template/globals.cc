@@ -41,7 +41,7 @@ std::vector<std::pair<Value, Value>> DictEntries(const char* callee, const Argum
     if (given.IsDict()) {
       entries = given.dict().entries;
     } else {
-      for (const Value& pair : Items(given)->items) {
+      for (const Value& pair : EachItem(given)) {
         const auto parts = Items(pair);
         if (parts->items.size() != 2) Fail(std::string(callee) + " needs pairs of a key and a value");
         entries.emplace_back(parts->items[0], parts->items[1]);

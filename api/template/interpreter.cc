@@ -108,7 +108,7 @@ Arguments Interpreter::EvaluateArguments(const CallArguments& arguments) {
   for (const ExprPtr& expr : arguments.positional) values.positional.push_back(Evaluate(*expr));
   for (const auto& [name, expr] : arguments.named) values.named.emplace_back(name, Evaluate(*expr));
   if (arguments.list != nullptr) {
-    for (const Value& item : Items(Evaluate(*arguments.list))->items) values.positional.push_back(item);
+    for (const Value& item : EachItem(Evaluate(*arguments.list))) values.positional.push_back(item);
   }
   if (arguments.dict != nullptr) {
     const Value dict = Evaluate(*arguments.dict);

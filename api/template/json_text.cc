@@ -23,7 +23,7 @@ std::string JsonEscape(char32_t c, bool ensure_ascii) {
   }
   char escape[16] = "";
   if (c < 0x20 || (ensure_ascii && c > 0x7E && c < 0x10000)) {
-    if (c != 0x7F) std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(c));
+    std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(c));
   } else if (ensure_ascii && c >= 0x10000) {
     const unsigned pair = c - 0x10000;
     std::snprintf(escape, sizeof escape, "\\u%04x\\u%04x", 0xD800 + (pair >> 10), 0xDC00 + (pair & 0x3FF));

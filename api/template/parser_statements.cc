@@ -169,7 +169,9 @@ std::unique_ptr<const Statement> Parser::ParseIf() {
 
 std::unique_ptr<const Statement> Parser::ParseFor() {
   auto statement = NewStatement<ForStatement>(Take());
+  ++loops_;
   statement->target = ParseTarget(false);
+  --loops_;
   if (!TakeName("in")) FailUnexpected("'in'");
   statement->iterable = ParseTuple(false, false);
   if (TakeName("if")) statement->test = ParseExpression();
@@ -306,6 +308,7 @@ Target Parser::ParseTargetPart(bool attributes) {
   for (const std::string_view constant : {"true", "false", "none", "True", "False", "None"}) {
     if (name == constant) FailAt(line, "can't assign to '" + name + "'");
   }
+  if (name == "loop" && loops_ > 0) FailAt(line, "can't assign to the special variable 'loop' of a loop");
   Target target;
   target.symbol = Intern(name);
   if (attributes && TakeOperator(".")) {

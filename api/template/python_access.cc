@@ -134,6 +134,7 @@ Value GetItem(const Value& object, const Value& key) {
 
 Value Slice(const Value& object, const Value& start, const Value& stop, const Value& step) {
   CheckDefined(object);
+  if (object.IsDict()) Fail("unhashable type: 'slice'");
   if (!object.IsString() && !object.IsSequence()) {
     return Value::Undefined(TypePhrase(object) + " cannot be sliced");
   }

@@ -104,7 +104,7 @@ bool Contains(const Value& container, const Value& item) {
   if (!IsIterable(container)) {
     Fail(std::string("argument of type '") + TypeName(container) + "' is not iterable");
   }
-  for (const Value& member : Items(container)->items) {
+  for (const Value& member : EachItem(container)) {
     Spend(1);
     if (Equal(member, item)) return true;
   }

@@ -23,6 +23,16 @@ Value Positive(const Value& value);
 size_t Length(const Value& value);
 // What iter(value) gives; a list gives itself without a copy, an iterator is used up.
 std::shared_ptr<const ListObject> Items(const Value& value);
+// The same for a range-based for: it holds the items while the loop runs.
+class EachItem {
+ public:
+  explicit EachItem(const Value& value) : list_(Items(value)) {}
+  auto begin() const { return list_->items.begin(); }
+  auto end() const { return list_->items.end(); }
+
+ private:
+  std::shared_ptr<const ListObject> list_;
+};
 bool IsIterable(const Value& value);
 
 // obj.name: attributes and methods first, then keys; value[key]: the other way round. Undefined where there is neither.

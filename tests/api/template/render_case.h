@@ -12,6 +12,7 @@
 #include "api/template/chat_template.h"
 #include "api/template/json_value.h"
 #include "api/template/normalise_messages.h"
+#include "api/template/python_text.h"
 
 namespace puna::api {
 
