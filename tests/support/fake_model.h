@@ -52,6 +52,7 @@ class FakeModel : public Model {
   size_t kv_bytes_per_block() const override { return kBlockSize * sizeof(Slot); }
   std::string Fingerprint() const override { return "fake"; }
   size_t weight_bytes() const override { return 0; }
+  std::string Format() const override { return "fake"; }
 
   void CopyBlock(BlockId from, BlockId to, int num_tokens) override {
     PUNA_CHECK(from != to && num_tokens > 0 && num_tokens <= kBlockSize) << from << ' ' << to << ' ' << num_tokens;

@@ -318,6 +318,23 @@ TEST_CASE("guesses fill a step that only decodes, up to the rows there are, and 
   CHECK(Step(scheduler) == Plan{{0, 36, 1, 1}, {1, 0, 63, 0}});
 }
 
+TEST_CASE("behind a wrong guess nothing counts as guessed, not even what comes next by force") {
+  SchedulerOptions options = MakeOptions();
+  options.make_proposer = [](const Request&) { return std::make_unique<Stubborn>(Ids{7, 8}); };
+  Scheduler scheduler(options);
+  Sequence& s = scheduler.Add(MakeRequest(Range(0, 30), 50));
+  Step(scheduler);
+  const BatchPlan plan = scheduler.Schedule();
+  CHECK(Summary(plan) == Plan{{0, 30, 3, 3}});
+  scheduler.MarkComputed(plan.items[0]);
+  CHECK_FALSE(scheduler.Append(s, 9));
+  CHECK_FALSE(scheduler.Append(s, 7));  // what was computed for a 7 was computed one position before
+  CHECK(s.num_computed == 31);
+  scheduler.EndStep(plan);
+  CHECK(s.usage.rejected_prediction_tokens == 2);
+  CHECK(Step(scheduler) == Plan{{0, 31, 2, 1}});
+}
+
 TEST_CASE("guesses never reach beyond max_new_tokens, the context or the free blocks") {
   SchedulerOptions options = MakeOptions(3);
   options.make_proposer = [](const Request&) { return std::make_unique<Stubborn>(Ids(20, 7)); };

@@ -1,0 +1,183 @@
+// The engine with its thread: many clients at once. Also run under ThreadSanitizer.
+#include "engine/engine.h"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <ctime>
+#include <functional>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "tests/support/fake_model.h"
+#include "tests/support/reference_run.h"
+
+namespace puna::engine {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+EngineOptions MakeOptions() {
+  EngineOptions options;
+  options.num_blocks = 64;
+  options.max_num_seqs = 4;
+  options.max_num_batched_tokens = 64;
+  options.max_waiting = 8;
+  return options;
+}
+
+Request MakeRequest(uint32_t number, int max_new_tokens) {
+  Request request;
+  std::mt19937 random(number);
+  for (uint32_t i = 0; i <= random() % 50; ++i) request.prompt.push_back(static_cast<TokenId>(random() % 97));
+  request.stop.max_new_tokens = max_new_tokens;
+  request.sampling.seed = number;
+  return request;
+}
+
+Answer ReadAll(TokenReader& reader, std::optional<Finish>& finish) {
+  Answer answer;
+  while (!Collect(reader, seconds(30), answer, finish)) {
+  }
+  return answer;
+}
+
+void WaitFor(const std::function<bool()>& condition) {
+  for (int i = 0; i < 3000 && !condition(); ++i) std::this_thread::sleep_for(milliseconds(10));
+  CHECK(condition());
+}
+
+TEST_CASE("clients from many threads each get their own answer") {
+  Engine engine(std::make_unique<FakeModel>(), MakeOptions());
+  std::atomic<int> right{0}, left{0}, refused{0};
+  std::vector<std::thread> clients;
+  for (uint32_t c = 0; c < 6; ++c) {
+    clients.emplace_back([&, c] {
+      ReferenceRun reference({});
+      for (uint32_t i = 0; i < 20; ++i) {
+        const uint32_t number = 100 * c + i;
+        std::optional<TokenReader> reader = engine.Submit(MakeRequest(number, 30));
+        if (!reader) {
+          ++refused;
+          continue;
+        }
+        if (number % 5 == 0) {  // walks away after the first tokens
+          reader->Wait(milliseconds(5));
+          ++left;
+          continue;
+        }
+        std::optional<Finish> finish;
+        const Answer answer = ReadAll(*reader, finish);
+        right += answer.tokens == reference.Run(MakeRequest(number, 30), engine.limits().max_model_len).tokens;
+      }
+    });
+  }
+  std::thread watcher([&engine] {
+    for (int i = 0; i < 50; ++i) {
+      CHECK(engine.stats().running <= 4);
+      std::this_thread::sleep_for(milliseconds(1));
+    }
+  });
+  for (std::thread& client : clients) client.join();
+  watcher.join();
+  CHECK(right + left + refused == 120);
+  CHECK(left == 24);
+  CHECK(refused == 0);  // six at once, twelve places
+  WaitFor([&engine] { return engine.stats().blocks_used == 0; });
+  const EngineStats stats = engine.stats();
+  CHECK(stats.finished_length + stats.finished_cancelled == 120);
+  CHECK(stats.steps > 0);
+  CHECK(stats.generated_tokens > 0);
+}
+
+TEST_CASE("a full engine refuses, and takes again when somebody has left") {
+  EngineOptions options = MakeOptions();
+  options.max_num_seqs = 1;
+  options.max_waiting = 1;
+  Engine engine(std::make_unique<FakeModel>(FakeModelOptions{.step_time = milliseconds(2)}), options);
+  std::optional<TokenReader> running = engine.Submit(MakeRequest(1, 900));
+  std::optional<TokenReader> waiting = engine.Submit(MakeRequest(2, 1));
+  CHECK(running);
+  CHECK(waiting);
+  CHECK_FALSE(engine.Submit(MakeRequest(3, 1)));
+  WaitFor([&engine] { return engine.stats().running == 1 && engine.stats().waiting == 1; });
+  CHECK(engine.stats().max_waiting == 1);
+  running.reset();  // its reader goes away
+  std::optional<Finish> finish;
+  ReadAll(*waiting, finish);
+  CHECK(finish->reason == FinishReason::kLength);
+  CHECK(finish->usage.queue_seconds > 0);
+  std::optional<TokenReader> next;
+  WaitFor([&] { return next || (next = engine.Submit(MakeRequest(3, 1))); });
+}
+
+TEST_CASE("a reader that goes away frees its blocks, in the middle of a long prompt too") {
+  Engine engine(std::make_unique<FakeModel>(FakeModelOptions{.step_time = milliseconds(2)}), MakeOptions());
+  Request request = MakeRequest(1, 10);
+  request.prompt.resize(1000, 5);
+  std::optional<TokenReader> reader = engine.Submit(std::move(request));
+  WaitFor([&engine] { return engine.stats().blocks_used > 0; });
+  reader.reset();
+  WaitFor([&engine] { return engine.stats().blocks_used == 0; });
+  CHECK(engine.stats().finished_cancelled == 1);
+}
+
+TEST_CASE("drain: what runs ends by itself, nobody comes in") {
+  Engine engine(std::make_unique<FakeModel>(FakeModelOptions{.step_time = milliseconds(1)}), MakeOptions());
+  std::optional<TokenReader> reader = engine.Submit(MakeRequest(1, 40));
+  std::thread drainer([&engine] { CHECK(engine.Drain(seconds(30))); });
+  std::optional<Finish> finish;
+  CHECK(ReadAll(*reader, finish).tokens.size() == 40);
+  CHECK(finish->reason == FinishReason::kLength);
+  drainer.join();
+  CHECK_FALSE(engine.Submit(MakeRequest(2, 1)));
+}
+
+TEST_CASE("drain: what takes too long is told so, whether it runs or waits") {
+  EngineOptions options = MakeOptions();
+  options.max_num_seqs = 1;
+  Engine engine(std::make_unique<FakeModel>(FakeModelOptions{.step_time = milliseconds(2)}), options);
+  std::optional<TokenReader> running = engine.Submit(MakeRequest(1, 900));
+  std::optional<TokenReader> waiting = engine.Submit(MakeRequest(2, 900));
+  CHECK_FALSE(engine.Drain(milliseconds(20)));
+  for (TokenReader* reader : {&*running, &*waiting}) {
+    std::optional<Finish> finish;
+    ReadAll(*reader, finish);
+    CHECK(finish->reason == FinishReason::kShutdown);
+  }
+}
+
+TEST_CASE("destruction ends every stream") {
+  std::optional<TokenReader> reader;
+  {
+    Engine engine(std::make_unique<FakeModel>(FakeModelOptions{.step_time = milliseconds(2)}), MakeOptions());
+    reader = engine.Submit(MakeRequest(1, 900));
+  }
+  std::optional<Finish> finish;
+  ReadAll(*reader, finish);
+  CHECK(finish->reason == FinishReason::kShutdown);
+}
+
+TEST_CASE("an idle engine sleeps") {
+  Engine engine(std::make_unique<FakeModel>(), MakeOptions());
+  std::optional<TokenReader> reader = engine.Submit(MakeRequest(1, 5));
+  std::optional<Finish> finish;
+  ReadAll(*reader, finish);
+  WaitFor([&engine] { return engine.stats().seconds_in_current_step == 0; });
+  const std::clock_t before = std::clock();  // processor time of the whole process
+  std::this_thread::sleep_for(milliseconds(300));
+  CHECK(static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC < 0.1);
+}
+
+TEST_CASE("the heartbeat runs while a step does, and the fingerprint is the model's") {
+  Engine engine(std::make_unique<FakeModel>(FakeModelOptions{.step_time = milliseconds(200)}), MakeOptions());
+  std::optional<TokenReader> reader = engine.Submit(MakeRequest(1, 2));
+  WaitFor([&engine] { return engine.stats().seconds_in_current_step > 0.05; });
+  CHECK(engine.fingerprint().starts_with("fp_"));
+  CHECK(engine.fingerprint().size() == 19);
+}
+
+}  // namespace
+}  // namespace puna::engine
