@@ -48,8 +48,10 @@ inline std::string ShowTrusted(const std::vector<PromptPiece>& pieces) {
 }
 
 // The pieces of a template given variables as a JSON object.
-inline std::vector<PromptPiece> RenderPieces(const std::string& source, const std::string& variables = "{}") {
+inline std::vector<PromptPiece> RenderPieces(const std::string& source, const std::string& variables = "{}",
+                                             const RenderLimits& limits = {}) {
   RenderInput input;
+  input.limits = limits;
   input.messages = jinja::Value::List({});
   const jinja::Value values = jinja::ParseJson(variables);
   for (const auto& [name, value] : values.dict().entries) {
