@@ -1,7 +1,9 @@
 #include "engine/layers/packed_weight.h"
 
+#include <atomic>
 #include <cmath>
 #include <cstring>
+#include <exception>
 
 #include "engine/base/check.h"
 #include "engine/kernels/half.h"
@@ -97,6 +99,30 @@ void PackInt4Row(const RowRef& ref, int n, RowBuffers& row, int64_t inputs, int6
   *weighted_sum = total;
 }
 
+// A source may find values that its format forbids; the team's functions may not throw. Keeps the first such error for the
+// caller and skips what is left.
+class FirstFailure {
+ public:
+  template <typename Fn>
+  auto Guard(Fn fn) {
+    return [this, fn](int64_t task, int) {
+      if (failed_.load(std::memory_order_relaxed)) return;
+      try {
+        fn(task);
+      } catch (...) {
+        if (!failed_.exchange(true)) error_ = std::current_exception();
+      }
+    };
+  }
+  void Rethrow() const {
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  std::atomic<bool> failed_{false};
+  std::exception_ptr error_;
+};
+
 }  // namespace
 
 PackedWeight Pack(WeightFormat format, int64_t outputs, int64_t inputs, const std::function<RowRef(int64_t)>& row_of,
@@ -114,7 +140,8 @@ PackedWeight Pack(WeightFormat format, int64_t outputs, int64_t inputs, const st
     w.sums = AlignedBuffer<int32_t>(w.panels * kPanelCols);
   }
   if (format == WeightFormat::kW4A8) w.weighted_sums = AlignedBuffer<float>(w.panels * kPanelCols);
-  team.ForEach(w.panels, [&](int64_t p, int) {
+  FirstFailure failure;
+  team.ForEach(w.panels, failure.Guard([&](int64_t p) {
     RowBuffers row(w.k);
     uint8_t* panel = w.data.data() + p * w.panel_bytes;
     for (int n = 0; n < kPanelCols; ++n) {
@@ -134,7 +161,8 @@ PackedWeight Pack(WeightFormat format, int64_t outputs, int64_t inputs, const st
         case WeightFormat::kW4A8: PackInt4Row(ref, n, row, inputs, w.k, panel, &w.weighted_sums[column]); break;
       }
     }
-  });
+  }));
+  failure.Rethrow();
   return w;
 }
 
