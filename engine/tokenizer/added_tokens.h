@@ -1,4 +1,5 @@
-// Tokens that stand outside the merges (turn marks, end tokens, ...): found in text by their exact spelling.
+// Tokens that stand outside the merges (turn marks, end tokens, ...): found in text by their exact
+// spelling.
 #pragma once
 
 #include <cstddef>

@@ -34,12 +34,14 @@ void MergeShortWord(const MergeTable& merges, const TokenId* byte_ids, std::stri
   out->insert(out->end(), ids, ids + count);
 }
 
-// Parts in a linked list, candidates in a queue. An entry is the rank above the position, so the order of the entries is that
-// of the merges; an entry whose part has another rank by now is stale and skipped. The queue is a sorted run, which holds most
-// entries and is read in order, and a heap of those that came later; when the run is used up, the heap becomes the next run.
+// Parts in a linked list, candidates in a queue. An entry is the rank above the position, so the
+// order of the entries is that of the merges; an entry whose part has another rank by now is stale
+// and skipped. The queue is a sorted run, which holds most entries and is read in order, and a heap
+// of those that came later; when the run is used up, the heap becomes the next run.
 class LongWord {
  public:
-  LongWord(const MergeTable& merges, const TokenId* byte_ids, std::string_view word, BpeScratch* scratch)
+  LongWord(const MergeTable& merges, const TokenId* byte_ids, std::string_view word,
+           BpeScratch* scratch)
       : merges_(merges),
         size_(static_cast<uint32_t>(word.size())),
         parts_(scratch->parts),
@@ -48,7 +50,9 @@ class LongWord {
     parts_.resize(size_);
     run_.clear();
     heap_.clear();
-    for (uint32_t i = 0; i < size_; ++i) parts_[i] = {i == 0 ? 0 : i - 1, i + 1, ByteId(byte_ids, word[i]), kNoMerge};
+    for (uint32_t i = 0; i < size_; ++i) {
+      parts_[i] = {i == 0 ? 0 : i - 1, i + 1, ByteId(byte_ids, word[i]), kNoMerge};
+    }
     for (uint32_t i = 0; i < size_; ++i) {
       if (Rerank(i)) heap_.push_back(Entry(i));
     }
@@ -57,7 +61,8 @@ class LongWord {
   void MergeAll() {
     while (true) {
       if (next_in_run_ == run_.size() && !StartRun()) return;
-      const uint64_t entry = !heap_.empty() && heap_.front() < run_[next_in_run_] ? PopHeap() : run_[next_in_run_++];
+      const uint64_t entry =
+          !heap_.empty() && heap_.front() < run_[next_in_run_] ? PopHeap() : run_[next_in_run_++];
       const auto pos = static_cast<uint32_t>(entry);
       if (parts_[pos].rank == entry >> 32) Merge(pos);
     }
@@ -118,8 +123,8 @@ class LongWord {
 
 }  // namespace
 
-void MergeWord(const MergeTable& merges, const TokenId* byte_ids, std::string_view word, BpeScratch* scratch,
-               std::vector<TokenId>* out) {
+void MergeWord(const MergeTable& merges, const TokenId* byte_ids, std::string_view word,
+               BpeScratch* scratch, std::vector<TokenId>* out) {
   if (word.size() <= kShortWord) return MergeShortWord(merges, byte_ids, word, out);
   LongWord long_word(merges, byte_ids, word, scratch);
   long_word.MergeAll();

@@ -8,8 +8,8 @@
 namespace puna::engine {
 namespace {
 
-// ED and A0..BF would begin a surrogate, which no byte can complete. The reference (Python's incremental decoder) still waits for
-// the third byte, so as to take all three together; so do we.
+// ED and A0..BF would begin a surrogate, which no byte can complete. The reference (Python's
+// incremental decoder) still waits for the third byte, so as to take all three together; so do we.
 bool EndsInSurrogate(std::string_view text) {
   return text.size() >= 2 && text[text.size() - 2] == '\xed' && (text.back() & 0xe0) == 0xa0;
 }

@@ -15,8 +15,9 @@ class MergeTable {
 
   MergeTable();
 
-  // States that `left` `right` merge into `result`; the lower `rank`, the earlier. Ids below Vocabulary::kMaxTokens. Several
-  // pairs may share a rank if they share the result. Returns false, changing nothing, if the pair is known already.
+  // States that `left` `right` merge into `result`; the lower `rank`, the earlier. Ids below
+  // Vocabulary::kMaxTokens. Several pairs may share a rank if they share the result. Returns false,
+  // changing nothing, if the pair is known already.
   bool Add(TokenId left, TokenId right, uint32_t rank, TokenId result);
 
   // The rank of the pair, or kNoMerge.
@@ -40,7 +41,8 @@ class MergeTable {
   void Insert(uint64_t slot);
   void Grow();
 
-  std::vector<uint64_t> slots_;  // left (20 bits), right (20), rank (24); open addressing, at most half full
+  // Left (20 bits), right (20), rank (24); open addressing, at most half full.
+  std::vector<uint64_t> slots_;
   size_t mask_ = 0;
   int shift_ = 0;
   size_t size_ = 0;

@@ -13,7 +13,9 @@ struct Char {
 
 inline Char CharAt(std::string_view text, size_t pos) {
   const auto byte = static_cast<unsigned char>(text[pos]);
-  if (byte < 0x80) [[likely]] return {kAsciiClass[byte], 1};
+  if (byte < 0x80) [[likely]] {
+    return {kAsciiClass[byte], 1};
+  }
   size_t length;
   const uint32_t code_point = DecodeValidUtf8(text.data() + pos, &length);
   return {ClassOf(code_point), length};
@@ -31,17 +33,26 @@ inline size_t RunEnd(std::string_view text, size_t pos, CharClass kind) {
   return pos;
 }
 
-// Length of a contraction ('s 't 're 've 'm 'll 'd) at `pos`, where an apostrophe stands; 0 if there is none. Case is folded
-// as Unicode does, by which U+017F (long s) is an s; no other letter outside ASCII folds to one of these.
+// Length of a contraction ('s 't 're 've 'm 'll 'd) at `pos`, where an apostrophe stands; 0 if
+// there is none. Case is folded as Unicode does, by which U+017F (long s) is an s; no other letter
+// outside ASCII folds to one of these.
 size_t ContractionLength(std::string_view text, size_t pos) {
   const auto lower = [&](size_t i) {
     return pos + i < text.size() ? static_cast<char>(text[pos + i] | 0x20) : '\0';
   };
   switch (lower(1)) {
-    case 's': case 't': case 'm': case 'd': return 2;
-    case 'r': case 'v': return lower(2) == 'e' ? 3 : 0;
-    case 'l': return lower(2) == 'l' ? 3 : 0;
-    default: return text.substr(pos + 1, 2) == "\xc5\xbf" ? 3 : 0;
+    case 's':
+    case 't':
+    case 'm':
+    case 'd':
+      return 2;
+    case 'r':
+    case 'v':
+      return lower(2) == 'e' ? 3 : 0;
+    case 'l':
+      return lower(2) == 'l' ? 3 : 0;
+    default:
+      return text.substr(pos + 1, 2) == "\xc5\xbf" ? 3 : 0;
   }
 }
 
@@ -62,8 +73,9 @@ size_t PunctuationEnd(std::string_view text, size_t pos) {
   return pos;
 }
 
-// \s*[\r\n]+ | \s+(?!\S) | \s+: up to the last line end of the run; without one, the whole run at the end of the text, else
-// all but its last character (that one goes to what follows), else the single character.
+// \s*[\r\n]+ | \s+(?!\S) | \s+: up to the last line end of the run; without one, the whole run at
+// the end of the text, else all but its last character (that one goes to what follows), else the
+// single character.
 size_t SpaceEnd(std::string_view text, size_t start) {
   size_t pos = start;
   size_t last_char = start;
@@ -92,7 +104,9 @@ size_t PreTokenEnd(std::string_view text, size_t pos) {
   }
   if (second < text.size() && !IsNewline(text[pos])) {
     const Char next = CharAt(text, second);
-    if (next.kind == CharClass::kLetter) return RunEnd(text, second + next.length, CharClass::kLetter);
+    if (next.kind == CharClass::kLetter) {
+      return RunEnd(text, second + next.length, CharClass::kLetter);
+    }
     if (text[pos] == ' ' && next.kind == CharClass::kOther) return PunctuationEnd(text, second);
   }
   if (first.kind == CharClass::kOther) return PunctuationEnd(text, pos);

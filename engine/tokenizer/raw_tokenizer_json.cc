@@ -12,12 +12,15 @@ using nlohmann::json;
 using Event = json::parse_event_t;
 
 constexpr int kMaxDepth = 64;
-constexpr int kMaxContainers = 1 << 14;  // outside vocab and merges; the parser's time grows with their square
+// Outside vocab and merges. The parser's time grows with the square of the containers.
+constexpr int kMaxContainers = 1 << 14;
 constexpr int kMaxValues = 1 << 20;
 constexpr size_t kMaxJsonBytes = size_t{128} << 20;
-constexpr std::array<std::string_view, 5> kUsedKeys = {"added_tokens", "decoder", "model", "normalizer", "pre_tokenizer"};
+constexpr std::array<std::string_view, 5> kUsedKeys = {"added_tokens", "decoder", "model",
+                                                       "normalizer", "pre_tokenizer"};
 
-// Follows the parser's events. Depths are the parser's: 1 inside the file's object, 2 inside `model`, 3 inside `vocab`.
+// Follows the parser's events. Depths are the parser's: 1 inside the file's object, 2 inside
+// `model`, 3 inside `vocab`.
 class Reader {
  public:
   explicit Reader(std::string_view source) : source_(source) {}
@@ -27,7 +30,9 @@ class Reader {
     if (depth > kMaxDepth) {
       ThrowLoadError(source_, "", "JSON nested at most 64 deep", "deeper nesting", kRemedyDamaged);
     }
-    if (event == Event::key && depth <= 2) return OnKey(depth, parsed.get_ref<const std::string&>());
+    if (event == Event::key && depth <= 2) {
+      return OnKey(depth, parsed.get_ref<const std::string&>());
+    }
     if (where_ == Where::kVocab && depth >= 3) return OnVocab(event, parsed);
     if (where_ == Where::kMerges && depth >= 3) return OnMerges(depth, event, parsed);
     if (where_ == Where::kConfig) Count(event);
@@ -42,17 +47,22 @@ class Reader {
   bool OnKey(int depth, const std::string& key) {
     if (depth == 1) {
       in_model_ = key == "model";
-      where_ = std::find(kUsedKeys.begin(), kUsedKeys.end(), key) != kUsedKeys.end() ? Where::kConfig : Where::kIgnored;
+      where_ = std::find(kUsedKeys.begin(), kUsedKeys.end(), key) != kUsedKeys.end()
+                   ? Where::kConfig
+                   : Where::kIgnored;
       return where_ != Where::kIgnored;
     }
-    if (in_model_) where_ = key == "vocab" ? Where::kVocab : key == "merges" ? Where::kMerges : Where::kConfig;
+    if (in_model_) {
+      where_ = key == "vocab" ? Where::kVocab : key == "merges" ? Where::kMerges : Where::kConfig;
+    }
     return true;
   }
 
   void Count(Event event) {
     containers_ += event == Event::object_start || event == Event::array_start;
     if (++values_ > kMaxValues || containers_ > kMaxContainers) {
-      ThrowLoadError(source_, "", "a tokenizer", "far more entries than any tokenizer has", kRemedyDamaged);
+      ThrowLoadError(source_, "", "a tokenizer", "far more entries than any tokenizer has",
+                     kRemedyDamaged);
     }
   }
 
@@ -62,8 +72,8 @@ class Reader {
       return false;
     }
     if (event != Event::value || !parsed.is_number_integer()) {
-      ThrowLoadError(source_, "model.vocab", "a whole number for each token", "another type at token '" + key_ + "'",
-                     kRemedyFamily);
+      ThrowLoadError(source_, "model.vocab", "a whole number for each token",
+                     "another type at token '" + key_ + "'", kRemedyFamily);
     }
     raw_.vocab.push_back({Append(key_), static_cast<uint32_t>(key_.size()), IdOf(parsed)});
     return false;
@@ -101,7 +111,8 @@ class Reader {
   }
 
   void AddMerge(std::string_view left, std::string_view right) {
-    raw_.merges.push_back({Append(left), static_cast<uint32_t>(left.size()), static_cast<uint32_t>(right.size())});
+    raw_.merges.push_back(
+        {Append(left), static_cast<uint32_t>(left.size()), static_cast<uint32_t>(right.size())});
     Append(right);
   }
 
@@ -130,7 +141,8 @@ class Reader {
 
 RawTokenizerJson ReadRawTokenizerJson(std::string_view text, std::string_view source) {
   if (text.size() > kMaxJsonBytes) {
-    ThrowLoadError(source, "", "at most 128 MiB", std::to_string(text.size()) + " bytes", "this is not a tokenizer file");
+    ThrowLoadError(source, "", "at most 128 MiB", std::to_string(text.size()) + " bytes",
+                   "this is not a tokenizer file");
   }
   Reader reader(source);
   json config;

@@ -1,4 +1,5 @@
-// The first step of loading tokenizer.json: its text taken apart, nothing checked but the JSON itself.
+// The first step of loading tokenizer.json: its text taken apart, nothing checked but the JSON
+// itself.
 #pragma once
 
 #include <cstdint>
@@ -21,18 +22,22 @@ struct RawTokenizerJson {
     uint32_t right_length;
   };
 
-  nlohmann::json config;      // the keys a tokenizer is built from; model.vocab and model.merges are there, but empty
-  std::string text;           // of all entries and merges
-  std::vector<Entry> vocab;   // model.vocab
+  nlohmann::json config;     // the keys a tokenizer is built from; model.vocab and model.merges are
+                             // there, but empty
+  std::string text;          // of all entries and merges
+  std::vector<Entry> vocab;  // model.vocab
   std::vector<Merge> merges;  // model.merges, written as "left right" or as ["left", "right"]
 
   std::string_view Text(const Entry& e) const { return {text.data() + e.begin, e.length}; }
   std::string_view Left(const Merge& m) const { return {text.data() + m.begin, m.left_length}; }
-  std::string_view Right(const Merge& m) const { return {text.data() + m.begin + m.left_length, m.right_length}; }
+  std::string_view Right(const Merge& m) const {
+    return {text.data() + m.begin + m.left_length, m.right_length};
+  }
 };
 
-// Reads the large lists straight into flat memory: building nlohmann's tree of 400000 strings would take most of the start.
-// Throws ThrowLoadError's error on anything that is not JSON, is nested too deeply, or has entries of the wrong type.
+// Reads the large lists straight into flat memory: building nlohmann's tree of 400000 strings would
+// take most of the start. Throws ThrowLoadError's error on anything that is not JSON, is nested too
+// deeply, or has entries of the wrong type.
 RawTokenizerJson ReadRawTokenizerJson(std::string_view json, std::string_view source);
 
 }  // namespace puna::engine

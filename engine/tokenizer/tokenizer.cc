@@ -13,11 +13,14 @@
 namespace puna::engine {
 namespace {
 
-constexpr size_t kMaxTextBytes = size_t{1} << 31;  // BPE counts positions in 32 bits; invalid bytes grow threefold
+// BPE counts positions in 32 bits, and an invalid byte becomes three.
+constexpr size_t kMaxTextBytes = (size_t{1} << 31) / 3;
 
 }  // namespace
 
-Tokenizer Tokenizer::FromFile(const std::string& path) { return FromJson(ReadTokenizerFile(path), path); }
+Tokenizer Tokenizer::FromFile(const std::string& path) {
+  return FromJson(ReadTokenizerFile(path), path);
+}
 
 Tokenizer Tokenizer::FromJson(std::string_view json, std::string_view source) {
   return Tokenizer(ParseTokenizerJson(json, source));
@@ -42,7 +45,9 @@ Tokenizer::Tokenizer(TokenizerParts parts)
   bos_id_ = SpecialId("<|begin_of_text|>").value_or(kNoToken);
 }
 
-std::vector<TokenId> Tokenizer::Encode(std::string_view text) const { return EncodeRanges(text, {}); }
+std::vector<TokenId> Tokenizer::Encode(std::string_view text) const {
+  return EncodeRanges(text, {});
+}
 
 std::vector<TokenId> Tokenizer::EncodeWithSpecial(std::string_view text) const {
   const Range all{0, text.size()};
@@ -79,9 +84,13 @@ namespace {
 // Appends the tokens of plain text.
 class PlainEncoder {
  public:
-  PlainEncoder(const Vocabulary& vocabulary, const MergeTable& merges, const TokenId* byte_ids, bool whole_words_first,
-               std::vector<TokenId>* out)
-      : vocabulary_(vocabulary), merges_(merges), byte_ids_(byte_ids), whole_words_first_(whole_words_first), out_(out) {}
+  PlainEncoder(const Vocabulary& vocabulary, const MergeTable& merges, const TokenId* byte_ids,
+               bool whole_words_first, std::vector<TokenId>* out)
+      : vocabulary_(vocabulary),
+        merges_(merges),
+        byte_ids_(byte_ids),
+        whole_words_first_(whole_words_first),
+        out_(out) {}
 
   void Encode(std::string_view text) {
     if (ValidUtf8Prefix(text) == text.size()) {
@@ -117,8 +126,9 @@ class PlainEncoder {
 
 }  // namespace
 
-std::vector<TokenId> Tokenizer::EncodeRanges(std::string_view text, std::span<const Range> trusted) const {
-  if (text.size() >= kMaxTextBytes / 3) throw std::length_error("the text to tokenize is too long");
+std::vector<TokenId> Tokenizer::EncodeRanges(std::string_view text,
+                                             std::span<const Range> trusted) const {
+  if (text.size() >= kMaxTextBytes) throw std::length_error("the text to tokenize is too long");
   std::vector<TokenId> ids;
   ids.reserve(text.size() / 4 + 16);
   PlainEncoder plain(vocabulary_, merges_, byte_ids_.data(), whole_words_first_, &ids);

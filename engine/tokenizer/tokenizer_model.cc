@@ -1,5 +1,5 @@
-// Meta's tokenizer.model: the base tokens in rank order, in base64. Two adjacent tokens merge when their bytes together are a
-// token; the lower its rank, the earlier.
+// Meta's tokenizer.model: the base tokens in rank order, in base64. Two adjacent tokens merge when
+// their bytes together are a token; the lower its rank, the earlier.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -13,21 +13,27 @@
 namespace puna::engine {
 namespace {
 
-// Llama 3's first special tokens under Hugging Face's names; <|reserved_special_token_3|>, 4, ... follow.
-constexpr std::array<std::string_view, 11> kFirstSpecial = {
-    "<|begin_of_text|>",     "<|end_of_text|>",
-    "<|reserved_special_token_0|>", "<|reserved_special_token_1|>",
-    "<|finetune_right_pad_id|>",    "<|reserved_special_token_2|>",
-    "<|start_header_id|>",   "<|end_header_id|>",
-    "<|eom_id|>",            "<|eot_id|>",
-    "<|python_tag|>"};
+// Llama 3's first special tokens under Hugging Face's names; <|reserved_special_token_3|>, 4, ...
+// follow.
+constexpr std::array<std::string_view, 11> kFirstSpecial = {"<|begin_of_text|>",
+                                                            "<|end_of_text|>",
+                                                            "<|reserved_special_token_0|>",
+                                                            "<|reserved_special_token_1|>",
+                                                            "<|finetune_right_pad_id|>",
+                                                            "<|reserved_special_token_2|>",
+                                                            "<|start_header_id|>",
+                                                            "<|end_header_id|>",
+                                                            "<|eom_id|>",
+                                                            "<|eot_id|>",
+                                                            "<|python_tag|>"};
 constexpr int kReservedAmongFirst = 3;
 
 constexpr std::array<int8_t, 256> kBase64Value = [] {
   std::array<int8_t, 256> table{};
   table.fill(-1);
   for (int i = 0; i < 64; ++i) {
-    constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    constexpr std::string_view kDigits =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     table[static_cast<unsigned char>(kDigits[i])] = static_cast<int8_t>(i);
   }
   return table;
@@ -60,9 +66,11 @@ std::optional<TokenId> ParseRank(std::string_view text) {
   return rank;
 }
 
-void AddLine(std::string_view source, int number, std::string_view line, std::string* bytes, Vocabulary* vocabulary) {
+void AddLine(std::string_view source, int number, std::string_view line, std::string* bytes,
+             Vocabulary* vocabulary) {
   const auto refuse = [&](std::string_view expected) {
-    ThrowLoadError(source, "line " + std::to_string(number), expected, "'" + std::string(line) + "'", kRemedyDamaged);
+    ThrowLoadError(source, "line " + std::to_string(number), expected,
+                   "'" + std::string(line) + "'", kRemedyDamaged);
   };
   const size_t space = line.find(' ');
   if (space == std::string_view::npos || !DecodeBase64(line.substr(0, space), bytes)) {
@@ -70,7 +78,8 @@ void AddLine(std::string_view source, int number, std::string_view line, std::st
   }
   if (bytes->size() > Vocabulary::kMaxTokenBytes) refuse("a token of at most 1024 bytes");
   const std::optional<TokenId> rank = ParseRank(line.substr(space + 1));
-  if (rank != vocabulary->size() || *rank >= Vocabulary::kMaxTokens) refuse("ranks that count up from 0");
+  if (rank != vocabulary->size() || *rank >= Vocabulary::kMaxTokens)
+    refuse("ranks that count up from 0");
   if (vocabulary->Find(*bytes) != kNoToken) refuse("each token once");
   vocabulary->AddBase(*rank, *bytes);
 }
@@ -86,8 +95,8 @@ void AddBaseTokens(std::string_view model, std::string_view source, Vocabulary* 
   for (int byte = 0; byte < 256; ++byte) {
     const char c = static_cast<char>(byte);
     if (vocabulary->Find({&c, 1}) != kNoToken) continue;
-    ThrowLoadError(source, "", "lines with all 256 single bytes", "none for byte " + std::to_string(byte),
-                   kRemedyDamaged);
+    ThrowLoadError(source, "", "lines with all 256 single bytes",
+                   "none for byte " + std::to_string(byte), kRemedyDamaged);
   }
 }
 
@@ -111,14 +120,19 @@ std::string SpecialName(int index) {
 
 }  // namespace
 
-TokenizerParts ParseTokenizerModel(std::string_view model, std::string_view source, int vocab_size) {
+TokenizerParts ParseTokenizerModel(std::string_view model, std::string_view source,
+                                   int vocab_size) {
   TokenizerParts parts;
   AddBaseTokens(model, source, &parts.vocabulary);
   AddMerges(parts.vocabulary, &parts.merges);
   const int base = parts.vocabulary.size();
-  if (vocab_size < base + static_cast<int>(kFirstSpecial.size()) || vocab_size > Vocabulary::kMaxTokens) {
-    ThrowLoadError(source, "", "a vocabulary of " + std::to_string(vocab_size) + " tokens (the model's), 11 of them or more special",
-                   std::to_string(base) + " base tokens", "the tokenizer does not belong to this model");
+  if (vocab_size < base + static_cast<int>(kFirstSpecial.size()) ||
+      vocab_size > Vocabulary::kMaxTokens) {
+    ThrowLoadError(source, "",
+                   "a vocabulary of " + std::to_string(vocab_size) +
+                       " tokens (the model's), 11 of them or more special",
+                   std::to_string(base) + " base tokens",
+                   "the tokenizer does not belong to this model");
   }
   for (int index = 0; base + index < vocab_size; ++index) {
     parts.added.push_back({base + index, SpecialName(index), true});

@@ -13,12 +13,14 @@ namespace puna::engine {
 
 class Vocabulary {
  public:
-  static constexpr TokenId kMaxTokens = 1 << 20;    // ids are below this; merges pack them into 20 bits
+  static constexpr TokenId kMaxTokens = 1
+                                        << 20;  // ids are below this; merges pack them into 20 bits
   static constexpr size_t kMaxTokenBytes = 1024;
 
   Vocabulary();
 
-  // A base token, found by its bytes. `id` in [0, kMaxTokens) and not taken, `bytes` not empty and not known.
+  // A base token, found by its bytes. `id` in [0, kMaxTokens) and not taken, `bytes` not empty and
+  // not known.
   void AddBase(TokenId id, std::string_view bytes);
   // An added token: it has a text, but Find does not see it.
   void AddText(TokenId id, std::string_view text);
@@ -50,8 +52,8 @@ class Vocabulary {
   void Grow();
 
   std::string arena_;
-  std::vector<Span> spans_;   // by id
-  std::vector<Slot> slots_;   // open addressing, a power of two, at most half full
+  std::vector<Span> spans_;  // by id
+  std::vector<Slot> slots_;  // open addressing, a power of two, at most half full
   size_t base_tokens_ = 0;
   size_t max_base_bytes_ = 0;
 };

@@ -11,13 +11,16 @@
 namespace puna::engine {
 namespace {
 
-// A vocabulary of 256 bytes and random merges over a few letters, so that words merge deeply and in contested ways.
+// A vocabulary of 256 bytes and random merges over a few letters, so that words merge deeply and in
+// contested ways.
 struct RandomBpe {
   MergeTable merges;
   std::vector<TokenId> byte_ids = std::vector<TokenId>(256);
-  std::map<std::pair<TokenId, TokenId>, std::pair<uint32_t, TokenId>> plain;  // pair -> rank, result
+  std::map<std::pair<TokenId, TokenId>, std::pair<uint32_t, TokenId>>
+      plain;  // pair -> rank, result
 
-  // `shared_ranks`: as in tokenizer.model, where every pair that makes a token has that token's rank.
+  // `shared_ranks`: as in tokenizer.model, where every pair that makes a token has that token's
+  // rank.
   RandomBpe(std::mt19937& random, int count, bool shared_ranks) {
     std::iota(byte_ids.begin(), byte_ids.end(), 0);
     std::map<std::string, TokenId> ids;
@@ -113,13 +116,16 @@ TEST_CASE("merge table: every pair is found, others are not") {
   constexpr TokenId kLast = (1 << 20) - 1;
   CHECK(table.Rank(kLast, kLast) == MergeTable::kNoMerge);
   for (uint32_t rank = 0; rank < 5000; ++rank) {
-    REQUIRE(table.Add(static_cast<TokenId>(rank * 7 % 5003), kLast - static_cast<TokenId>(rank), rank, kLast));
+    REQUIRE(table.Add(static_cast<TokenId>(rank * 7 % 5003), kLast - static_cast<TokenId>(rank),
+                      rank, kLast));
   }
   CHECK_FALSE(table.Add(7, kLast - 1, 9999, 1));
   CHECK(table.size() == 5000);
   for (uint32_t rank = 0; rank < 5000; ++rank) {
-    REQUIRE(table.Rank(static_cast<TokenId>(rank * 7 % 5003), kLast - static_cast<TokenId>(rank)) == rank);
-    REQUIRE(table.Rank(kLast - static_cast<TokenId>(rank), static_cast<TokenId>(rank * 7 % 5003)) == MergeTable::kNoMerge);
+    REQUIRE(table.Rank(static_cast<TokenId>(rank * 7 % 5003), kLast - static_cast<TokenId>(rank)) ==
+            rank);
+    REQUIRE(table.Rank(kLast - static_cast<TokenId>(rank), static_cast<TokenId>(rank * 7 % 5003)) ==
+            MergeTable::kNoMerge);
     REQUIRE(table.Result(rank) == kLast);
   }
 }

@@ -78,7 +78,9 @@ TEST_CASE("special tokens come from trusted text only") {
   CHECK(EncodePieces({{"", true}, {"", false}}) == Ids{});
 }
 
-TEST_CASE("a special token across the border of trusted and other text stays text, wherever the border is") {
+TEST_CASE(
+    "a special token across the border of trusted and other text stays text, wherever the border "
+    "is") {
   const Tokenizer& t = MicroTokenizer();
   const std::string text = "x<|eot_id|>y";
   for (size_t cut = 2; cut < text.size() - 1; ++cut) {
@@ -90,7 +92,8 @@ TEST_CASE("a special token across the border of trusted and other text stays tex
     CHECK(EncodePieces({{front, true}, {back, true}}) == t.EncodeWithSpecial(text));
     CHECK(EncodePieces({{front, true}, {"", false}, {back, true}}) == t.EncodeWithSpecial(text));
   }
-  // The longest reading of a border is not given up for a shorter one: nothing special begins in user text.
+  // The longest reading of a border is not given up for a shorter one: nothing special begins in
+  // user text.
   CHECK(EncodePieces({{"<|eot", true}, {"_id|>", false}, {"<|eot_id|>", true}}) ==
         Joined({t.Encode("<|eot_id|>"), {*t.SpecialId("<|eot_id|>")}}));
 }
@@ -100,7 +103,8 @@ TEST_CASE("streamed text: every piece is whole UTF-8 and all of it is the decode
   const Tokenizer& t = MicroTokenizer();
   for (int round = 0; round < 3000; ++round) {
     Ids ids(random() % 40);
-    for (TokenId& id : ids) id = static_cast<TokenId>(random() % (t.vocab_size() + 2)) - 1;  // some are no ids
+    for (TokenId& id : ids)
+      id = static_cast<TokenId>(random() % (t.vocab_size() + 2)) - 1;  // some are no ids
     const bool skip = random() % 2 == 0;
     Detokenizer detokenizer(t, skip);
     for (int use = 0; use < 2; ++use) {  // Flush leaves it as new
@@ -148,7 +152,8 @@ TEST_CASE("threads share one tokenizer") {
   std::vector<std::thread> threads;
   for (int& count : wrong) {
     threads.emplace_back([&] {
-      for (size_t i = 0; i < texts.size(); ++i) count += MicroTokenizer().Encode(texts[i]) != expected[i];
+      for (size_t i = 0; i < texts.size(); ++i)
+        count += MicroTokenizer().Encode(texts[i]) != expected[i];
     });
   }
   for (std::thread& thread : threads) thread.join();

@@ -24,7 +24,8 @@ std::string Base64(std::string_view bytes) {
 // The micro tokenizer's base tokens in Meta's layout.
 std::string MicroModel() {
   std::string text;
-  for (TokenId id = 0; id < 501; ++id) text += Base64(test::MicroTokenizer().Bytes(id)) + " " + std::to_string(id) + "\n";
+  for (TokenId id = 0; id < 501; ++id)
+    text += Base64(test::MicroTokenizer().Bytes(id)) + " " + std::to_string(id) + "\n";
   return text;
 }
 

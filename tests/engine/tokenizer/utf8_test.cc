@@ -38,11 +38,11 @@ TEST_CASE("each maximal invalid part becomes one U+FFFD") {
   CHECK(ReplaceInvalidUtf8("plain \u00e9\u4e2d\U0001f600") == "plain \u00e9\u4e2d\U0001f600");
   CHECK(ReplaceInvalidUtf8("a\x80z") == "a" + r + "z");
   CHECK(ReplaceInvalidUtf8("\xff\xfe") == r + r);
-  CHECK(ReplaceInvalidUtf8("\xc0\xaf") == r + r);              // overlong
-  CHECK(ReplaceInvalidUtf8("\xe0\x80\xaf") == r + r + r);      // overlong
-  CHECK(ReplaceInvalidUtf8("\xed\xa0\x80") == r + r + r);      // surrogate
+  CHECK(ReplaceInvalidUtf8("\xc0\xaf") == r + r);          // overlong
+  CHECK(ReplaceInvalidUtf8("\xe0\x80\xaf") == r + r + r);  // overlong
+  CHECK(ReplaceInvalidUtf8("\xed\xa0\x80") == r + r + r);  // surrogate
   CHECK(ReplaceInvalidUtf8("\xf4\x90\x80\x80") == r + r + r + r);
-  CHECK(ReplaceInvalidUtf8("\xf0\x9f\x98") == r);              // one unfinished character
+  CHECK(ReplaceInvalidUtf8("\xf0\x9f\x98") == r);  // one unfinished character
   CHECK(ReplaceInvalidUtf8("\xf0\x9f\x98\xe4\xb8\xad") == r + "\u4e2d");
   CHECK(ReplaceInvalidUtf8("\xe4\xb8\xe4") == r + r);
 }
