@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <utility>
 
@@ -15,6 +16,10 @@ namespace {
 
 int64_t NowNanoseconds() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+bool AllBelow(std::span<const TokenId> ids, int vocab_size) {
+  return std::all_of(ids.begin(), ids.end(), [=](TokenId id) { return id >= 0 && id < vocab_size; });
 }
 
 }  // namespace
@@ -72,6 +77,8 @@ std::optional<TokenReader> Engine::Submit(Request request) {
   PUNA_CHECK(!request.prompt.empty() && request.stop.max_new_tokens >= 0 && length <= limits().max_model_len)
       << request.id << ": " << request.prompt.size() << " tokens + " << request.stop.max_new_tokens << " of "
       << limits().max_model_len;
+  PUNA_CHECK(AllBelow(request.prompt, limits().vocab_size) && AllBelow(request.prediction, limits().vocab_size))
+      << request.id << ": an id beyond the vocabulary of " << limits().vocab_size;
   auto stream = std::make_shared<TokenStream>();
   request.stream = stream;
   if (!impl_->inbox.Put(request)) return std::nullopt;

@@ -43,7 +43,7 @@ std::vector<TokenId> NgramProposer::Propose(std::span<const TokenId> tokens, int
 
 void NgramProposer::Observe(int num_proposed, int num_accepted) {
   if (num_accepted == 0) {
-    min_match_ = std::min(min_match_ * 2, kMaxMatch);
+    min_match_ = std::min(min_match_ + 1, kMaxMinMatch);
     draft_length_ = 2;
     return;
   }

@@ -3,7 +3,8 @@
 // chains over three ids), so a look-up costs the same in a long prompt.
 //
 // How much it dares: a draft that comes true whole doubles the next one's length, up to kMaxDraft; one that fails at once
-// doubles the length of match that is asked for, so that text without repetition is soon left alone; any success resets that.
+// lengthens the match that is asked for, up to kMaxMinMatch, so that text without repetition is left alone; success resets
+// that. Replayed over prose, code and random ids, with rows that cost 5 % of a step each, this never lost time.
 #pragma once
 
 #include <cstdint>
@@ -17,10 +18,11 @@ namespace puna::engine {
 
 class NgramProposer : public Proposer {
  public:
-  static constexpr int kMinMatch = 3;    // ids that must agree before a guess is made
-  static constexpr int kMaxMatch = 48;   // longer agreement counts no more
-  static constexpr int kFirstDraft = 4;  // ids in the first guess
-  static constexpr int kMaxDraft = 15;   // with the sampled one, sixteen rows
+  static constexpr int kMinMatch = 3;     // ids that must agree before a guess is made
+  static constexpr int kMaxMinMatch = 6;  // the same after many failures
+  static constexpr int kMaxMatch = 48;    // longer agreement counts no more
+  static constexpr int kFirstDraft = 4;   // ids in the first guess
+  static constexpr int kMaxDraft = 15;    // with the sampled one, sixteen rows
 
   NgramProposer(int num_prompt, std::span<const TokenId> prediction);
 

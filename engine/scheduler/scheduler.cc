@@ -10,6 +10,7 @@ namespace puna::engine {
 namespace {
 
 constexpr int kAnyLength = std::numeric_limits<int>::max();
+constexpr size_t kLookAhead = 64;  // waiting sequences looked at in one step: each look-up reads its whole prompt
 
 bool IsPlanned(const BatchPlan& plan, const Sequence& sequence) {
   return std::any_of(plan.items.begin(), plan.items.end(),
@@ -92,7 +93,7 @@ void Scheduler::PlanPrompts(BatchPlan& plan, int budget) {
 }
 
 void Scheduler::AdmitWaiting(BatchPlan& plan, int budget, int shorter_than) {
-  for (size_t i = 0; i < waiting_.size();) {
+  for (size_t i = 0; i < std::min(waiting_.size(), kLookAhead);) {
     if (plan.num_prompt_tokens >= budget || num_running() >= options_.max_num_seqs) return;
     Sequence& s = *waiting_[i];
     PrefixMatch match = s.table.FindPrefix(s.tokens, MaxReuse(s));

@@ -58,7 +58,7 @@ TEST_CASE("success makes drafts longer, failure asks for longer matches") {
   proposer.Observe(NgramProposer::kMaxDraft, 5);
   CHECK(proposer.Propose(text, 100).size() == 6);
   proposer.Observe(6, 0);
-  CHECK(proposer.Propose(text, 100).empty());  // three in common, six are asked for
+  CHECK(proposer.Propose(text, 100).empty());  // three in common, four are asked for
   text.insert(text.end(), {23, 24, 25});
   CHECK(proposer.Propose(text, 100) == Ids{26, 27});
   proposer.Observe(2, 2);
