@@ -1,0 +1,130 @@
+// OpenAI's client as people use it. OPENAI_BASE_URL and OPENAI_API_KEY say where.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import OpenAI from 'openai';
+
+const client = new OpenAI({ maxRetries: 0 });
+const model = 'puna-demo';
+const ask = (text) => [{ role: 'user', content: text }];
+const question = ask('What is the capital of France?');
+
+const weather = {
+  type: 'function',
+  function: {
+    name: 'get_weather',
+    description: 'Gives the weather of a city.',
+    parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
+  },
+};
+
+test('lists and retrieves the model', async () => {
+  const ids = [];
+  for await (const entry of client.models.list()) ids.push(entry.id);
+  assert.deepEqual(ids, [model]);
+  assert.equal((await client.models.retrieve(model)).id, model);
+});
+
+test('answers', async () => {
+  const { data, response } = await client.chat.completions
+    .create({ model, messages: question, temperature: 0 })
+    .withResponse();
+  assert.match(data.choices[0].message.content, /Paris/);
+  assert.equal(data.choices[0].finish_reason, 'stop');
+  assert.match(response.headers.get('x-request-id'), /^req_/);
+  assert.equal(data._request_id, response.headers.get('x-request-id'));
+});
+
+test('streams, with usage at the end', async () => {
+  const stream = await client.chat.completions.create({
+    model, messages: question, temperature: 0, stream: true, stream_options: { include_usage: true },
+  });
+  let text = '';
+  let usage;
+  let chunks = 0;
+  for await (const chunk of stream) {
+    chunks += 1;
+    text += chunk.choices[0]?.delta.content ?? '';
+    usage = chunk.usage ?? usage;
+  }
+  assert.match(text, /Paris/);
+  assert.ok(chunks > 3);
+  assert.ok(usage.completion_tokens > 0);
+});
+
+test('streams through the helper', async () => {
+  const deltas = [];
+  const stream = client.chat.completions.stream({ model, messages: question, temperature: 0 });
+  stream.on('content', (delta) => deltas.push(delta));
+  const final = await stream.finalChatCompletion();
+  assert.equal(deltas.join(''), final.choices[0].message.content);
+});
+
+test('gives several choices and log-probabilities', async () => {
+  const completion = await client.chat.completions.create({
+    model, messages: question, n: 2, seed: 1, max_completion_tokens: 4, logprobs: true, top_logprobs: 2,
+  });
+  assert.equal(completion.choices.length, 2);
+  for (const choice of completion.choices) {
+    const bytes = choice.logprobs.content.flatMap((entry) => entry.bytes);
+    assert.equal(Buffer.from(bytes).toString(), choice.message.content);
+    assert.equal(choice.logprobs.content[0].top_logprobs.length, 2);
+  }
+});
+
+test('calls a tool, streamed and not', async () => {
+  const body = { model, messages: ask('What is the weather in Paris?'), tools: [weather], temperature: 0 };
+  const whole = await client.chat.completions.create(body);
+  const call = whole.choices[0].message.tool_calls[0];
+  assert.equal(whole.choices[0].finish_reason, 'tool_calls');
+  assert.equal(call.function.name, 'get_weather');
+  assert.match(JSON.parse(call.function.arguments).city, /Paris/);
+  const streamed = await client.chat.completions.stream(body).finalMessage();
+  assert.deepEqual(streamed.tool_calls[0].function.arguments, call.function.arguments);
+});
+
+test('runs tools and goes on', async () => {
+  let asked;
+  const runner = client.chat.completions.runTools({
+    model,
+    messages: ask('What is the weather in Paris?'),
+    temperature: 0,
+    tools: [{
+      type: 'function',
+      function: { ...weather.function, parse: JSON.parse, function: ({ city }) => { asked = city; return 'sunny, 20 degrees'; } },
+    }],
+  });
+  await runner.finalContent();
+  assert.match(asked, /Paris/);
+});
+
+test('completes text', async () => {
+  const body = { model, prompt: 'Hello', max_tokens: 5, temperature: 0, logprobs: 1 };
+  const whole = await client.completions.create(body);
+  assert.equal(whole.object, 'text_completion');
+  let text = '';
+  for await (const chunk of await client.completions.create({ ...body, stream: true })) text += chunk.choices[0].text;
+  assert.equal(text, whole.choices[0].text);
+});
+
+test('errors arrive as the classes that they are', async () => {
+  const create = (more, options) => client.chat.completions.create({ model, messages: question, ...more }, options);
+  await assert.rejects(create({ model: 'gpt-4o' }), (error) => {
+    assert.ok(error instanceof OpenAI.NotFoundError);
+    assert.equal(error.code, 'model_not_found');
+    return true;
+  });
+  await assert.rejects(create({ temperature: 9 }), (error) => {
+    assert.ok(error instanceof OpenAI.BadRequestError);
+    assert.equal(error.param, 'temperature');
+    return true;
+  });
+  await assert.rejects(create({ messages: ask('word '.repeat(9000)) }), (error) => error.code === 'context_length_exceeded');
+  await assert.rejects(new OpenAI({ apiKey: 'wrong' }).models.list(), OpenAI.AuthenticationError);
+});
+
+test('a stream may be left', async () => {
+  const stream = await client.completions.create({ model, prompt: 'Hello', max_tokens: 4000, stream: true, ignore_eos: true });
+  for await (const _ of stream) break;
+  assert.equal((await client.chat.completions.create({ model, messages: question, max_tokens: 1 })).usage.completion_tokens, 1);
+});

@@ -1,0 +1,218 @@
+"""The real binary on loopback, for end-to-end tests: PUNA_BINARY names it. Python's standard library only."""
+
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+BINARY = os.environ.get("PUNA_BINARY", "")
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+START_SECONDS = 120  # a machine that is busy with other tests
+REPLY_SECONDS = 120
+
+
+def shared_folder():
+    """Where the golden data lies, or None: $PUNA_SHARED, or ../shared beside the project."""
+    folder = os.environ.get("PUNA_SHARED", os.path.join(SOURCE, "..", "shared"))
+    return folder if os.path.isdir(os.path.join(folder, "golden")) else None
+
+
+def clean_environment(extra=None):
+    """The environment without PUNA_ options of whoever runs the tests."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("PUNA_")}
+    return {**kept, **(extra or {})}
+
+
+class Reply:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def error(self):
+        return self.json["error"]
+
+    def events(self):
+        """The payloads of a stream of server-sent events; the framing must be exact."""
+        text = self.body.decode("utf-8")
+        assert text.endswith("\n\n"), repr(text[-40:])
+        events = []
+        for event in text[:-2].split("\n\n"):
+            if event.startswith(": "):
+                continue
+            assert event.startswith("data: ") and "\n" not in event, repr(event)
+            events.append(event[len("data: "):])
+        return events
+
+
+class Server:
+    """A running puna; use it in a with statement."""
+
+    def __init__(self, *arguments, env=None, port=0):
+        assert BINARY, "set PUNA_BINARY to the puna to be tested"
+        self.lines = []
+        self.log_grew = threading.Condition()
+        self.process = subprocess.Popen(
+            [BINARY, "serve", "--port", str(port), *arguments], env=clean_environment(env),
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.reader = threading.Thread(target=self._read_log, daemon=True)
+        self.reader.start()
+        self.port = int(self.wait_for_log(r"serving .* on https?://[^ ]*:(\d+)").group(1))
+
+    def _read_log(self):
+        for line in self.process.stderr:
+            with self.log_grew:
+                self.lines.append(line)
+                self.log_grew.notify_all()
+        with self.log_grew:
+            self.log_grew.notify_all()
+
+    def log(self):
+        with self.log_grew:
+            return "".join(self.lines)
+
+    def wait_for_log(self, pattern, seconds=START_SECONDS):
+        """The match of the pattern in the log, as soon as there is one."""
+        deadline = time.monotonic() + seconds
+        with self.log_grew:
+            while True:
+                match = re.search(pattern, "".join(self.lines))
+                if match:
+                    return match
+                if not self.reader.is_alive() or not self.log_grew.wait(deadline - time.monotonic()):
+                    raise AssertionError(f"no {pattern!r} in the log:\n" + "".join(self.lines))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        self.process.wait()
+        self.reader.join(10)
+        self.process.stderr.close()
+
+    def wait(self, seconds=60):
+        """The exit status."""
+        return self.process.wait(seconds)
+
+    def connect(self):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=REPLY_SECONDS)
+
+    def request(self, method, path, body=None, headers=None, connection=None):
+        """One request; a body that is no bytes is sent as JSON."""
+        headers = dict(headers or {})
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        if body is not None:
+            headers.setdefault("Content-Type", "application/json")
+        own = connection is None
+        connection = connection or self.connect()
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        reply = Reply(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+        if own:
+            connection.close()
+        return reply
+
+    def get(self, path, **more):
+        return self.request("GET", path, **more)
+
+    def post(self, path, body, **more):
+        return self.request("POST", path, body, **more)
+
+    def chat(self, text, **more):
+        return self.post("/v1/chat/completions", {"messages": [{"role": "user", "content": text}], **more})
+
+    def complete(self, prompt, **more):
+        return self.post("/v1/completions", {"prompt": prompt, **more})
+
+    def open_stream(self, path, body):
+        """A socket on which the request has been sent, for tests that leave in the middle."""
+        payload = json.dumps(body).encode()
+        sock = socket.create_connection(("127.0.0.1", self.port), timeout=REPLY_SECONDS)
+        sock.sendall(f"POST {path} HTTP/1.1\r\nHost: puna\r\nContent-Type: application/json\r\n"
+                     f"Content-Length: {len(payload)}\r\n\r\n".encode() + payload)
+        return sock
+
+    def raw(self, data):
+        """Sends bytes as they are; what comes back until the server closes or falls silent."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as sock:
+            sock.sendall(data)
+            received = b""
+            try:
+                while True:
+                    part = sock.recv(65536)
+                    if not part:
+                        return received
+                    received += part
+            except (socket.timeout, ConnectionResetError):
+                return received
+
+    def busy(self):
+        health = self.get("/health").json
+        return health["running"] + health["waiting"]
+
+    def wait_until(self, condition, seconds=30):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "waited in vain; the log:\n" + self.log()
+            time.sleep(0.02)
+
+
+def read_until(sock, end):
+    """Bytes from the socket up to and including `end`."""
+    received = b""
+    while end not in received:
+        part = sock.recv(4096)
+        assert part, f"the connection ended before {end!r}: {received!r}"
+        received += part
+    return received
+
+
+def run(*arguments, env=None, timeout=60):
+    """Runs puna to its end."""
+    return subprocess.run([BINARY, *arguments], env=clean_environment(env), capture_output=True, text=True,
+                          timeout=timeout, check=False)
+
+
+class SharedServer(unittest.TestCase):
+    """Tests that ask one server of their class; `arguments` are its options."""
+
+    arguments = ()
+    server = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server(*cls.arguments)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__()
+
+
+class TemporaryFolder(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="puna-test-")
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def write(self, name, text):
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path

@@ -1,0 +1,54 @@
+"""OpenAI's own client from npm against the real binary. Skipped where there is no Node, or nothing to install it from."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from puna import Server, clean_environment
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+FILES = ("package.json", "package-lock.json", "openai_test.mjs")
+
+
+def install():
+    """A folder with the pinned packages, kept between runs in PUNA_CLIENTS_DIR; or why there is none."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        return None, "skipped: there is no Node.js (apt install nodejs npm)"
+    major = int(subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout[1:].split(".")[0])
+    if major < 20:
+        return None, f"skipped: Node.js {major} is too old, 20 is needed"
+    folder = os.environ.get("PUNA_CLIENTS_DIR") or tempfile.mkdtemp(prefix="puna-clients-")
+    os.makedirs(folder, exist_ok=True)
+    lock = os.path.join(folder, "package-lock.json")
+    with open(os.path.join(HERE, "clients", "package-lock.json"), encoding="utf-8") as file:
+        wanted = file.read()
+    current = os.path.exists(lock) and open(lock, encoding="utf-8").read() == wanted
+    for name in FILES:
+        shutil.copy(os.path.join(HERE, "clients", name), folder)
+    if current and os.path.isdir(os.path.join(folder, "node_modules", "openai")):
+        return folder, None
+    result = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, capture_output=True,
+                            text=True, check=False)
+    if result.returncode != 0:
+        os.remove(lock)
+        return None, "skipped: npm cannot install the clients: " + result.stderr.strip()[-300:]
+    return folder, None
+
+
+class Clients(unittest.TestCase):
+    def test_openai(self):
+        folder, reason = install()
+        if reason:
+            print(reason)
+            self.skipTest(reason)
+        with Server("--api-key", "key", "--max-model-len", "4096", "--no-speculation") as server:
+            environment = clean_environment({"OPENAI_BASE_URL": f"http://127.0.0.1:{server.port}/v1", "OPENAI_API_KEY": "key"})
+            result = subprocess.run(["node", "--test", "openai_test.mjs"], cwd=folder, env=environment, capture_output=True,
+                                    text=True, timeout=300, check=False)
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr + server.log())
+
+
+if __name__ == "__main__":
+    unittest.main()

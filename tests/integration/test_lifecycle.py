@@ -1,0 +1,248 @@
+"""Clients that leave, full queues, signals, and starts that fail."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+import unittest
+
+from puna import SharedServer, Server, TemporaryFolder, clean_environment, read_until, run, BINARY
+
+LONG = {"prompt": "Hello", "ignore_eos": True, "max_tokens": 8000, "temperature": 1, "seed": 1}
+
+
+class Leaving(SharedServer):
+    # Speculation would make the text come too fast to leave in the middle of it.
+    arguments = ("--max-num-seqs", "4", "--no-speculation")
+
+    def check_freed(self, sock, needle=b"data: "):
+        if needle:
+            read_until(sock, needle)
+        self.server.wait_until(lambda: self.server.busy() > 0)
+        sock.close()
+        left = time.monotonic()
+        self.server.wait_until(lambda: self.server.busy() == 0)
+        self.assertLess(time.monotonic() - left, 2)
+
+    def test_in_a_stream(self):
+        self.check_freed(self.server.open_stream("/v1/completions", {**LONG, "stream": True}))
+
+    def test_in_a_stream_of_several_choices(self):
+        self.check_freed(self.server.open_stream("/v1/completions", {**LONG, "stream": True, "n": 4}))
+
+    def test_while_an_answer_is_made_whole(self):
+        self.check_freed(self.server.open_stream("/v1/completions", LONG), needle=None)
+
+    def test_while_waiting_in_line(self):
+        running = [self.server.open_stream("/v1/completions", {**LONG, "stream": True}) for _ in range(4)]
+        for sock in running:
+            read_until(sock, b"data: ")
+        waiting = self.server.open_stream("/v1/completions", {**LONG, "stream": True})
+        self.server.wait_until(lambda: self.server.get("/health").json["waiting"] == 1)
+        waiting.close()
+        self.server.wait_until(lambda: self.server.get("/health").json["waiting"] == 0, seconds=3)
+        self.assertEqual(self.server.get("/health").json["running"], 4)
+        for sock in running:
+            sock.close()
+        self.server.wait_until(lambda: self.server.busy() == 0, seconds=3)
+
+    def test_nothing_is_left_behind(self):
+        folder = f"/proc/{self.server.process.pid}/fd"
+        self.server.chat("Hi", max_tokens=1)
+        before = len(os.listdir(folder))
+        for _ in range(20):
+            sock = self.server.open_stream("/v1/completions", {**LONG, "stream": True})
+            read_until(sock, b"data: ")
+            sock.close()
+        self.server.wait_until(lambda: self.server.busy() == 0)
+        self.server.wait_until(lambda: len(os.listdir(folder)) <= before)
+        self.assertEqual(self.server.chat("Hi", max_tokens=1).status, 200)
+
+
+class Full(unittest.TestCase):
+    def test_a_full_queue_says_when_to_come_again(self):
+        with Server("--max-num-seqs", "1", "--max-waiting", "0", "--no-speculation") as server:
+            sock = server.open_stream("/v1/completions", {**LONG, "stream": True})
+            read_until(sock, b"data: ")
+            reply = server.chat("Hi")
+            self.assertEqual(reply.status, 429)
+            self.assertGreaterEqual(int(reply.headers["retry-after"]), 1)
+            self.assertEqual(reply.error["type"], "rate_limit_error")
+            self.assertEqual(server.get("/health").status, 200)
+            sock.close()
+            server.wait_until(lambda: server.busy() == 0)
+            self.assertEqual(server.chat("Hi", max_tokens=1).status, 200)
+
+    def test_comments_while_waiting(self):
+        with Server("--max-num-seqs", "1", "--keep-alive-comment-s", "1", "--no-speculation") as server:
+            first = server.open_stream("/v1/completions", {**LONG, "stream": True})
+            read_until(first, b"data: ")
+            second = server.open_stream("/v1/completions", {**LONG, "max_tokens": 2, "stream": True})
+            received = read_until(second, b": keep-alive\n\n")
+            self.assertNotIn(b"data: ", received)
+            first.close()
+            read_until(second, b"data: [DONE]\n\n")
+            second.close()
+
+    def test_a_request_may_have_a_time_limit(self):
+        with Server("--request-timeout-s", "1", "--no-speculation", "--max-num-batched-tokens", "16") as server:
+            sockets = [server.open_stream("/v1/completions", {**LONG, "stream": True}) for _ in range(15)]
+            reply = server.complete(LONG["prompt"], **{k: v for k, v in LONG.items() if k != "prompt"})
+            self.assertEqual(reply.status, 504)
+            self.assertEqual(reply.error["code"], "request_timeout")
+            self.assertIn(b'"request_timeout"', read_until(sockets[0], b"0\r\n\r\n"))
+            for sock in sockets:
+                sock.close()
+
+
+class Signals(unittest.TestCase):
+    def drain(self, server, streams, end_signal):
+        """Sends the signal while streams run; gives what each of them received in all."""
+        sockets = [server.open_stream("/v1/completions", body) for body in streams]
+        begun = [read_until(sock, b"data: ") for sock in sockets]
+        server.process.send_signal(end_signal)
+        server.wait_for_log("stopping")
+        whole = []
+        for sock, head in zip(sockets, begun):
+            received = head
+            while part := sock.recv(65536):
+                received += part
+            whole.append(received)
+            sock.close()
+        return whole
+
+    def test_what_runs_is_finished(self):
+        for end_signal in (signal.SIGTERM, signal.SIGINT):
+            with Server("--no-speculation") as server:
+                body = {**LONG, "max_tokens": 400, "stream": True}
+                for received in self.drain(server, [body] * 4, end_signal):
+                    self.assertIn(b"data: [DONE]\n\n", received)
+                    self.assertIn(b'"finish_reason":"length"', received)
+                self.assertEqual(server.wait(), 0)
+
+    def test_the_wait_is_bounded(self):
+        with Server("--no-speculation", "--drain-timeout-s", "0") as server:
+            received, = self.drain(server, [{**LONG, "stream": True}], signal.SIGTERM)
+            self.assertIn(b'"shutting_down"', received)
+            self.assertNotIn(b"[DONE]", received)
+            self.assertEqual(server.wait(20), 0)
+
+    def test_nothing_new_is_taken(self):
+        with Server("--no-speculation") as server:
+            sock = server.open_stream("/v1/completions", {**LONG, "stream": True})
+            read_until(sock, b"data: ")
+            server.process.send_signal(signal.SIGTERM)
+            server.wait_for_log("stopping")
+
+            def refused():
+                try:
+                    with socket.create_connection(("127.0.0.1", server.port), timeout=1):
+                        return False
+                except OSError:
+                    return True
+            server.wait_until(refused, seconds=10)
+            sock.close()
+            self.assertEqual(server.wait(), 0)
+
+    def test_idle_and_half_open_connections_do_not_hold_it(self):
+        with Server() as server:
+            idle = server.connect()
+            idle.request("GET", "/health")
+            idle.getresponse().read()
+            half = socket.create_connection(("127.0.0.1", server.port))
+            half.sendall(b"POST /v1/completions HTTP/1.1\r\nContent-Le")
+            server.process.send_signal(signal.SIGTERM)
+            self.assertEqual(server.wait(20), 0)
+            idle.close()
+            half.close()
+
+
+class Starting(TemporaryFolder):
+    def failure(self, *arguments, env=None):
+        """The one line that a start which fails prints, and its exit status."""
+        result = run(*arguments, env=env)
+        lines = [line for line in result.stderr.splitlines() if line.startswith("puna: ")]
+        self.assertEqual(len(lines), 1, result.stderr)
+        return result.returncode, lines[0]
+
+    def test_a_port_that_is_taken(self):
+        with Server() as server:
+            status, line = self.failure("serve", "--port", str(server.port))
+            self.assertEqual(status, 1)
+            self.assertIn(f"127.0.0.1:{server.port}: Address already in use", line)
+
+    def test_wrong_options(self):
+        for arguments, env, words in (
+                (("serve", "--prot", "1"), {}, "did you mean --port?"),
+                (("serve", "--port", "x"), {}, "expected a whole number from 0 to 65535"),
+                (("serve",), {"PUNA_MAX_NUM_SEQS": "0"}, "environment PUNA_MAX_NUM_SEQS"),
+                (("serve", "--config", self.write("c.json", '{"max_seqs": 1}')), {}, 'unknown key "max_seqs"'),
+                (("sevre",), {}, "unknown command")):
+            status, line = self.failure(*arguments, env=env)
+            self.assertEqual(status, 2)
+            self.assertIn(words, line)
+
+    def test_models_that_cannot_be_loaded(self):
+        self.write("config.json", "{}")
+        for model, words in (("/no/such/folder", "/no/such/folder"), (self.folder, self.folder), ("random:gpt", "random:")):
+            status, line = self.failure("serve", "--port", "0", "--model", model)
+            self.assertEqual(status, 1)
+            self.assertIn(words, line)
+
+    def test_sources_of_options(self):
+        key_file = self.write("keys", "secret\n")
+        config = self.write("c.json", '{"served_model_name": "from-file", "max_model_len": 300}')
+        with Server("--config", config, env={"PUNA_MAX_MODEL_LEN": "200", "PUNA_API_KEY_FILE": key_file}) as server:
+            reply = server.get("/v1/models", headers={"Authorization": "Bearer secret"})
+            model, = reply.json["data"]
+            self.assertEqual((model["id"], model["max_model_len"]), ("from-file", 200))
+            self.assertEqual(server.get("/v1/models").status, 401)
+
+    def test_warnings(self):
+        with Server("--host", "0.0.0.0", env={"PUNA_MAX_NUM_SEQ": "3"}) as server:
+            self.assertIn("without an API key", server.log())
+            self.assertIn("did you mean PUNA_MAX_NUM_SEQS?", server.log())
+
+    def test_json_log(self):
+        with Server("--log-format", "json") as server:
+            server.get("/v1/models")
+            server.wait_for_log("/v1/models")
+            events = [json.loads(line) for line in server.log().splitlines()]
+            self.assertTrue(any(e["event"].get("path") == "/v1/models" for e in events))
+            self.assertTrue(all(e["level"] in ("info", "warning") for e in events))
+
+
+class Commands(unittest.TestCase):
+    def test_healthcheck(self):
+        with Server() as server:
+            result = run("healthcheck", env={"PUNA_PORT": str(server.port)})
+            self.assertEqual((result.returncode, result.stdout), (0, f"healthy: 127.0.0.1:{server.port}\n"))
+        result = run("healthcheck", "--port", str(server.port))
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(len(result.stdout.splitlines()), 1)
+
+    def test_help_and_version(self):
+        for arguments in (("--help",), ("help",), ("-h",)):
+            self.assertIn("puna serve", run(*arguments).stdout)
+        self.assertRegex(run("version").stdout, r"^puna \d+\.\d+\.\d+\n$")
+        help_text = run("serve", "--help").stdout
+        self.assertIn("--max-num-seqs", help_text)
+        self.assertIn("| `--port` | `PUNA_PORT` | `port` |", run("serve", "--help-markdown").stdout)
+        self.assertTrue(all(len(line) <= 130 for line in help_text.splitlines()))
+
+    def test_flags_without_a_command_serve(self):
+        process = subprocess.Popen([BINARY, "--port", "0"], env=clean_environment(), stderr=subprocess.PIPE, text=True)
+        watchdog = threading.Timer(60, process.kill)
+        watchdog.start()
+        self.assertTrue(any("serving puna-demo" in line for line in process.stderr))
+        process.terminate()
+        process.communicate()
+        watchdog.cancel()
+        self.assertEqual(process.returncode, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
