@@ -118,7 +118,7 @@ void Job::Stream(ByteSink& sink, AccessLine& access) {
     const bool has_text = !piece.content.empty() || !piece.calls.empty();
     if (has_text || (!piece.last && with))
       writer.Data(chunks.Delta(i, {piece.content, piece.calls}, with));
-    if (done)
+    if (piece.last)
       writer.Data(
           chunks.Finish(i, generation.choice(i).finish_reason(), has_text ? nullptr : with));
   };
