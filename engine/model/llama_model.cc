@@ -19,6 +19,17 @@ int64_t QkvWidth(const ModelConfig& c) { return QWidth(c) + 2 * KvWidth(c); }
 
 }  // namespace
 
+// The adaptors' inputs in bf16, what stands between A and B, and gate and up before they are multiplied.
+struct LlamaModel::LoraBuffers {
+  LoraBuffers(int64_t tokens, int64_t widest, int64_t ranks, int64_t gate_up, Isa isa)
+      : input(WeightFormat::kBf16, tokens, widest, false, isa),
+        low_input(WeightFormat::kBf16, tokens, ranks, false, isa),
+        low(tokens * ranks),
+        gate_up(tokens * gate_up) {}
+  LinearInput input, low_input;
+  AlignedBuffer<float> low, gate_up;
+};
+
 std::unique_ptr<Model> LoadLlama(const Checkpoint& checkpoint, const LlamaOptions& options, const LoadProgress& progress) {
   return std::make_unique<LlamaModel>(checkpoint, options, progress);
 }
@@ -42,7 +53,19 @@ LlamaModel::LlamaModel(const Checkpoint& checkpoint, const LlamaOptions& options
   attention_out_ = AlignedBuffer<float>(tokens * QWidth(config_));
   hidden_ = AlignedBuffer<float>(tokens * config_.intermediate_size);
   logits_in_ = AlignedBuffer<float>(kHeadRows * config_.hidden_size);
+  if (weights_.has_lora()) {
+    int64_t ranks = 0;
+    for (const LlamaLayer& layer : weights_.layers) {
+      for (const auto* lora : {&layer.qkv_lora, &layer.o_lora, &layer.gate_up_lora, &layer.down_lora}) {
+        if (*lora) ranks = std::max(ranks, (*lora)->rank());
+      }
+    }
+    const int64_t widest = std::max<int64_t>({config_.hidden_size, QWidth(config_), config_.intermediate_size});
+    lora_ = std::make_unique<LoraBuffers>(tokens, widest, ranks, GateUpOutputs(config_.intermediate_size), options.isa);
+  }
 }
+
+LlamaModel::~LlamaModel() = default;
 
 size_t LlamaModel::kv_bytes_per_block() const {
   return config_.num_hidden_layers * attention_.block_elements() * sizeof(bf16);
@@ -108,12 +131,15 @@ void LlamaModel::Attend(const LlamaLayer& layer, bf16* cache) {
   const MatView<float> qkv(qkv_.data(), tokens_, QkvWidth(config_));
   const MatView<float> out(attention_out_.data(), tokens_, QWidth(config_));
   const auto eps = static_cast<float>(config_.rms_norm_eps);
-  input_.Set(x, {layer.input_layernorm.data(), eps, false}, team_);
+  const LinearInput::Norm norm{layer.input_layernorm.data(), eps, false};
+  input_.Set(x, norm, team_);
   layer.qkv_proj.Forward(input_, {LinearOutput::Kind::kStore, qkv}, team_);
+  AddLora(layer.qkv_lora, x, norm, qkv);
   RotateAndStore(cache);
   attention_.Forward(sequences_, {q_.data(), tokens_, QWidth(config_)}, cache, out, team_);
   input_.Set(out, {}, team_);
   layer.o_proj.Forward(input_, {LinearOutput::Kind::kAdd, x}, team_);
+  AddLora(layer.o_lora, out, {}, x);
 }
 
 // RoPE on queries and keys; queries are rounded and scaled for attention's base-2 softmax, keys and values go to the cache.
@@ -146,10 +172,42 @@ void LlamaModel::RotateAndStore(bf16* cache) {
 void LlamaModel::FeedForward(const LlamaLayer& layer) {
   const MatView<float> x(x_.data(), tokens_, config_.hidden_size);
   const MatView<float> hidden(hidden_.data(), tokens_, config_.intermediate_size);
-  input_.Set(x, {layer.post_attention_layernorm.data(), static_cast<float>(config_.rms_norm_eps), false}, team_);
-  layer.gate_up_proj.Forward(input_, {LinearOutput::Kind::kSiluMul, hidden}, team_);
+  const LinearInput::Norm norm{layer.post_attention_layernorm.data(), static_cast<float>(config_.rms_norm_eps), false};
+  input_.Set(x, norm, team_);
+  if (layer.gate_up_lora) {
+    GateUpWithLora(layer, x, norm);
+  } else {
+    layer.gate_up_proj.Forward(input_, {LinearOutput::Kind::kSiluMul, hidden}, team_);
+  }
   input_.Set(hidden, {nullptr, 0, hadamard_}, team_);
   layer.down_proj.Forward(input_, {LinearOutput::Kind::kAdd, x}, team_);
+  AddLora(layer.down_lora, hidden, {nullptr, 0, hadamard_}, x);
+}
+
+// The update has to be added before gate and up meet, so the product is stored whole first.
+void LlamaModel::GateUpWithLora(const LlamaLayer& layer, MatView<const float> x, const LinearInput::Norm& norm) {
+  const MatView<float> wide(lora_->gate_up.data(), tokens_, GateUpOutputs(config_.intermediate_size));
+  layer.gate_up_proj.Forward(input_, {LinearOutput::Kind::kStore, wide}, team_);
+  AddLora(layer.gate_up_lora, x, norm, wide);
+  const ElementwiseKernels& kernels = GetElementwiseKernels(options_.isa);
+  constexpr int64_t kHalf = kPanelCols / 2;
+  team_.ForEach(tokens_, [&](int64_t t, int) {
+    for (int64_t i = 0; i < config_.intermediate_size; i += kHalf) {
+      const float* gate = wide.row(t) + 2 * i;
+      kernels.silu_mul(gate, gate + kHalf, std::min<int64_t>(kHalf, config_.intermediate_size - i),
+                       hidden_.data() + t * config_.intermediate_size + i);
+    }
+  });
+}
+
+void LlamaModel::AddLora(const std::unique_ptr<Lora>& lora, MatView<const float> x, const LinearInput::Norm& norm,
+                         MatView<float> y) {
+  if (!lora) return;
+  const MatView<float> low(lora_->low.data(), tokens_, lora->rank());
+  lora_->input.Set(x, norm, team_);
+  lora->down.Forward(lora_->input, {LinearOutput::Kind::kStore, low}, team_);
+  lora_->low_input.Set(low, {}, team_);
+  lora->up.Forward(lora_->low_input, {LinearOutput::Kind::kAdd, y}, team_);
 }
 
 MatView<const float> LlamaModel::Logits(const ForwardInput& input) {

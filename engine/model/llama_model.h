@@ -15,6 +15,7 @@ namespace puna::engine {
 class LlamaModel final : public Model {
  public:
   LlamaModel(const Checkpoint& checkpoint, const LlamaOptions& options, const LoadProgress& progress);
+  ~LlamaModel() override;
 
   int vocab_size() const override { return config_.vocab_size; }
   int max_position() const override { return config_.max_position_embeddings; }
@@ -24,12 +25,15 @@ class LlamaModel final : public Model {
   void CopyBlock(BlockId from, BlockId to, int num_tokens) override;
   std::string Fingerprint() const override;
   size_t weight_bytes() const override { return weights_.bytes(); }
+  std::string Format() const override { return Name(weights_.format); }
 
  private:
   void Embed(const ForwardInput& input);
   void Attend(const LlamaLayer& layer, bf16* cache);
   void RotateAndStore(bf16* cache);
   void FeedForward(const LlamaLayer& layer);
+  void GateUpWithLora(const LlamaLayer& layer, MatView<const float> x, const LinearInput::Norm& norm);
+  void AddLora(const std::unique_ptr<Lora>& lora, MatView<const float> x, const LinearInput::Norm& norm, MatView<float> y);
   MatView<const float> Logits(const ForwardInput& input);
 
   ModelConfig config_;
@@ -50,6 +54,10 @@ class LlamaModel final : public Model {
   AlignedBuffer<float> x_, qkv_, attention_out_, hidden_, logits_in_, logits_;
   AlignedBuffer<bf16> q_;
   LinearInput input_, head_input_;
+
+  // Only where the checkpoint has adaptors.
+  struct LoraBuffers;
+  std::unique_ptr<LoraBuffers> lora_;
 };
 
 }  // namespace puna::engine

@@ -45,6 +45,27 @@ class Packer {
     return Make(rows, *sources.begin(), row_of, sources);
   }
 
+  std::unique_ptr<Lora> StackedLora(const std::vector<const LinearSource*>& parts) {
+    int64_t outputs = 0;
+    for (const LinearSource* part : parts) outputs += part->weight->rows();
+    const auto output_of = [&](int64_t row) {
+      for (size_t i = 0; i < parts.size(); ++i) {
+        if (row < parts[i]->weight->rows()) return FusedOutput{static_cast<int>(i), row};
+        row -= parts[i]->weight->rows();
+      }
+      return FusedOutput{};
+    };
+    return PackLora(parts, outputs, output_of, isa_, team_);
+  }
+
+  std::unique_ptr<Lora> GateUpLora(const LinearSource& gate, const LinearSource& up) {
+    const auto output_of = [&](int64_t column) {
+      const GateUpColumn at = GateUpOf(column);
+      return at.row < gate.weight->rows() ? FusedOutput{at.up ? 1 : 0, at.row} : FusedOutput{};
+    };
+    return PackLora({&gate, &up}, GateUpOutputs(gate.weight->rows()), output_of, isa_, team_);
+  }
+
   Linear GateUp(const WeightSource& gate, const WeightSource& up) {
     const auto row_of = [&](int64_t column) {
       const GateUpColumn at = GateUpOf(column);
@@ -77,6 +98,10 @@ LlamaLayer PackLayer(const LayerSource& source, Packer& packer) {
   layer.o_proj = packer.Stacked({source.o_proj.weight.get()});
   layer.gate_up_proj = packer.GateUp(*source.gate_proj.weight, *source.up_proj.weight);
   layer.down_proj = packer.Stacked({source.down_proj.weight.get()});
+  layer.qkv_lora = packer.StackedLora({&source.q_proj, &source.k_proj, &source.v_proj});
+  layer.o_lora = packer.StackedLora({&source.o_proj});
+  layer.gate_up_lora = packer.GateUpLora(source.gate_proj, source.up_proj);
+  layer.down_lora = packer.StackedLora({&source.down_proj});
   return layer;
 }
 
@@ -88,17 +113,34 @@ size_t LlamaWeights::bytes() const {
   for (const LlamaLayer& layer : layers) {
     total += layer.qkv_proj.weight().bytes() + layer.o_proj.weight().bytes() + layer.gate_up_proj.weight().bytes() +
              layer.down_proj.weight().bytes();
+    for (const auto* lora : {&layer.qkv_lora, &layer.o_lora, &layer.gate_up_lora, &layer.down_lora}) {
+      if (*lora) total += (*lora)->down.weight().bytes() + (*lora)->up.weight().bytes();
+    }
     total += (layer.input_layernorm.size() + layer.post_attention_layernorm.size()) * sizeof(float);
   }
   return total;
 }
 
+bool LlamaWeights::has_lora() const {
+  return std::any_of(layers.begin(), layers.end(), [](const LlamaLayer& layer) {
+    return layer.qkv_lora || layer.o_lora || layer.gate_up_lora || layer.down_lora;
+  });
+}
+
 WeightFormat NativeFormat(const Checkpoint& checkpoint) {
-  switch (checkpoint.layers.front().q_proj.weight->encoding()) {
-    case WeightSource::Encoding::kInt8: return WeightFormat::kW8A8;
-    case WeightSource::Encoding::kInt4: return WeightFormat::kW4A8;
-    default: return WeightFormat::kBf16;
+  auto format = WeightFormat::kW4A8;
+  for (const LayerSource& layer : checkpoint.layers) {
+    for (const LinearSource* linear : {&layer.q_proj, &layer.k_proj, &layer.v_proj, &layer.o_proj, &layer.gate_proj,
+                                       &layer.up_proj, &layer.down_proj}) {
+      const WeightSource& weight = *linear->weight;
+      const bool fits_int4 =
+          weight.encoding() == WeightSource::Encoding::kInt4 && weight.group_size() % kInt4Group == 0;
+      if (fits_int4) continue;
+      if (weight.encoding() != WeightSource::Encoding::kInt8) return WeightFormat::kBf16;
+      format = WeightFormat::kW8A8;
+    }
   }
+  return format;
 }
 
 LlamaWeights PackLlama(const Checkpoint& checkpoint, const LlamaOptions& options, const LoadProgress& progress,

@@ -6,6 +6,7 @@
 
 #include "engine/layers/linear.h"
 #include "engine/model/llama.h"
+#include "engine/model/lora.h"
 
 namespace puna::engine {
 
@@ -16,6 +17,7 @@ struct LlamaLayer {
   Linear o_proj;        // [hidden, heads * head_dim]
   Linear gate_up_proj;  // interleaved by 32 (LinearOutput::kSiluMul)
   Linear down_proj;     // [hidden, intermediate]
+  std::unique_ptr<Lora> qkv_lora, o_lora, gate_up_lora, down_lora;  // null: none
 };
 
 struct LlamaWeights {
@@ -27,10 +29,11 @@ struct LlamaWeights {
   std::vector<float> norm;  // [hidden]
 
   const Linear& head() const { return lm_head ? *lm_head : embed_tokens; }
+  bool has_lora() const;
   size_t bytes() const;
 };
 
-// The format that suits a checkpoint best: its own.
+// The format that suits a checkpoint best: its own, or the most exact one of its linears' where they differ.
 WeightFormat NativeFormat(const Checkpoint& checkpoint);
 
 LlamaWeights PackLlama(const Checkpoint& checkpoint, const LlamaOptions& options, const LoadProgress& progress,

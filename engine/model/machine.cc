@@ -1,0 +1,10 @@
+#include "engine/model/machine.h"
+
+namespace puna::engine {
+
+MachinePeaks MeasureMachine(int threads) {
+  ThreadTeam team(threads);
+  return MeasurePeaks(team, 2);
+}
+
+}  // namespace puna::engine

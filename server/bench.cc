@@ -1,0 +1,160 @@
+#include "server/bench.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "engine/demo/demo_model.h"
+#include "engine/tokenizer/benchmark.h"
+#include "engine/tokenizer/tokenizer.h"
+#include "server/bench_engine.h"
+
+namespace puna::server {
+namespace {
+
+// One line on a terminal, overwritten; nothing when standard error goes elsewhere.
+void ShowProgress(const std::string& what) {
+  if (isatty(STDERR_FILENO) != 0) std::fprintf(stderr, "\r\033[K%s", what.c_str());
+}
+
+void EndProgress() {
+  if (isatty(STDERR_FILENO) != 0) std::fputs("\r\033[K", stderr);
+}
+
+void PrintJson(const EngineBenchResult& r) {
+  nlohmann::ordered_json json = {{"model", r.model},
+                                 {"weights", r.weights},
+                                 {"isa", r.isa},
+                                 {"threads", r.threads},
+                                 {"prompt_tokens", r.prompt_tokens},
+                                 {"load_seconds", r.load_seconds},
+                                 {"prefill_tokens_per_s", r.prefill_tokens_per_s},
+                                 {"time_to_first_token_ms", r.time_to_first_token_ms}};
+  json["decode"] = nlohmann::ordered_json::array();
+  for (const DecodeFigures& d : r.decode) {
+    json["decode"].push_back({{"streams", d.streams},
+                              {"tokens_per_s", d.tokens_per_s},
+                              {"inter_token_ms_p50", d.inter_token_ms_p50},
+                              {"inter_token_ms_p99", d.inter_token_ms_p99},
+                              {"bytes_per_step", d.bytes_per_step},
+                              {"share_of_bandwidth", d.share_of_bandwidth}});
+  }
+  json["resident_bytes"] = r.resident_bytes;
+  json["weights_bytes"] = r.weights_bytes;
+  json["kv_bytes"] = r.kv_bytes;
+  json["read_bandwidth_bytes_per_s"] = r.read_bandwidth_bytes_per_s;
+  json["bf16_peak_flops"] = r.bf16_peak_flops;
+  json["int8_peak_ops"] = r.int8_peak_ops;
+  json["prefill_share_of_peak"] = r.prefill_share_of_peak;
+  json["decode_share_of_bandwidth"] = r.decode.empty() ? 0 : r.decode.front().share_of_bandwidth;
+  std::puts(json.dump(2).c_str());
+}
+
+void PrintTable(const EngineBenchResult& r) {
+  std::printf("%s, %s, %d threads, %s\n\n", r.model.c_str(), r.weights.c_str(), r.threads,
+              r.isa.c_str());
+  std::printf("machine   read %.1f GB/s, oneDNN bf16 %.2f Tflop/s, int8 %.2f Top/s\n",
+              r.read_bandwidth_bytes_per_s / 1e9, r.bf16_peak_flops / 1e12, r.int8_peak_ops / 1e12);
+  std::printf("memory    weights %.2f GiB, KV %.2f GiB, resident %.2f GiB\n",
+              r.weights_bytes / 1073741824.0, r.kv_bytes / 1073741824.0,
+              r.resident_bytes / 1073741824.0);
+  std::printf("load      %.1f s\n", r.load_seconds);
+  std::printf(
+      "prefill   %d tokens: %.1f tokens/s, first token after %.0f ms, %.2f of the matmul peak\n",
+      r.prompt_tokens, r.prefill_tokens_per_s, r.time_to_first_token_ms, r.prefill_share_of_peak);
+  for (const DecodeFigures& d : r.decode) {
+    std::printf(
+        "decode    %2d %s %.1f tokens/s in all, a token every %.1f ms (99th percentile %.1f), %.2f "
+        "of the read bandwidth\n",
+        d.streams, d.streams == 1 ? "stream: " : "streams:", d.tokens_per_s, d.inter_token_ms_p50,
+        d.inter_token_ms_p99, d.share_of_bandwidth);
+  }
+}
+
+int BenchTokenizer(const std::string& folder, const std::string& text_file) {
+  const auto demo = engine::DemoModelFiles();
+  const auto embedded = [&] {
+    const auto file = demo.find("tokenizer.json");
+    if (file == demo.end())
+      throw std::runtime_error("bench tokenizer: no embedded model; name a folder with --model");
+    return engine::Tokenizer::FromJson(
+        {reinterpret_cast<const char*>(file->second.data()), file->second.size()},
+        "embedded tokenizer.json");
+  };
+  const engine::Tokenizer tokenizer =
+      folder.empty() ? embedded() : engine::Tokenizer::FromFile(folder + "/tokenizer.json");
+  std::string corpus;
+  if (text_file.empty()) {
+    for (int i = 0; corpus.size() < 4 << 20; ++i) {
+      corpus += "The quick brown fox, aged " + std::to_string(i * 37) +
+                ", doesn't jump over lazy dogs; it returns `int f(x) {"
+                " return x + " +
+                std::to_string(i) + "; }`.\n\n";
+    }
+  } else {
+    std::ifstream in(text_file, std::ios::binary);
+    if (!in) throw std::runtime_error(text_file + ": cannot be opened");
+    std::ostringstream all;
+    all << in.rdbuf();
+    corpus = all.str();
+  }
+  const auto result = engine::BenchmarkTokenizer(tokenizer, corpus);
+  std::printf("tokenizer, one core, %zu bytes, %zu tokens: encodes %.1f MB/s, decodes %.1f MB/s\n",
+              result.bytes, result.tokens, result.encode_bytes_per_s / 1e6,
+              result.decode_bytes_per_s / 1e6);
+  return 0;
+}
+
+}  // namespace
+
+int RunBench(int argc, char** argv) {
+  EngineBenchOptions options;
+  std::string text_file;
+  bool json = false;
+  CLI::App app{
+      "Measures a model on this machine, each figure beside its limit from the same run: prefill "
+      "as a share of the oneDNN\n"
+      "matmul peak, decode as a share of the streaming-read bandwidth. Quiet machine, please: "
+      "nothing else should run.\n\n"
+      "  puna bench --model random:llama-3.2-3b --weights w4a8 --prompt 512 --generate 64 "
+      "--streams 1,8\n"
+      "  puna bench tokenizer --model FOLDER"};
+  app.name("puna bench");
+  app.add_option("--model", options.engine.model,
+                 "model folder or random:llama-3.2-3b; default: the embedded demo model");
+  app.add_option("--weights", options.engine.weights,
+                 "how weights are held: auto, bf16, w8a8, w4a8")
+      ->check(CLI::IsMember({"auto", "bf16", "w8a8", "w4a8"}));
+  app.add_option("--threads", options.engine.threads,
+                 "threads that compute; 0: all that this process may use")
+      ->check(CLI::Range(0, 1024));
+  app.add_option("--isa", options.engine.isa,
+                 "instruction set: auto, avx512bf16, avx512, avx2, scalar");
+  app.add_option("--prompt", options.prompt_tokens, "tokens of the prompt whose prefill is timed")
+      ->check(CLI::Range(1, 1 << 20));
+  app.add_option("--generate", options.generate_tokens, "tokens that each stream generates")
+      ->check(CLI::Range(1, 1 << 20));
+  app.add_option("--depth", options.depth, "prompt tokens of each decoding stream")
+      ->check(CLI::Range(1, 1 << 20));
+  app.add_option("--streams", options.streams, "numbers of streams decoding together, as in 1,8")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 1024));
+  app.add_flag("--json", json, "print one JSON object");
+  CLI::App* tokenizer = app.add_subcommand("tokenizer", "measure the tokenizer alone");
+  tokenizer->add_option("--model", options.engine.model,
+                        "folder with tokenizer.json; default: the embedded one");
+  tokenizer->add_option("--text", text_file,
+                        "file to encode; default: a made-up mix of prose and code");
+  CLI11_PARSE(app, argc, argv);
+  if (tokenizer->parsed()) return BenchTokenizer(options.engine.model, text_file);
+  const EngineBenchResult result = RunEngineBench(options, ShowProgress);
+  EndProgress();
+  json ? PrintJson(result) : PrintTable(result);
+  return 0;
+}
+
+}  // namespace puna::server

@@ -1,0 +1,74 @@
+// Quantised checkpoints, each run as it was made to be run, against the goldens of its format.
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/llama_runner.h"
+#include "tests/support/shared_data.h"
+
+namespace puna::engine {
+namespace {
+
+using nlohmann::json;
+
+struct Limit {
+  double rms, mean_kl;
+};
+
+// The very rule of a variant, and another rule or number format than the reference's.
+constexpr Limit kSameRule = {0.06, 1e-3};
+constexpr Limit kBf16 = {0.16, 0.006};
+constexpr Limit kOtherRule = {0.25, 0.02};
+
+void Check(const std::string& folder, const std::string& variant, const LlamaOptions& options, const OpenOptions& open,
+           Limit limit) {
+  CAPTURE(folder);
+  CAPTURE(variant);
+  const std::string path = testing::SharedPath("golden/formats/") + folder;
+  const json facts = json::parse(std::ifstream(path + "/golden/golden.json"));
+  Runner runner(path, options, open);
+  for (const std::string prompt : {"p1", "p7", "p64"}) {
+    CAPTURE(prompt);
+    runner.Start();
+    const auto rows = runner.Feed(facts["prompts"][prompt].get<std::vector<TokenId>>());
+    const Distance distance = Compare(rows, path + "/golden/" + variant + "." + prompt);
+    CHECK(distance.rms <= limit.rms);
+    CHECK(distance.mean_kl <= limit.mean_kl);
+  }
+}
+
+TEST_CASE("Meta's checkpoints run as they were made to: asymmetric int8 activations, R4, adaptors, 8-bit head") {
+  if (!testing::HaveShared("golden/formats")) return;
+  for (const Isa isa : AvailableIsas()) {
+    CAPTURE(std::string(Name(isa)));
+    const LlamaOptions native{std::nullopt, isa, 2, 64};
+    Check("meta_bf16", "rope8", native, {}, kBf16);
+    Check("meta_bf16", "rope32", native, {32.0}, kBf16);
+    Check("spinquant_int4_eo8", "rope32.a8_head8", native, {32.0}, kSameRule);
+    Check("spinquant_int4_eo8", "rope8.a8_head8", native, {}, kSameRule);
+    Check("qlora_int4_eo8", "rope32.a8_head8", native, {32.0}, kSameRule);
+  }
+}
+
+TEST_CASE("Meta's int4 checkpoints also run with bf16 activations") {
+  if (!testing::HaveShared("golden/formats")) return;
+  const LlamaOptions bf16{WeightFormat::kBf16, DetectIsa(), 1, 64};
+  Check("spinquant_int4_eo8", "rope32.a16", bf16, {32.0}, kBf16);
+  Check("qlora_int4_eo8", "rope32.a16", bf16, {32.0}, kBf16);
+}
+
+TEST_CASE("Hugging Face's quantised checkpoints meet their goldens") {
+  if (!testing::HaveShared("golden/formats")) return;
+  const LlamaOptions native{std::nullopt, DetectIsa(), 2, 64};
+  Check("ct_w8a8", "a8", native, {}, kOtherRule);  // ours rounds the tied table to int8 as well
+  Check("ct_w4a16", "a16", native, {}, kOtherRule);
+  Check("ct_w4a16", "a16", {WeightFormat::kBf16, DetectIsa(), 2, 64}, {}, kBf16);
+  Check("gptq_sym", "a16", {WeightFormat::kBf16, DetectIsa(), 2, 64}, {}, kBf16);
+  Check("gptq_act_order", "a16", native, {}, kBf16);
+  Check("awq_gemm", "a16", native, {}, kBf16);
+}
+
+}  // namespace
+}  // namespace puna::engine
