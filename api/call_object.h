@@ -12,10 +12,12 @@ class CallObject {
  public:
   enum class State { kMore, kDone, kError };
 
-  // `accept_parameters`: `parameters` may stand for `arguments` (Llama's formats); otherwise it is a key like others.
+  // `accept_parameters`: `parameters` may stand for `arguments` (Llama's formats); otherwise it is
+  // a key like others.
   explicit CallObject(bool accept_parameters) : accept_parameters_(accept_parameters) {}
 
-  // Bytes of the object, white space before it included. After kDone or kError nothing more may be fed.
+  // Bytes of the object, white space before it included. After kDone or kError nothing more may be
+  // fed.
   State Feed(char c);
 
   bool begun() const { return begun_; }  // the opening brace has come

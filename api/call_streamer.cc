@@ -43,7 +43,8 @@ CallStreamer::Step CallStreamer::FeedBetween(char c) {
     failed_ = step.stray = c != ';' && c != ' ' && c != '\n' && c != '\r' && c != '\t';
     return step;
   }
-  // Hermes: what stands between calls is dropped; '<' only begins a tag, so a mismatch can only begin anew with it.
+  // Hermes: what stands between calls is dropped; '<' only begins a tag, so a mismatch can only
+  // begin anew with it.
   between_ += c;
   if (!kHermesTag.starts_with(between_)) between_.assign(c == '<' ? 1 : 0, '<');
   if (between_ == kHermesTag) object_ = NewObject();

@@ -13,8 +13,8 @@ class CallStreamer {
  public:
   explicit CallStreamer(ToolFormat format) : format_(format), object_(NewObject()) {}
 
-  // What the byte brought: a call that is now certain (its name), bytes of the current call's arguments, text that
-  // belongs to no call. At most one call begins per byte.
+  // What the byte brought: a call that is now certain (its name), bytes of the current call's
+  // arguments, text that belongs to no call. At most one call begins per byte.
   struct Step {
     bool call_begins = false;
     std::string arguments;

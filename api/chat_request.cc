@@ -29,7 +29,8 @@ std::string ReadPrediction(ObjectReader& body, Warnings& warnings) {
   if (prediction.Required<std::string>("type") != "content") {
     throw InvalidValue("prediction.type", "expected 'content'.");
   }
-  std::string text = ReadTextContent(prediction.Require("content"), "prediction.content", {"text"}, warnings);
+  std::string text =
+      ReadTextContent(prediction.Require("content"), "prediction.content", {"text"}, warnings);
   WarnUnread(prediction, warnings);
   return text;
 }
@@ -45,7 +46,8 @@ void ReadTemplateFields(ObjectReader& body, std::string_view text, ChatRequest& 
     request.add_generation_prompt = false;
   }
   if (const Json* kwargs = body.Find("chat_template_kwargs")) {
-    if (!kwargs->is_object()) throw InvalidType("chat_template_kwargs", "an object", TypeName(*kwargs));
+    if (!kwargs->is_object())
+      throw InvalidType("chat_template_kwargs", "an object", TypeName(*kwargs));
     request.chat_template_kwargs = RawMember(text, "chat_template_kwargs");
   }
 }
@@ -58,8 +60,8 @@ ChatRequest ParseChatRequest(std::string_view text) {
   ChatRequest request;
   CheckFields(kChat, body, request.warnings);
   request.model = body.Get<std::string>("model", "");
-  request.messages =
-      ReadMessages(body.Require("messages"), RawMember(text, "messages"), "messages", request.warnings);
+  request.messages = ReadMessages(body.Require("messages"), RawMember(text, "messages"), "messages",
+                                  request.warnings);
   request.tools = ReadTools(body, text, ToolForm::kNested, request.warnings);
   request.tool_choice = ReadToolChoice(body, request.tools, ToolForm::kNested, request.warnings);
   request.parallel_tool_calls = body.Get<bool>("parallel_tool_calls", true);

@@ -22,9 +22,9 @@ struct ChatRequest {
   OutputFormat format;
   StreamFields streaming;
   int n = 1;
-  int num_logprobs = -1;  // -1: none; 0: of the chosen tokens; k: also the k most likely
+  int num_logprobs = -1;       // -1: none; 0: of the chosen tokens; k: also the k most likely
   bool tokens_as_ids = false;  // log-probabilities name tokens as token_id:N
-  std::string prediction;  // the text that the client expects
+  std::string prediction;      // the text that the client expects
   bool add_generation_prompt = true;
   bool continue_final_message = false;
   bool echo = false;
@@ -34,7 +34,8 @@ struct ChatRequest {
   Warnings warnings;
 };
 
-// Throws ApiError. Every field is honoured, refused by name or warned of: request_fields.h says which.
+// Throws ApiError. Every field is honoured, refused by name or warned of: request_fields.h says
+// which.
 ChatRequest ParseChatRequest(std::string_view body);
 
 inline constexpr int kMaxChoices = 128;

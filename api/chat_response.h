@@ -19,11 +19,11 @@ struct ChatChoice {
   std::optional<std::vector<PositionLogprobs>> logprobs;
 };
 
-std::string ChatCompletionJson(const ResponseHead& head, const std::vector<ChatChoice>& choices, const Usage& usage,
-                               bool tokens_as_ids = false);
+std::string ChatCompletionJson(const ResponseHead& head, const std::vector<ChatChoice>& choices,
+                               const Usage& usage, bool tokens_as_ids = false);
 
-// The chunks of one stream, each as JSON for SseData. Of every choice: Role once, Deltas, Finish once; then Usage once when
-// it was asked for; then [DONE].
+// The chunks of one stream, each as JSON for SseData. Of every choice: Role once, Deltas, Finish
+// once; then Usage once when it was asked for; then [DONE].
 class ChatChunks {
  public:
   // `include_usage`: all chunks but the last say "usage": null.
@@ -31,13 +31,17 @@ class ChatChunks {
       : head_(std::move(head)), include_usage_(include_usage), tokens_as_ids_(tokens_as_ids) {}
 
   std::string Role(int index) const;
-  // `logprobs` may be null; those of tokens that brought no text go with the next chunk or with Finish.
-  std::string Delta(int index, const OutputDelta& delta, const std::vector<PositionLogprobs>* logprobs) const;
-  std::string Finish(int index, const std::string& finish_reason, const std::vector<PositionLogprobs>* logprobs) const;
+  // `logprobs` may be null; those of tokens that brought no text go with the next chunk or with
+  // Finish.
+  std::string Delta(int index, const OutputDelta& delta,
+                    const std::vector<PositionLogprobs>* logprobs) const;
+  std::string Finish(int index, const std::string& finish_reason,
+                     const std::vector<PositionLogprobs>* logprobs) const;
   std::string UsageChunk(const Usage& usage) const;
 
  private:
-  std::string Chunk(int index, nlohmann::ordered_json delta, const std::vector<PositionLogprobs>* logprobs,
+  std::string Chunk(int index, nlohmann::ordered_json delta,
+                    const std::vector<PositionLogprobs>* logprobs,
                     const std::string& finish_reason) const;
 
   ResponseHead head_;
@@ -46,6 +50,7 @@ class ChatChunks {
 };
 
 // {"content": [{"token", "logprob", "bytes", "top_logprobs"}], "refusal": null}
-nlohmann::ordered_json ChatLogprobsJson(const std::vector<PositionLogprobs>& positions, bool tokens_as_ids);
+nlohmann::ordered_json ChatLogprobsJson(const std::vector<PositionLogprobs>& positions,
+                                        bool tokens_as_ids);
 
 }  // namespace puna::api

@@ -67,8 +67,9 @@ ApiError ContextLengthExceeded(int limit, int prompt_tokens, int max_tokens,
     message += "your prompt resulted in " + std::to_string(prompt_tokens) +
                " tokens, and at least one must be left for the answer. Shorten the prompt.";
   } else {
-    message += "you requested " + std::to_string(int64_t{prompt_tokens} + max_tokens) + " tokens (" +
-               std::to_string(prompt_tokens) + " in the prompt, " + std::to_string(max_tokens) +
+    message += "you requested " + std::to_string(int64_t{prompt_tokens} + max_tokens) +
+               " tokens (" + std::to_string(prompt_tokens) + " in the prompt, " +
+               std::to_string(max_tokens) +
                " in the completion). Shorten the prompt or ask for fewer tokens.";
   }
   return {400, kInvalidRequest, "context_length_exceeded", std::move(message), param};
@@ -98,12 +99,14 @@ ApiError ModelNotFound(const std::string& model, const std::string& served) {
 }
 
 ApiError ResponseNotFound(const std::string& id) {
-  return {404, kInvalidRequest, "response_not_found",
-          "Response with id '" + Shorten(id) +
-              "' not found. Responses are kept in memory, in bounded number, when 'store' is true."};
+  return {
+      404, kInvalidRequest, "response_not_found",
+      "Response with id '" + Shorten(id) +
+          "' not found. Responses are kept in memory, in bounded number, when 'store' is true."};
 }
 
-ApiError MethodNotAllowed(std::string_view method, std::string_view path, std::string_view allowed) {
+ApiError MethodNotAllowed(std::string_view method, std::string_view path,
+                          std::string_view allowed) {
   return {405, kInvalidRequest, "method_not_allowed",
           "Method " + Shorten(method, 20) + " is not allowed for " + Shorten(path) + "; use " +
               std::string(allowed) + "."};
@@ -132,7 +135,8 @@ ApiError Internal(const std::string& why) {
 }
 
 ApiError ShuttingDown(int retry_after_seconds) {
-  return ApiError(503, "server_error", "shutting_down", "The server is shutting down. Try again later.")
+  return ApiError(503, "server_error", "shutting_down",
+                  "The server is shutting down. Try again later.")
       .WithRetryAfter(retry_after_seconds);
 }
 

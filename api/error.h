@@ -1,4 +1,5 @@
-// The client's faults and ours, as OpenAI's error object. Thrown on HTTP threads, caught once at the top of the handler.
+// The client's faults and ours, as OpenAI's error object. Thrown on HTTP threads, caught once at
+// the top of the handler.
 #pragma once
 
 #include <exception>
@@ -10,8 +11,10 @@ namespace puna::api {
 
 class ApiError : public std::exception {
  public:
-  // `type`, `code` and `param` as in OpenAI's error object; an empty code or param becomes null on the wire.
-  ApiError(int status, std::string type, std::string code, std::string message, std::string param = "")
+  // `type`, `code` and `param` as in OpenAI's error object; an empty code or param becomes null on
+  // the wire.
+  ApiError(int status, std::string type, std::string code, std::string message,
+           std::string param = "")
       : status_(status),
         type_(std::move(type)),
         code_(std::move(code)),
@@ -48,19 +51,20 @@ ApiError Unsupported(const std::string& param, const std::string& why,
                      const std::string& code = "unsupported_parameter");
 
 // `max_tokens` < 0: the prompt alone is too long.
-ApiError ContextLengthExceeded(int limit, int prompt_tokens, int max_tokens, const std::string& param);
+ApiError ContextLengthExceeded(int limit, int prompt_tokens, int max_tokens,
+                               const std::string& param);
 
-ApiError InvalidApiKey();                               // 401
-ApiError MissingApiKey();                               // 401
-ApiError UnknownPath(std::string_view method, std::string_view path);  // 404
+ApiError InvalidApiKey();                                                     // 401
+ApiError MissingApiKey();                                                     // 401
+ApiError UnknownPath(std::string_view method, std::string_view path);         // 404
 ApiError ModelNotFound(const std::string& model, const std::string& served);  // 404
-ApiError ResponseNotFound(const std::string& id);       // 404
+ApiError ResponseNotFound(const std::string& id);                             // 404
 ApiError MethodNotAllowed(std::string_view method, std::string_view path,
-                          std::string_view allowed);    // 405
-ApiError PayloadTooLarge(size_t limit_bytes);           // 413
+                          std::string_view allowed);      // 405
+ApiError PayloadTooLarge(size_t limit_bytes);             // 413
 ApiError UnsupportedContentType(std::string_view found);  // 415
-ApiError Overloaded(int retry_after_seconds);           // 429
-ApiError Internal(const std::string& why);              // 500
-ApiError ShuttingDown(int retry_after_seconds);         // 503
+ApiError Overloaded(int retry_after_seconds);             // 429
+ApiError Internal(const std::string& why);                // 500
+ApiError ShuttingDown(int retry_after_seconds);           // 503
 
 }  // namespace puna::api

@@ -19,13 +19,20 @@ std::string MemberPath(const std::string& path, std::string_view name) {
 
 std::string TypeName(const Json& value) {
   switch (value.type()) {
-    case Json::value_t::null: return "null";
-    case Json::value_t::boolean: return "a boolean";
-    case Json::value_t::string: return "a string";
-    case Json::value_t::array: return "an array";
-    case Json::value_t::object: return "an object";
-    case Json::value_t::number_float: return "a decimal";
-    default: return "an integer";
+    case Json::value_t::null:
+      return "null";
+    case Json::value_t::boolean:
+      return "a boolean";
+    case Json::value_t::string:
+      return "a string";
+    case Json::value_t::array:
+      return "an array";
+    case Json::value_t::object:
+      return "an object";
+    case Json::value_t::number_float:
+      return "a decimal";
+    default:
+      return "an integer";
   }
 }
 
@@ -39,8 +46,9 @@ ObjectReader::ObjectReader(const Json& value, std::string path)
 }
 
 const Json* ObjectReader::Find(std::string_view name) {
-  const auto found = std::lower_bound(members_.begin(), members_.end(), name,
-                                      [](const Member& m, std::string_view n) { return m.name < n; });
+  const auto found =
+      std::lower_bound(members_.begin(), members_.end(), name,
+                       [](const Member& m, std::string_view n) { return m.name < n; });
   if (found == members_.end() || found->name != name) return nullptr;
   found->read = true;
   return found->value->is_null() ? nullptr : found->value;
@@ -57,8 +65,9 @@ std::vector<std::string> ObjectReader::Unread() const {
   for (const auto& [name, member] : value_.items()) {
     if (member.is_null()) continue;
     const std::string_view key = name;
-    const auto found = std::lower_bound(members_.begin(), members_.end(), key,
-                                        [](const Member& m, std::string_view n) { return m.name < n; });
+    const auto found =
+        std::lower_bound(members_.begin(), members_.end(), key,
+                         [](const Member& m, std::string_view n) { return m.name < n; });
     if (!found->read) names.push_back(Path(name));
   }
   return names;
@@ -77,8 +86,9 @@ template <typename T>
   const bool above = value > max;
   const std::string kind = std::is_floating_point_v<T> ? "decimal" : "integer";
   throw InvalidValue(path,
-                     kind + (above ? " above maximum value. Expected a value <= " + Written(max)
-                                   : " below minimum value. Expected a value >= " + Written(min)) +
+                     kind +
+                         (above ? " above maximum value. Expected a value <= " + Written(max)
+                                : " below minimum value. Expected a value >= " + Written(min)) +
                          ", but got " + Written(value) + " instead.",
                      kind + (above ? "_above_max_value" : "_below_min_value"));
 }
@@ -117,8 +127,9 @@ int64_t ReadValue(const Json& value, const std::string& path) {
   }
   if (!value.is_number()) throw InvalidType(path, "an integer", TypeName(value));
   if (value.is_number_unsigned() && value.get<uint64_t>() > static_cast<uint64_t>(kMax)) {
-    throw InvalidValue(path, "expected a value <= " + Written(kMax) + ", but got " + value.dump() +
-                                 " instead.", "integer_above_max_value");
+    throw InvalidValue(
+        path, "expected a value <= " + Written(kMax) + ", but got " + value.dump() + " instead.",
+        "integer_above_max_value");
   }
   return std::max(kMin, value.get<int64_t>());
 }

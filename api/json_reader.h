@@ -1,5 +1,5 @@
-// Request bodies: strict JSON in, typed values out. The one place where a wrong type or range becomes an ApiError with
-// the path of the value as its `param`, e.g. `messages[2].content`.
+// Request bodies: strict JSON in, typed values out. The one place where a wrong type or range
+// becomes an ApiError with the path of the value as its `param`, e.g. `messages[2].content`.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -13,16 +13,17 @@ namespace puna::api {
 
 using Json = nlohmann::ordered_json;
 
-// Throws ApiError 400 on anything that is not one JSON object: invalid UTF-8, a key twice in an object, NaN and
-// Infinity, more than 128 levels or 2 million values, text after the object. Linear time; depth costs no stack.
+// Throws ApiError 400 on anything that is not one JSON object: invalid UTF-8, a key twice in an
+// object, NaN and Infinity, more than 128 levels or 2 million values, text after the object. Linear
+// time; depth costs no stack.
 Json ParseBody(std::string_view body);
 
-std::string IndexPath(const std::string& path, size_t index);                  // messages[2]
-std::string MemberPath(const std::string& path, std::string_view name);        // messages[2].content
-std::string TypeName(const Json& value);                                       // "a string", "null", ...
+std::string IndexPath(const std::string& path, size_t index);            // messages[2]
+std::string MemberPath(const std::string& path, std::string_view name);  // messages[2].content
+std::string TypeName(const Json& value);                                 // "a string", "null", ...
 
-// One object of a body. A member that is null counts as absent, as OpenAI has it. Remembers which members were asked
-// for, so that the rest can be named. Refers to `value`, which must outlive it.
+// One object of a body. A member that is null counts as absent, as OpenAI has it. Remembers which
+// members were asked for, so that the rest can be named. Refers to `value`, which must outlive it.
 class ObjectReader {
  public:
   // `path` of the object itself, empty for the body. Throws unless `value` is an object.
@@ -35,7 +36,8 @@ class ObjectReader {
   const std::string& path() const { return path_; }
   std::string Path(std::string_view name) const { return MemberPath(path_, name); }
 
-  // T is bool, int, int64_t, double or std::string. A number may be written 16 or 16.0 for an integer.
+  // T is bool, int, int64_t, double or std::string. A number may be written 16 or 16.0 for an
+  // integer.
   template <typename T>
   std::optional<T> Optional(std::string_view name);
   // The same with an allowed range, both ends included; T is int, int64_t or double.

@@ -1,5 +1,6 @@
-// One JSON object or array (RFC 8259), read byte by byte: where its parts begin and end, and the first byte that cannot be.
-// A push-down automaton with a stack of its own: linear time, never recursive, whatever comes in.
+// One JSON object or array (RFC 8259), read byte by byte: where its parts begin and end, and the
+// first byte that cannot be. A push-down automaton with a stack of its own: linear time, never
+// recursive, whatever comes in.
 #pragma once
 
 #include <string_view>
@@ -22,18 +23,35 @@ class JsonScanner {
     kValueEnd,    // the last byte of a string, literal, object or array
   };
 
-  // After kDone or kError nothing more may be fed. The value must be an object or an array; white space may come before.
+  // After kDone or kError nothing more may be fed. The value must be an object or an array; white
+  // space may come before.
   State Feed(char c);
 
   Event event() const { return event_; }
-  // How many objects and arrays are open; at a value's start and end the value itself does not count.
+  // How many objects and arrays are open; at a value's start and end the value itself does not
+  // count.
   int depth() const { return static_cast<int>(open_.size()) - (opened_ ? 1 : 0); }
 
  private:
   enum class Expect {
-    kValue, kFirstValueOrEnd, kFirstKeyOrEnd, kKey, kColon, kCommaOrEnd,
-    kString, kEscape, kHex, kLiteral,
-    kMinus, kZero, kInteger, kPoint, kFraction, kExponent, kExponentSign, kExponentDigits,
+    kValue,
+    kFirstValueOrEnd,
+    kFirstKeyOrEnd,
+    kKey,
+    kColon,
+    kCommaOrEnd,
+    kString,
+    kEscape,
+    kHex,
+    kLiteral,
+    kMinus,
+    kZero,
+    kInteger,
+    kPoint,
+    kFraction,
+    kExponent,
+    kExponentSign,
+    kExponentDigits,
   };
 
   State Error() { return State::kError; }

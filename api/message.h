@@ -13,9 +13,10 @@ struct ToolCall {
 };
 
 struct Message {
-  std::string role;  // system, user, assistant or tool
-  std::string content;  // text parts joined with a newline; empty when there was none
-  std::string content_json;  // tool: the text of a JSON value that is neither string nor parts, instead of content
+  std::string role;          // system, user, assistant or tool
+  std::string content;       // text parts joined with a newline; empty when there was none
+  std::string content_json;  // tool: the text of a JSON value that is neither string nor parts,
+                             // instead of content
   std::string name;
   std::vector<ToolCall> tool_calls;  // assistant
   std::string tool_call_id;          // tool

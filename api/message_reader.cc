@@ -18,14 +18,18 @@ std::string ReadRole(ObjectReader& message) {
   if (role == "ipython") return "tool";
   if (role == "system" || role == "user" || role == "assistant" || role == "tool") return role;
   if (role == "function") {
-    throw InvalidValue(message.Path("role"), "the role 'function' is deprecated; send the result with the role 'tool' "
-                       "and the call's id as tool_call_id.", "unsupported_value");
+    throw InvalidValue(message.Path("role"),
+                       "the role 'function' is deprecated; send the result with the role 'tool' "
+                       "and the call's id as tool_call_id.",
+                       "unsupported_value");
   }
-  throw InvalidValue(message.Path("role"), "expected one of system, developer, user, assistant, tool, but got '" +
-                                               role.substr(0, 80) + "'.");
+  throw InvalidValue(message.Path("role"),
+                     "expected one of system, developer, user, assistant, tool, but got '" +
+                         role.substr(0, 80) + "'.");
 }
 
-std::string ReadPart(ObjectReader& part, const std::vector<std::string_view>& text_types, Warnings& warnings) {
+std::string ReadPart(ObjectReader& part, const std::vector<std::string_view>& text_types,
+                     Warnings& warnings) {
   const std::string type = part.Required<std::string>("type");
   std::string text;
   if (std::find(text_types.begin(), text_types.end(), type) != text_types.end()) {
@@ -34,8 +38,11 @@ std::string ReadPart(ObjectReader& part, const std::vector<std::string_view>& te
     part.Find("annotations");
     part.Find("logprobs");
   } else {
-    throw InvalidValue(part.path(), "a part of type '" + type.substr(0, 80) + "' cannot be used: this model reads "
-                       "text only.", "unsupported_value");
+    throw InvalidValue(part.path(),
+                       "a part of type '" + type.substr(0, 80) +
+                           "' cannot be used: this model reads "
+                           "text only.",
+                       "unsupported_value");
   }
   WarnUnread(part, warnings);
   return text;
@@ -48,13 +55,16 @@ std::string ReadArguments(ObjectReader& function, std::string_view text) {
   return ReadValue<std::string>(value, function.Path("arguments"));
 }
 
-ToolCall ReadToolCall(const Json& value, std::string_view text, const std::string& path, Warnings& warnings) {
+ToolCall ReadToolCall(const Json& value, std::string_view text, const std::string& path,
+                      Warnings& warnings) {
   ObjectReader call(value, path);
   ToolCall result;
   result.id = call.Get<std::string>("id", "");
   const std::string type = call.Get<std::string>("type", "function");
   if (type != "function") {
-    throw InvalidValue(call.Path("type"), "expected 'function', but got '" + type.substr(0, 80) + "'.", "unsupported_value");
+    throw InvalidValue(call.Path("type"),
+                       "expected 'function', but got '" + type.substr(0, 80) + "'.",
+                       "unsupported_value");
   }
   call.Find("index");  // accumulated stream deltas carry it
   ObjectReader function(call.Require("function"), call.Path("function"));
@@ -65,20 +75,24 @@ ToolCall ReadToolCall(const Json& value, std::string_view text, const std::strin
   return result;
 }
 
-void ReadToolCalls(ObjectReader& message, std::string_view text, Message& result, Warnings& warnings) {
+void ReadToolCalls(ObjectReader& message, std::string_view text, Message& result,
+                   Warnings& warnings) {
   const Json* value = message.Find("tool_calls");
   if (!value) return;
   const std::string path = message.Path("tool_calls");
   const auto& array = ReadArray(*value, path);
   constexpr size_t kMaxCalls = 1024;
-  if (array.size() > kMaxCalls) throw InvalidValue(path, "at most 1024 calls can stand in one message.", "array_above_max_length");
+  if (array.size() > kMaxCalls)
+    throw InvalidValue(path, "at most 1024 calls can stand in one message.",
+                       "array_above_max_length");
   const std::vector<std::string_view> raw = RawElements(RawMember(text, "tool_calls"));
   for (size_t i = 0; i < array.size(); ++i) {
     result.tool_calls.push_back(ReadToolCall(array[i], raw.at(i), IndexPath(path, i), warnings));
   }
 }
 
-void ReadAssistant(ObjectReader& message, std::string_view text, Message& result, Warnings& warnings) {
+void ReadAssistant(ObjectReader& message, std::string_view text, Message& result,
+                   Warnings& warnings) {
   if (message.Has("function_call")) {
     throw Unsupported(message.Path("function_call"), "it is deprecated; use tool_calls.");
   }
@@ -87,7 +101,8 @@ void ReadAssistant(ObjectReader& message, std::string_view text, Message& result
   const std::optional<std::string> refusal = message.Optional<std::string>("refusal");
   message.Find("annotations");
   if (const Json* content = message.Find("content")) {
-    result.content = ReadTextContent(*content, message.Path("content"), {"text", "refusal"}, warnings);
+    result.content =
+        ReadTextContent(*content, message.Path("content"), {"text", "refusal"}, warnings);
   } else if (refusal) {
     result.content = *refusal;
   } else if (result.tool_calls.empty()) {
@@ -95,7 +110,8 @@ void ReadAssistant(ObjectReader& message, std::string_view text, Message& result
   }
 }
 
-void ReadToolResult(ObjectReader& message, std::string_view text, Message& result, Warnings& warnings) {
+void ReadToolResult(ObjectReader& message, std::string_view text, Message& result,
+                    Warnings& warnings) {
   result.tool_call_id = message.Get<std::string>("tool_call_id", "");
   const Json& content = message.Require("content");
   // Templates print a result that is not text by their own rules.
@@ -106,7 +122,8 @@ void ReadToolResult(ObjectReader& message, std::string_view text, Message& resul
   }
 }
 
-Message ReadMessage(const Json& value, std::string_view text, const std::string& path, Warnings& warnings) {
+Message ReadMessage(const Json& value, std::string_view text, const std::string& path,
+                    Warnings& warnings) {
   ObjectReader message(value, path);
   Message result;
   result.role = ReadRole(message);
@@ -116,7 +133,8 @@ Message ReadMessage(const Json& value, std::string_view text, const std::string&
   } else if (result.role == "tool") {
     ReadToolResult(message, text, result, warnings);
   } else {
-    result.content = ReadTextContent(message.Require("content"), message.Path("content"), {"text"}, warnings);
+    result.content =
+        ReadTextContent(message.Require("content"), message.Path("content"), {"text"}, warnings);
   }
   WarnUnread(message, warnings);
   return result;
@@ -127,7 +145,8 @@ Message ReadMessage(const Json& value, std::string_view text, const std::string&
 std::string ReadTextContent(const Json& content, const std::string& path,
                             const std::vector<std::string_view>& text_types, Warnings& warnings) {
   if (content.is_string()) return content.get<std::string>();
-  if (!content.is_array()) throw InvalidType(path, "a string or an array of parts", TypeName(content));
+  if (!content.is_array())
+    throw InvalidType(path, "a string or an array of parts", TypeName(content));
   std::string text;
   size_t i = 0;
   for (const Json& value : content) {
@@ -141,7 +160,8 @@ std::string ReadTextContent(const Json& content, const std::string& path,
 std::vector<Message> ReadMessages(const Json& array, std::string_view text, const std::string& path,
                                   Warnings& warnings) {
   const auto& values = ReadArray(array, path);
-  if (values.empty()) throw InvalidValue(path, "there must be at least one message.", "empty_array");
+  if (values.empty())
+    throw InvalidValue(path, "there must be at least one message.", "empty_array");
   const std::vector<std::string_view> raw = RawElements(text);
   std::vector<Message> messages;
   messages.reserve(values.size());

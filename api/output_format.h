@@ -13,19 +13,22 @@ class Warnings;
 struct OutputFormat {
   enum class Kind { kText, kJsonObject, kJsonSchema, kRegex, kChoice, kGrammar };
   Kind kind = Kind::kText;
-  std::string source;  // the JSON Schema as it was written, the regular expression, or the grammar
-  std::string name;    // json_schema only
+  std::string source;   // the JSON Schema as it was written, the regular expression, or the grammar
+  std::string name;     // json_schema only
   bool strict = false;  // json_schema only
   std::vector<std::string> choices;
   std::string param;  // the field that asked for it, for errors of the compiler
 };
 
-// Throws ApiError; at most one of the fields may ask for more than text. `text` is the text of the body.
+// Throws ApiError; at most one of the fields may ask for more than text. `text` is the text of the
+// body.
 OutputFormat ReadOutputFormat(ObjectReader& body, std::string_view text, Warnings& warnings);
 
-// {"type": "text" | "json_object" | "json_schema", ...}. `wrapped`: the schema stands in a member json_schema
-// (response_format); otherwise beside the type (text.format of responses). `text` is the text of the object.
-OutputFormat ReadFormatObject(ObjectReader& format, std::string_view text, bool wrapped, Warnings& warnings);
+// {"type": "text" | "json_object" | "json_schema", ...}. `wrapped`: the schema stands in a member
+// json_schema (response_format); otherwise beside the type (text.format of responses). `text` is
+// the text of the object.
+OutputFormat ReadFormatObject(ObjectReader& format, std::string_view text, bool wrapped,
+                              Warnings& warnings);
 
 // 1 to 64 of a-z, A-Z, 0-9, _ and -: what OpenAI allows for the names of functions and schemas.
 void CheckName(const std::string& name, const std::string& path);

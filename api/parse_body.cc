@@ -1,4 +1,5 @@
-// ParseBody of json_reader.h: nlohmann's lexer and grammar with our own, stricter, handler that builds the value.
+// ParseBody of json_reader.h: nlohmann's lexer and grammar with our own, stricter, handler that
+// builds the value.
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <unordered_set>
@@ -31,7 +32,8 @@ class BodyBuilder : public nlohmann::json_sax<Json> {
   bool end_object() override {
     Level& top = open_.back();
     Json object = Json::object();
-    // ordered_map would look for the key at every insertion, and copy its members whenever it grows.
+    // ordered_map would look for the key at every insertion, and copy its members whenever it
+    // grows.
     auto& members = static_cast<Json::object_t::Container&>(object.get_ref<Json::object_t&>());
     members.reserve(top.keys.size());
     for (size_t i = 0; i < top.keys.size(); ++i) {
@@ -63,7 +65,8 @@ class BodyBuilder : public nlohmann::json_sax<Json> {
     std::vector<Json> values;
     std::unordered_set<std::string> seen;
 
-    // Few keys are compared one by one; many go through a set, so that a hostile object stays linear.
+    // Few keys are compared one by one; many go through a set, so that a hostile object stays
+    // linear.
     bool HasKey(const std::string& name) {
       constexpr size_t kFew = 16;
       if (keys.size() < kFew) return std::find(keys.begin(), keys.end(), name) != keys.end();
@@ -74,7 +77,8 @@ class BodyBuilder : public nlohmann::json_sax<Json> {
 
   bool Open() {
     if (open_.size() == kMaxJsonDepth) {
-      throw MalformedBody("it is nested more than " + std::to_string(kMaxJsonDepth) + " levels deep.");
+      throw MalformedBody("it is nested more than " + std::to_string(kMaxJsonDepth) +
+                          " levels deep.");
     }
     open_.emplace_back();
     return true;
@@ -104,7 +108,8 @@ Json ParseBody(std::string_view body) {
   BodyBuilder builder;
   Json::sax_parse(body, &builder);
   Json value = builder.Take();
-  if (!value.is_object()) throw MalformedBody("expected an object, but got " + TypeName(value) + ".");
+  if (!value.is_object())
+    throw MalformedBody("expected an object, but got " + TypeName(value) + ".");
   return value;
 }
 

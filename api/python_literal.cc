@@ -19,19 +19,22 @@ constexpr size_t kMaxIntegerDigits = 4300;  // Python's own limit
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
-// What names are made of. Beyond ASCII judged by the lead byte alone: U+00C0..U+1FFF and U+4000..U+D7FF are taken for
-// letters; symbols, typographic marks and pictures lie outside.
+// What names are made of. Beyond ASCII judged by the lead byte alone: U+00C0..U+1FFF and
+// U+4000..U+D7FF are taken for letters; symbols, typographic marks and pictures lie outside.
 bool IsNameByte(char c) {
   const auto byte = static_cast<uint8_t>(c);
-  if (byte < 0x80) return IsDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-  return (byte >= 0x80 && byte <= 0xbf) || (byte >= 0xc3 && byte <= 0xe1) || (byte >= 0xe4 && byte <= 0xed);
+  if (byte < 0x80)
+    return IsDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  return (byte >= 0x80 && byte <= 0xbf) || (byte >= 0xc3 && byte <= 0xe1) ||
+         (byte >= 0xe4 && byte <= 0xed);
 }
 
 bool IsKeyword(std::string_view word) {
   static constexpr std::array<std::string_view, 35> kKeywords = {
-      "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue",
-      "def", "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in",
-      "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while", "with", "yield"};
+      "False", "None",     "True",  "and",    "as",   "assert", "async",  "await",    "break",
+      "class", "continue", "def",   "del",    "elif", "else",   "except", "finally",  "for",
+      "from",  "global",   "if",    "import", "in",   "is",     "lambda", "nonlocal", "not",
+      "or",    "pass",     "raise", "return", "try",  "while",  "with",   "yield"};
   return std::find(kKeywords.begin(), kKeywords.end(), word) != kKeywords.end();
 }
 
@@ -131,10 +134,14 @@ bool PythonReader::ReadWordOrString(std::string& json) {
     AppendJsonString(decoded, json);
     return true;
   }
-  if (word == "True") json += "true";
-  else if (word == "False") json += "false";
-  else if (word == "None") json += "null";
-  else return Plain();
+  if (word == "True")
+    json += "true";
+  else if (word == "False")
+    json += "false";
+  else if (word == "None")
+    json += "null";
+  else
+    return Plain();
   return true;
 }
 
@@ -142,8 +149,10 @@ bool PythonReader::ReadWordOrString(std::string& json) {
 bool PythonReader::ReadDigits(std::string& digits) {
   while (!at_end() && (IsDigit(text_[position_]) || Next('_'))) {
     const char c = text_[position_++];
-    if (c != '_') digits += c;
-    else if (digits.empty() || !IsDigit(text_[position_ - 2])) return Plain();
+    if (c != '_')
+      digits += c;
+    else if (digits.empty() || !IsDigit(text_[position_ - 2]))
+      return Plain();
   }
   if (at_end()) return Fail();
   return text_[position_ - 1] == '_' ? Plain() : true;
@@ -256,8 +265,10 @@ bool PythonReader::ReadDictionary(std::string& json) {
     std::string key, value;
     if (!ReadKey(key) || !Take(':') || !ReadValue(value) || !Peek(next)) return false;
     const auto [place, added] = places.emplace(key, members.size());
-    if (added) members.emplace_back(std::move(key), std::move(value));
-    else members[place->second].second = std::move(value);  // the last one counts
+    if (added)
+      members.emplace_back(std::move(key), std::move(value));
+    else
+      members[place->second].second = std::move(value);  // the last one counts
     comma = next == ',';
     if (comma) ++position_;
   }

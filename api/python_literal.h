@@ -8,17 +8,20 @@
 
 namespace puna::api {
 
-// Reads forward through a text inside brackets. A reader that returns false has set the verdict: kPartial when it came to
-// the end of the text, kPlain when the text cannot be what was asked for; nothing may be read after that.
+// Reads forward through a text inside brackets. A reader that returns false has set the verdict:
+// kPartial when it came to the end of the text, kPlain when the text cannot be what was asked for;
+// nothing may be read after that.
 class PythonReader {
  public:
-  explicit PythonReader(std::string_view text, size_t position) : text_(text), position_(position) {}
+  explicit PythonReader(std::string_view text, size_t position)
+      : text_(text), position_(position) {}
 
-  void SkipSpace();  // blanks, line ends, comments, joined lines: what may stand between tokens inside brackets
-  bool Take(char expected);       // after white space
-  bool Peek(char& next);          // after white space; false at the end
-  bool ReadName(std::string& name);     // an identifier that is not a keyword
-  bool ReadValue(std::string& json);    // a literal, appended to `json`
+  void SkipSpace();  // blanks, line ends, comments, joined lines: what may stand between tokens
+                     // inside brackets
+  bool Take(char expected);           // after white space
+  bool Peek(char& next);              // after white space; false at the end
+  bool ReadName(std::string& name);   // an identifier that is not a keyword
+  bool ReadValue(std::string& json);  // a literal, appended to `json`
 
   size_t position() const { return position_; }
   Verdict verdict() const { return verdict_; }

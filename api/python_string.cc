@@ -114,11 +114,16 @@ bool PythonReader::ReadEscape(std::string& decoded) {
     return true;
   }
   switch (c) {
-    case 'x': return ReadCodePoint(2, decoded);
-    case 'u': return ReadCodePoint(4, decoded);
-    case 'U': return ReadCodePoint(8, decoded);
-    case 'N': return Plain();  // a character by its Unicode name
-    case '\n': return true;
+    case 'x':
+      return ReadCodePoint(2, decoded);
+    case 'u':
+      return ReadCodePoint(4, decoded);
+    case 'U':
+      return ReadCodePoint(8, decoded);
+    case 'N':
+      return Plain();  // a character by its Unicode name
+    case '\n':
+      return true;
     case '\r':
       if (Next('\n')) ++position_;
       return true;

@@ -41,7 +41,8 @@ size_t SkipValue(std::string_view text, size_t i) {
   return i;
 }
 
-// Calls `visit(key, value)` for every member or element; the key with its quotes, empty in an array.
+// Calls `visit(key, value)` for every member or element; the key with its quotes, empty in an
+// array.
 template <typename Visit>
 void ForEachPart(std::string_view text, Visit visit) {
   size_t i = SkipSpace(text, 0);
@@ -57,8 +58,10 @@ void ForEachPart(std::string_view text, Visit visit) {
     const size_t end = SkipValue(text, i);
     visit(key, text.substr(i, end - i));
     i = SkipSpace(text, end);
-    if (i < text.size() && text[i] == ',') ++i;
-    else break;
+    if (i < text.size() && text[i] == ',')
+      ++i;
+    else
+      break;
   }
 }
 
@@ -100,13 +103,27 @@ void AppendJsonString(std::string_view text, std::string& out) {
   out += '"';
   for (const char c : text) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           char escaped[8];

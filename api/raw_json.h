@@ -1,4 +1,5 @@
-// JSON as text. Schemas, tools and arguments pass through us exactly as they were written: key order, numbers, spacing.
+// JSON as text. Schemas, tools and arguments pass through us exactly as they were written: key
+// order, numbers, spacing.
 #pragma once
 
 #include <string>
@@ -7,8 +8,8 @@
 
 namespace puna::api {
 
-// Parts of a text that has already been accepted as JSON (ParseBody); linear in its length, never recursive.
-// The value of member `key` of the object `object`; empty when there is no such member.
+// Parts of a text that has already been accepted as JSON (ParseBody); linear in its length, never
+// recursive. The value of member `key` of the object `object`; empty when there is no such member.
 std::string_view RawMember(std::string_view object, std::string_view key);
 std::vector<std::string_view> RawElements(std::string_view array);
 

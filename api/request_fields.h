@@ -1,5 +1,6 @@
-// Every field of a request body that OpenAI documents, and vLLM's that we know: what becomes of it. Parsing checks bodies
-// against this table, and /v1/capabilities and the documentation are printed from it, so that they cannot differ.
+// Every field of a request body that OpenAI documents, and vLLM's that we know: what becomes of it.
+// Parsing checks bodies against this table, and /v1/capabilities and the documentation are printed
+// from it, so that they cannot differ.
 #pragma once
 
 #include <span>
@@ -31,7 +32,8 @@ struct RequestField {
   unsigned endpoints;
   FieldStatus status;
   std::string_view note;
-  // Refused and warned fields: values, as JSON separated by '|', that ask for nothing and pass without a word.
+  // Refused and warned fields: values, as JSON separated by '|', that ask for nothing and pass
+  // without a word.
   std::string_view harmless = {};
 };
 
@@ -43,8 +45,9 @@ void CheckFields(Endpoint endpoint, ObjectReader& body, Warnings& warnings);
 // A warning for every member of `object` that nobody asked for.
 void WarnUnread(const ObjectReader& object, Warnings& warnings);
 
-// The table as JSON: {"object": "capabilities", "endpoints": {"/v1/chat/completions": {"fields": [{"name", "status",
-// "note"}, ...]}, ...}, EXTRA}, where EXTRA are members that the server adds: name and JSON text.
+// The table as JSON: {"object": "capabilities", "endpoints": {"/v1/chat/completions": {"fields":
+// [{"name", "status", "note"}, ...]}, ...}, EXTRA}, where EXTRA are members that the server adds:
+// name and JSON text.
 std::string CapabilitiesJson(const std::vector<std::pair<std::string, std::string>>& extra = {});
 // The same as a Markdown table for the documentation.
 std::string CapabilitiesMarkdown();

@@ -44,11 +44,15 @@ std::vector<std::string> ReadStops(ObjectReader& body) {
     add(*value, "stop");
     return stops;
   }
-  if (!value->is_array()) throw InvalidType("stop", "a string or an array of strings", TypeName(*value));
+  if (!value->is_array())
+    throw InvalidType("stop", "a string or an array of strings", TypeName(*value));
   const auto& array = ReadArray(*value, "stop");
   if (array.size() > kMaxStops) {
-    throw InvalidValue("stop", "at most " + std::to_string(kMaxStops) + " stop strings can be given, but got " +
-                                   std::to_string(array.size()) + ".", "array_above_max_length");
+    throw InvalidValue("stop",
+                       "at most " + std::to_string(kMaxStops) +
+                           " stop strings can be given, but got " + std::to_string(array.size()) +
+                           ".",
+                       "array_above_max_length");
   }
   for (size_t i = 0; i < array.size(); ++i) add(array[i], IndexPath("stop", i));
   return stops;
@@ -59,7 +63,8 @@ std::vector<int> ReadIds(ObjectReader& body, const char* name) {
   const Json* value = body.Find(name);
   if (!value) return ids;
   const auto& array = ReadArray(*value, name);
-  for (size_t i = 0; i < array.size(); ++i) ids.push_back(ReadValue<int>(array[i], IndexPath(name, i), 0, INT32_MAX));
+  for (size_t i = 0; i < array.size(); ++i)
+    ids.push_back(ReadValue<int>(array[i], IndexPath(name, i), 0, INT32_MAX));
   return ids;
 }
 
@@ -74,7 +79,7 @@ std::optional<int> ReadMaxTokens(ObjectReader& body, int min) {
 
 }  // namespace
 
-SamplingFields ReadSampling(ObjectReader& body, int min_max_tokens) {
+SamplingFields ReadSamplingCore(ObjectReader& body) {
   SamplingFields fields;
   fields.temperature = body.Optional<double>("temperature", 0, 2);
   fields.top_p = body.Optional<double>("top_p", 0, 1);
@@ -84,8 +89,13 @@ SamplingFields ReadSampling(ObjectReader& body, int min_max_tokens) {
   fields.repetition_penalty = body.Optional<double>("repetition_penalty", 1e-6, 10);
   fields.frequency_penalty = body.Optional<double>("frequency_penalty", -2, 2).value_or(0);
   fields.presence_penalty = body.Optional<double>("presence_penalty", -2, 2).value_or(0);
-  fields.logit_bias = ReadLogitBias(body);
   fields.seed = body.Optional<int64_t>("seed");
+  return fields;
+}
+
+SamplingFields ReadSampling(ObjectReader& body, int min_max_tokens) {
+  SamplingFields fields = ReadSamplingCore(body);
+  fields.logit_bias = ReadLogitBias(body);
   fields.max_tokens = ReadMaxTokens(body, min_max_tokens);
   fields.min_tokens = body.Optional<int>("min_tokens", 0, kMaxCount).value_or(0);
   fields.ignore_eos = body.Get<bool>("ignore_eos", false);
@@ -105,13 +115,15 @@ StreamFields ReadStream(ObjectReader& body, Warnings& warnings) {
   const Json* value = body.Find("stream_options");
   if (!value) return fields;
   ObjectReader options(*value, "stream_options");
-  if (!fields.stream) throw InvalidValue("stream_options", "it is only allowed when 'stream' is true.");
+  if (!fields.stream)
+    throw InvalidValue("stream_options", "it is only allowed when 'stream' is true.");
   fields.include_usage = options.Get<bool>("include_usage", false);
   if (options.Get<bool>("include_obfuscation", false)) {
     warnings.Add("'stream_options.include_obfuscation' has no effect: chunks are not padded");
   }
   if (options.Get<bool>("continuous_usage_stats", false)) {
-    warnings.Add("'stream_options.continuous_usage_stats' has no effect: usage comes once, at the end");
+    warnings.Add(
+        "'stream_options.continuous_usage_stats' has no effect: usage comes once, at the end");
   }
   WarnUnread(options, warnings);
   return fields;

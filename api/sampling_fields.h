@@ -1,4 +1,5 @@
-// The fields of a body that say how tokens are drawn and when to end; chat completions and completions share them.
+// The fields of a body that say how tokens are drawn and when to end; chat completions and
+// completions share them.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,8 @@ namespace puna::api {
 
 class ObjectReader;
 
-// What the client left out stays empty: the checkpoint's generation_config.json and OpenAI's defaults are the caller's.
+// What the client left out stays empty: the checkpoint's generation_config.json and OpenAI's
+// defaults are the caller's.
 struct SamplingFields {
   std::optional<double> temperature;         // [0, 2]
   std::optional<double> top_p;               // (0, 1]; a 0 on the wire becomes 1e-6
@@ -20,7 +22,8 @@ struct SamplingFields {
   std::optional<double> repetition_penalty;  // (0, 10]
   double frequency_penalty = 0;              // [-2, 2]
   double presence_penalty = 0;               // [-2, 2]
-  std::vector<std::pair<int, double>> logit_bias;  // token id to [-100, 100]; whether ids exist is the caller's to check
+  std::vector<std::pair<int, double>>
+      logit_bias;  // token id to [-100, 100]; whether ids exist is the caller's to check
   std::optional<int64_t> seed;
   std::optional<int> max_tokens;
   int min_tokens = 0;
@@ -31,8 +34,12 @@ struct SamplingFields {
   bool skip_special_tokens = true;
 };
 
-// Throws ApiError. `min_max_tokens`: the least that may be asked for, 0 where only the prompt may be wanted.
+// Throws ApiError. `min_max_tokens`: the least that may be asked for, 0 where only the prompt may
+// be wanted.
 SamplingFields ReadSampling(ObjectReader& body, int min_max_tokens);
+
+// The part that /v1/responses has too: temperature, top_p, top_k, min_p, penalties, seed.
+SamplingFields ReadSamplingCore(ObjectReader& body);
 
 // `stream` and `stream_options`.
 struct StreamFields {

@@ -22,12 +22,14 @@ inline std::string SseEvent(std::string_view name, std::string_view json) {
   return frame.append("event: ").append(name).append("\ndata: ").append(json).append("\n\n");
 }
 
-// Readers skip it; it keeps proxies and clients from giving up while nothing is said. `text` has no newline.
+// Readers skip it; it keeps proxies and clients from giving up while nothing is said. `text` has no
+// newline.
 inline std::string SseComment(std::string_view text) {
   return std::string(": ").append(text).append("\n\n");
 }
 
-// A failure after the stream began; `error_json` as ApiError::ToJson gives it. The stream ends after it.
+// A failure after the stream began; `error_json` as ApiError::ToJson gives it. The stream ends
+// after it.
 inline std::string SseError(std::string_view error_json) { return SseData(error_json); }
 
 }  // namespace puna::api

@@ -1,5 +1,6 @@
 // Finds stop strings in text that arrives in pieces, and never lets a byte of one out.
-// One Knuth-Morris-Pratt automaton per string: linear time, however text is cut and strings overlap.
+// One Knuth-Morris-Pratt automaton per string: linear time, however text is cut and strings
+// overlap.
 #pragma once
 
 #include <string>
@@ -10,11 +11,13 @@ namespace puna::api {
 
 class StopMatcher {
  public:
-  // No string may be empty. `include_stop`: the stop string itself is shown (vLLM's include_stop_str_in_output).
+  // No string may be empty. `include_stop`: the stop string itself is shown (vLLM's
+  // include_stop_str_in_output).
   explicit StopMatcher(std::vector<std::string> stops, bool include_stop = false);
 
-  // The text that is now safe to send. Held back is only the longest end of the text that may still become a stop
-  // string. The match that ends first wins, the longest of several that end at one byte; all after it is dropped.
+  // The text that is now safe to send. Held back is only the longest end of the text that may still
+  // become a stop string. The match that ends first wins, the longest of several that end at one
+  // byte; all after it is dropped.
   std::string Feed(std::string_view text);
 
   // The end of the text: gives what was held back.

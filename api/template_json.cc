@@ -12,9 +12,12 @@ void AppendMember(const char* name, const std::string& value, std::string& out) 
 }
 
 void AppendArguments(const std::string& arguments, std::string& out) {
-  if (arguments.find_first_not_of(" \t\r\n") == std::string::npos) out += "{}";
-  else if (IsJsonObject(arguments)) out += arguments;
-  else AppendJsonString(arguments, out);
+  if (arguments.find_first_not_of(" \t\r\n") == std::string::npos)
+    out += "{}";
+  else if (IsJsonObject(arguments))
+    out += arguments;
+  else
+    AppendJsonString(arguments, out);
 }
 
 void AppendToolCall(const ToolCall& call, std::string& out) {
@@ -30,8 +33,10 @@ void AppendToolCall(const ToolCall& call, std::string& out) {
 void AppendMessage(const Message& message, std::string& out) {
   out += "{\"role\": ";
   AppendJsonString(message.role, out);
-  if (message.content_json.empty()) AppendMember("content", message.content, out);
-  else out.append(", \"content\": ").append(message.content_json);
+  if (message.content_json.empty())
+    AppendMember("content", message.content, out);
+  else
+    out.append(", \"content\": ").append(message.content_json);
   if (!message.name.empty()) AppendMember("name", message.name, out);
   if (!message.tool_call_id.empty()) AppendMember("tool_call_id", message.tool_call_id, out);
   if (!message.tool_calls.empty()) {
@@ -47,7 +52,8 @@ void AppendMessage(const Message& message, std::string& out) {
 }
 
 // One turn with several calls and the `results` after it.
-void SplitTurn(const Message& turn, std::vector<const Message*> results, std::vector<Message>& out) {
+void SplitTurn(const Message& turn, std::vector<const Message*> results,
+               std::vector<Message>& out) {
   for (const ToolCall& call : turn.tool_calls) {
     Message single = turn;
     single.tool_calls = {call};
@@ -93,7 +99,8 @@ std::vector<Message> SplitToolCalls(const std::vector<Message>& messages) {
     }
     const Message& turn = messages[i];
     std::vector<const Message*> results;
-    while (i + 1 < messages.size() && messages[i + 1].role == "tool") results.push_back(&messages[++i]);
+    while (i + 1 < messages.size() && messages[i + 1].role == "tool")
+      results.push_back(&messages[++i]);
     SplitTurn(turn, std::move(results), out);
   }
   return out;

@@ -8,7 +8,8 @@
 namespace puna::api {
 
 ToolFormat DetectToolFormat(std::string_view chat_template) {
-  return chat_template.find(kHermesTag) == chat_template.npos ? ToolFormat::kLlama : ToolFormat::kHermes;
+  return chat_template.find(kHermesTag) == chat_template.npos ? ToolFormat::kLlama
+                                                              : ToolFormat::kHermes;
 }
 
 ToolCallParser::ToolCallParser(Options options, IdGenerator& ids)
@@ -56,10 +57,17 @@ void ToolCallParser::Advance() {
   while (true) {
     bool moved = false;
     switch (phase_) {
-      case Phase::kWhole: moved = AdvanceWhole(); break;
-      case Phase::kText: moved = AdvanceText(); break;
-      case Phase::kTag: moved = AdvanceTag(); break;
-      default: break;
+      case Phase::kWhole:
+        moved = AdvanceWhole();
+        break;
+      case Phase::kText:
+        moved = AdvanceText();
+        break;
+      case Phase::kTag:
+        moved = AdvanceTag();
+        break;
+      default:
+        break;
     }
     if (!moved) return;
   }
@@ -118,7 +126,8 @@ bool ToolCallParser::AdvanceTag() {
   if (!IsDue(tagged.size())) return false;
   const bool llama = options_.format == ToolFormat::kLlama;
   size_t first;
-  const CallsReading reading = llama ? ReadFunctionTags(tagged, first) : ReadHermesCalls(tagged, first);
+  const CallsReading reading =
+      llama ? ReadFunctionTags(tagged, first) : ReadHermesCalls(tagged, first);
   if (reading.verdict != Verdict::kPlain) return false;
   next_look_ = 0;
   function_tags_dead_ = true;
@@ -129,16 +138,21 @@ bool ToolCallParser::AdvanceTag() {
 
 size_t ToolCallParser::HeldFrom() const {
   switch (phase_) {
-    case Phase::kText: return marker_;
-    case Phase::kTag: return tag_start_;
-    case Phase::kFree: return text_.size();
-    case Phase::kCalls: return sent_;
-    default: return python_tag_seen_ ? body_start_ - kPythonTag.size() : 0;
+    case Phase::kText:
+      return marker_;
+    case Phase::kTag:
+      return tag_start_;
+    case Phase::kFree:
+      return text_.size();
+    case Phase::kCalls:
+      return sent_;
+    default:
+      return python_tag_seen_ ? body_start_ - kPythonTag.size() : 0;
   }
 }
 
-// Content up to `end` that has not been given yet: whole characters and, unless `keep_space`, no white space at its end,
-// since that goes when a call follows.
+// Content up to `end` that has not been given yet: whole characters and, unless `keep_space`, no
+// white space at its end, since that goes when a call follows.
 std::string ToolCallParser::TakeContent(size_t end, bool keep_space) {
   if (end <= spaces_from_ && !keep_space) return {};
   const std::string_view whole = WholeCharacters(std::string_view(text_).substr(0, end));
@@ -155,7 +169,8 @@ std::string ToolCallParser::TakeContent(size_t end, bool keep_space) {
   return content;
 }
 
-// Shows the streamer what has come since it last looked. It begins at the start of a candidate, and anew at the next.
+// Shows the streamer what has come since it last looked. It begins at the start of a candidate, and
+// anew at the next.
 void ToolCallParser::FollowConstrained(OutputDelta& delta) {
   const bool hermes = options_.format == ToolFormat::kHermes;
   if (phase_ != Phase::kCalls && phase_ != (hermes ? Phase::kTag : Phase::kWhole)) return;
@@ -186,13 +201,15 @@ void ToolCallParser::ContinueCall(const std::string& arguments, std::vector<Tool
   out.back().arguments += arguments;
 }
 
-ParsedOutput ParseToolCalls(std::string_view text, ToolCallParser::Options options, IdGenerator& ids) {
+ParsedOutput ParseToolCalls(std::string_view text, ToolCallParser::Options options,
+                            IdGenerator& ids) {
   ToolCallParser parser(options, ids);
   ParsedOutput output;
   for (OutputDelta& delta : std::vector<OutputDelta>{parser.Feed(text), parser.Finish()}) {
     output.content += delta.content;
     for (ToolCallDelta& call : delta.calls) {
-      if (static_cast<size_t>(call.index) >= output.calls.size()) output.calls.push_back({call.id, call.name, {}});
+      if (static_cast<size_t>(call.index) >= output.calls.size())
+        output.calls.push_back({call.id, call.name, {}});
       output.calls[call.index].arguments += call.arguments;
     }
   }

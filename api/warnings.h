@@ -1,4 +1,5 @@
-// What a request asked for that it does not get, in words: for the X-Puna-Warnings header and the log.
+// What a request asked for that it does not get, in words: for the X-Puna-Warnings header and the
+// log.
 #pragma once
 
 #include <string>
@@ -13,7 +14,8 @@ class Warnings {
   bool empty() const { return texts_.empty(); }
   const std::vector<std::string>& texts() const { return texts_; }
 
-  // One line of printable ASCII, at most 4 kB: what HTTP allows in a header. Other bytes become '?'.
+  // One line of printable ASCII, at most 4 kB: what HTTP allows in a header. Other bytes become
+  // '?'.
   std::string HeaderValue() const;
 
  private:

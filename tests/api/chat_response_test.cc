@@ -26,12 +26,13 @@ TEST_CASE("a chat completion") {
   choice.content = "Hello";
   choice.finish_reason = "stop";
   const std::string text = ChatCompletionJson(kHead, {choice}, {10, 4, 5, 1, 2});
-  CHECK(text ==
-        R"({"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"demo","system_fingerprint":"fp_1",)"
-        R"("choices":[{"index":0,"message":{"role":"assistant","content":"Hello","refusal":null},"logprobs":null,)"
-        R"("finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15,)"
-        R"("prompt_tokens_details":{"cached_tokens":4,"audio_tokens":0},"completion_tokens_details":)"
-        R"({"reasoning_tokens":0,"audio_tokens":0,"accepted_prediction_tokens":1,"rejected_prediction_tokens":2}}})");
+  CHECK(
+      text ==
+      R"({"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"demo","system_fingerprint":"fp_1",)"
+      R"("choices":[{"index":0,"message":{"role":"assistant","content":"Hello","refusal":null},"logprobs":null,)"
+      R"("finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15,)"
+      R"("prompt_tokens_details":{"cached_tokens":4,"audio_tokens":0},"completion_tokens_details":)"
+      R"({"reasoning_tokens":0,"audio_tokens":0,"accepted_prediction_tokens":1,"rejected_prediction_tokens":2}}})");
 }
 
 TEST_CASE("a chat completion with calls and log-probabilities") {
@@ -43,8 +44,10 @@ TEST_CASE("a chat completion with calls and log-probabilities") {
   const json parsed = json::parse(ChatCompletionJson(kHead, {choice}, {}));
   const json& message = parsed["choices"][0]["message"];
   CHECK(message["content"].is_null());
-  CHECK(message["tool_calls"][0] ==
-        json::parse(R"({"id":"call_1","type":"function","function":{"name":"f","arguments":"{\"a\": 1}"}})"));
+  CHECK(
+      message["tool_calls"][0] ==
+      json::parse(
+          R"({"id":"call_1","type":"function","function":{"name":"f","arguments":"{\"a\": 1}"}})"));
   const json& position = parsed["choices"][0]["logprobs"]["content"][0];
   CHECK(position["token"] == "\\xe2\\x82");
   CHECK(position["bytes"] == json::array({0xe2, 0x82}));
@@ -60,15 +63,18 @@ TEST_CASE("chunks of a chat stream") {
   ResponseHead head = kHead;
   head.service_tier = "default";
   const ChatChunks chunks(head, /*include_usage=*/true);
-  CHECK(chunks.Role(2) ==
-        R"({"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"demo",)"
-        R"("service_tier":"default","system_fingerprint":"fp_1","choices":[{"index":2,"delta":{"role":"assistant",)"
-        R"("content":"","refusal":null},"logprobs":null,"finish_reason":null}],"usage":null})");
+  CHECK(
+      chunks.Role(2) ==
+      R"({"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"demo",)"
+      R"("service_tier":"default","system_fingerprint":"fp_1","choices":[{"index":2,"delta":{"role":"assistant",)"
+      R"("content":"","refusal":null},"logprobs":null,"finish_reason":null}],"usage":null})");
   json chunk = json::parse(chunks.Delta(0, {"Hi", {}}, nullptr));
   CHECK(chunk["choices"][0]["delta"] == json::parse(R"({"content": "Hi"})"));
-  chunk = json::parse(chunks.Delta(0, {"", {{0, "call_1", "f", ""}, {0, "", "", "{\"a"}}}, nullptr));
+  chunk =
+      json::parse(chunks.Delta(0, {"", {{0, "call_1", "f", ""}, {0, "", "", "{\"a"}}}, nullptr));
   CHECK(chunk["choices"][0]["delta"]["tool_calls"] ==
-        json::parse(R"([{"index":0,"id":"call_1","type":"function","function":{"name":"f","arguments":""}},
+        json::parse(
+            R"([{"index":0,"id":"call_1","type":"function","function":{"name":"f","arguments":""}},
                         {"index":0,"function":{"arguments":"{\"a"}}])"));
   const std::vector<PositionLogprobs> logprobs = {Position("Hi", -1)};
   chunk = json::parse(chunks.Finish(0, "tool_calls", &logprobs));
@@ -111,14 +117,16 @@ TEST_CASE("chunks of a completion stream") {
   const CompletionChunks chunks(kHead, true);
   CompletionChoice choice;
   choice.text = "x";
-  CHECK(chunks.Chunk(choice) ==
-        R"({"id":"chatcmpl-1","object":"text_completion","created":1700000000,"model":"demo","system_fingerprint":"fp_1",)"
-        R"("choices":[{"text":"x","index":0,"logprobs":null,"finish_reason":null}],"usage":null})");
+  CHECK(
+      chunks.Chunk(choice) ==
+      R"({"id":"chatcmpl-1","object":"text_completion","created":1700000000,"model":"demo","system_fingerprint":"fp_1",)"
+      R"("choices":[{"text":"x","index":0,"logprobs":null,"finish_reason":null}],"usage":null})");
   CHECK(json::parse(chunks.UsageChunk({1, 0, 1, 0, 0}))["usage"]["total_tokens"] == 2);
 }
 
 TEST_CASE("models") {
-  CHECK(ModelListJson({{"demo", 5, "", 2048}}) ==
-        R"({"object":"list","data":[{"id":"demo","object":"model","created":5,"owned_by":"puna","max_model_len":2048}]})");
+  CHECK(
+      ModelListJson({{"demo", 5, "", 2048}}) ==
+      R"({"object":"list","data":[{"id":"demo","object":"model","created":5,"owned_by":"puna","max_model_len":2048}]})");
   CHECK(json::parse(ModelJson({"demo", 5, "me", 2048}))["owned_by"] == "me");
 }

@@ -42,12 +42,32 @@ bool Contains(const std::string& text, const std::string& part) {
 TEST_CASE("what is not strict JSON is refused") {
   CHECK(ErrorOf("{}") == "accepted");
   CHECK(ErrorOf(" {\"a\": [1, 2.5, \"\\u00e9\", null, true]} \n") == "accepted");
-  for (const std::string body :
-       {"", "   ", "[]", "\"text\"", "null", "{\"a\": 1}x", "{\"a\": 1} {}", "{\"a\": NaN}", "{\"a\": Infinity}",
-        "{\"a\": -Infinity}", "{\"a\": 01}", "{\"a\": 1e999}", "{'a': 1}", "{\"a\": 1,}", "{\"a\": [1,]}",
-        "{\"a\": \"\x01\"}", "{\"a\": \"\\ud800\"}", "{\"a\": \"\\x\"}", "{a: 1}", "{\"a\": tru}", "{\"a\": \"",
-        "{\"a\": \"\xff\"}", "{\"a\": \"\xc3\"}", "{\"a\": \"\xed\xa0\x80\"}", "{\"a\": \"\xc0\x80\"}",
-        "{\"a\": // no\n 1}"}) {
+  for (const std::string body : {"",
+                                 "   ",
+                                 "[]",
+                                 "\"text\"",
+                                 "null",
+                                 "{\"a\": 1}x",
+                                 "{\"a\": 1} {}",
+                                 "{\"a\": NaN}",
+                                 "{\"a\": Infinity}",
+                                 "{\"a\": -Infinity}",
+                                 "{\"a\": 01}",
+                                 "{\"a\": 1e999}",
+                                 "{'a': 1}",
+                                 "{\"a\": 1,}",
+                                 "{\"a\": [1,]}",
+                                 "{\"a\": \"\x01\"}",
+                                 "{\"a\": \"\\ud800\"}",
+                                 "{\"a\": \"\\x\"}",
+                                 "{a: 1}",
+                                 "{\"a\": tru}",
+                                 "{\"a\": \"",
+                                 "{\"a\": \"\xff\"}",
+                                 "{\"a\": \"\xc3\"}",
+                                 "{\"a\": \"\xed\xa0\x80\"}",
+                                 "{\"a\": \"\xc0\x80\"}",
+                                 "{\"a\": // no\n 1}"}) {
     CAPTURE(body);
     CHECK(ErrorOf(body) != "accepted");
   }
@@ -64,7 +84,9 @@ TEST_CASE("a key twice in one object is refused, in two objects not") {
 }
 
 TEST_CASE("depth and number of values are bounded") {
-  const auto nested = [](int depth) { return "{\"a\": " + std::string(depth, '[') + std::string(depth, ']') + "}"; };
+  const auto nested = [](int depth) {
+    return "{\"a\": " + std::string(depth, '[') + std::string(depth, ']') + "}";
+  };
   CHECK(ErrorOf(nested(127)) == "accepted");
   CHECK(Contains(ErrorOf(nested(128)), "128 levels"));
   CHECK(Contains(ErrorOf(nested(100'000)), "128 levels"));
@@ -124,17 +146,39 @@ TEST_CASE("raw parts are exactly what was written") {
   CHECK(RawMember(text, "bc") == R"({"y":1.50, "x":[1 , {"z":"}]\""}]})");
   CHECK(RawMember(RawMember(text, "bc"), "x") == R"([1 , {"z":"}]\""}])");
   CHECK(RawMember(text, "none").empty());
-  CHECK(RawElements(RawMember(text, "t")) == std::vector<std::string_view>{"{\"n\":1}", "2", "\"x,y\""});
+  CHECK(RawElements(RawMember(text, "t")) ==
+        std::vector<std::string_view>{"{\"n\":1}", "2", "\"x,y\""});
   CHECK(RawElements(RawMember(text, "e")).empty());
 }
 
 TEST_CASE("a JSON object and nothing else") {
-  for (const char* good : {"{}", " {\"a\": [1, -0.5e+3, true, \"\\u00e9\\n\"]}\n", "{\"a\":{\"b\":null}}"}) {
+  for (const char* good :
+       {"{}", " {\"a\": [1, -0.5e+3, true, \"\\u00e9\\n\"]}\n", "{\"a\":{\"b\":null}}"}) {
     CHECK(IsJsonObject(good));
   }
-  for (const char* bad : {"", "[]", "1", "{", "{}}", "{} x", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "{\"a\":01}",
-                          "{\"a\":1.}", "{\"a\":-}", "{\"a\":+1}", "{\"a\":.5}", "{\"a\":1e}", "{\"a\":\"\\x\"}",
-                          "{\"a\":\"\\u12g4\"}", "{\"a\":\"\n\"}", "{\"a\":nul}", "{\"a\":NaN}", "{\"a\":[1,]}", "{,}"}) {
+  for (const char* bad : {"",
+                          "[]",
+                          "1",
+                          "{",
+                          "{}}",
+                          "{} x",
+                          "{\"a\"}",
+                          "{\"a\":}",
+                          "{\"a\":1,}",
+                          "{a:1}",
+                          "{\"a\":01}",
+                          "{\"a\":1.}",
+                          "{\"a\":-}",
+                          "{\"a\":+1}",
+                          "{\"a\":.5}",
+                          "{\"a\":1e}",
+                          "{\"a\":\"\\x\"}",
+                          "{\"a\":\"\\u12g4\"}",
+                          "{\"a\":\"\n\"}",
+                          "{\"a\":nul}",
+                          "{\"a\":NaN}",
+                          "{\"a\":[1,]}",
+                          "{,}"}) {
     CAPTURE(bad);
     CHECK_FALSE(IsJsonObject(bad));
   }

@@ -8,7 +8,9 @@
 
 #include "api/chat_request.h"
 #include "api/completion_request.h"
+#include "api/embeddings.h"
 #include "api/error.h"
+#include "api/responses_request.h"
 
 using namespace puna::api;
 using nlohmann::json;
@@ -17,20 +19,31 @@ namespace {
 
 json MinimalBody(Endpoint endpoint) {
   switch (endpoint) {
-    case kChat: return {{"messages", {{{"role", "user"}, {"content", "Hi"}}}}};
-    default: return {{"prompt", "Hi"}};
+    case kChat:
+      return {{"messages", {{{"role", "user"}, {"content", "Hi"}}}}};
+    case kCompletions:
+      return {{"prompt", "Hi"}};
+    default:
+      return {{"input", "Hi"}};
   }
 }
 
 Warnings Parse(Endpoint endpoint, const json& body) {
   switch (endpoint) {
-    case kChat: return ParseChatRequest(body.dump()).warnings;
-    default: return ParseCompletionRequest(body.dump()).warnings;
+    case kChat:
+      return ParseChatRequest(body.dump()).warnings;
+    case kCompletions:
+      return ParseCompletionRequest(body.dump()).warnings;
+    case kResponses:
+      return ParseResponsesRequest(body.dump()).warnings;
+    default:
+      return ParseEmbeddingsRequest(body.dump()).warnings;
   }
 }
 
 // Values that no field takes: each field refuses at least one of them for its type.
-const json kOddities[] = {json(json::object({{"x", 1}})), json(-77.5), json("\x01 odd"), json(json::array({json::array()}))};
+const json kOddities[] = {json(json::object({{"x", 1}})), json(-77.5), json("\x01 odd"),
+                          json(json::array({json::array()}))};
 
 bool RefusesOddValue(Endpoint endpoint, std::string_view name) {
   for (const json& odd : kOddities) {
@@ -62,7 +75,7 @@ TEST_CASE("no field stands twice for one endpoint, and each has a note") {
 }
 
 TEST_CASE("what the table calls honoured is read and checked") {
-  for (const Endpoint endpoint : {kChat, kCompletions}) {
+  for (const Endpoint endpoint : {kChat, kCompletions, kResponses, kEmbeddings}) {
     for (const RequestField& field : RequestFields()) {
       if (!(field.endpoints & endpoint) || field.status != FieldStatus::kHonoured) continue;
       CAPTURE(field.name);
@@ -72,7 +85,7 @@ TEST_CASE("what the table calls honoured is read and checked") {
 }
 
 TEST_CASE("what the table calls refused is refused by name, its harmless values are not") {
-  for (const Endpoint endpoint : {kChat, kCompletions}) {
+  for (const Endpoint endpoint : {kChat, kCompletions, kResponses, kEmbeddings}) {
     for (const RequestField& field : RequestFields()) {
       if (!(field.endpoints & endpoint) || field.status != FieldStatus::kRefused) continue;
       CAPTURE(field.name);
@@ -88,7 +101,7 @@ TEST_CASE("what the table calls refused is refused by name, its harmless values 
 }
 
 TEST_CASE("what the table calls warned is warned of by name") {
-  for (const Endpoint endpoint : {kChat, kCompletions}) {
+  for (const Endpoint endpoint : {kChat, kCompletions, kResponses, kEmbeddings}) {
     for (const RequestField& field : RequestFields()) {
       if (!(field.endpoints & endpoint) || field.status != FieldStatus::kWarned) continue;
       CAPTURE(field.name);
@@ -121,7 +134,8 @@ TEST_CASE("a header of warnings stays short and printable") {
 }
 
 TEST_CASE("capabilities list every row") {
-  const json capabilities = json::parse(CapabilitiesJson({{"limits", "{\"max_model_len\": 4096}"}}));
+  const json capabilities =
+      json::parse(CapabilitiesJson({{"limits", "{\"max_model_len\": 4096}"}}));
   CHECK(capabilities["limits"]["max_model_len"] == 4096);
   const json& fields = capabilities["endpoints"]["/v1/chat/completions"]["fields"];
   size_t count = 0;

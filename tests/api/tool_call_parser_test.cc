@@ -154,13 +154,15 @@ TEST_CASE("plain text flows as soon as it cannot be a call") {
   CHECK(fed({"{\"a\": 1} or"}, llama) == "{\"a\": 1} or");
   CHECK(fed({"Hi. a < b and <func"}, llama) == "Hi. a < b and");
   CHECK(fed({"Hi. a < b and <func", "y"}, llama) == "Hi. a < b and <funcy");
-  CHECK(fed({"Hi <function=f>not JSON <function=g>{}"}, llama) == "Hi <function=f>not JSON <function=g>{}");
+  CHECK(fed({"Hi <function=f>not JSON <function=g>{}"}, llama) ==
+        "Hi <function=f>not JSON <function=g>{}");
   CHECK(fed({"Hi <|python", "_tag"}, llama) == "Hi");
   CHECK(fed({"Hi <|python", " tag"}, llama) == "Hi <|python tag");
   CHECK(fed({"Hi <tool_c"}, hermes) == "Hi");
   CHECK(fed({"Hi <tool_call> is the tag"}, hermes) == "Hi <tool_call> is the tag");
   CHECK(fed({"Hi <tool_call> is the tag", "  "}, hermes) == "Hi <tool_call> is the tag  ");
-  CHECK(fed({"{\"name\": \"f\", \"arguments\": {}}"}, hermes) == "{\"name\": \"f\", \"arguments\": {}}");
+  CHECK(fed({"{\"name\": \"f\", \"arguments\": {}}"}, hermes) ==
+        "{\"name\": \"f\", \"arguments\": {}}");
   CHECK(fed({"caf\xc3"}, hermes) == "caf");  // never half a character
 }
 
@@ -198,8 +200,10 @@ TEST_CASE("with a constrained call, arguments stream as they come") {
 }
 
 TEST_CASE("a constrained call that is cut gives what there is") {
-  const ToolCallParser::Options llama{ToolFormat::kLlama, true, true}, hermes{ToolFormat::kHermes, true, true};
-  Streamed out = StreamPieces({"<|python_tag|>{\"name\": \"f\", \"parameters\": {\"a\": [1, 2"}, llama);
+  const ToolCallParser::Options llama{ToolFormat::kLlama, true, true},
+      hermes{ToolFormat::kHermes, true, true};
+  Streamed out =
+      StreamPieces({"<|python_tag|>{\"name\": \"f\", \"parameters\": {\"a\": [1, 2"}, llama);
   REQUIRE(out.calls.size() == 1);
   CHECK(out.calls[0].arguments == "{\"a\": [1, 2");
   CHECK(out.content.empty());
@@ -213,8 +217,8 @@ TEST_CASE("a constrained call that is cut gives what there is") {
 }
 
 TEST_CASE("constrained, arguments before the name wait for it") {
-  const Streamed out =
-      StreamPieces({"{\"parameters\": {\"a\": 1}, ", "\"name\": \"f\"}"}, {ToolFormat::kLlama, true, true});
+  const Streamed out = StreamPieces({"{\"parameters\": {\"a\": 1}, ", "\"name\": \"f\"}"},
+                                    {ToolFormat::kLlama, true, true});
   REQUIRE(out.calls.size() == 1);
   CHECK(out.calls[0].name == "f");
   CHECK(out.calls[0].arguments == "{\"a\": 1}");
@@ -264,7 +268,8 @@ TEST_CASE("Python's own rules for literals") {
   CHECK(arguments("[f(a=.)]") == "plain");
   CHECK(arguments("[f(a=1e999)]") == "plain");
   CHECK(arguments("[f(a=1j)]") == "plain");
-  CHECK(arguments("[f(a=123456789012345678901234567890)]") == R"({"a":123456789012345678901234567890})");
+  CHECK(arguments("[f(a=123456789012345678901234567890)]") ==
+        R"({"a":123456789012345678901234567890})");
   CHECK(arguments("[f(a='x' \"y\" r'\\n')]") == R"({"a":"xy\\n"})");
   CHECK(arguments("[f(a=b'x')]") == "plain");
   CHECK(arguments("[f(a='x' b'y')]") == "plain");
@@ -272,7 +277,8 @@ TEST_CASE("Python's own rules for literals") {
   CHECK(arguments("[f(a='\\ud83d\\ude00')]") == "{\"a\":\"\xf0\x9f\x98\x80\"}");
   CHECK(arguments("[f(a='\\ud83d')]") == "plain");
   CHECK(arguments("[f(a='\\N{BULLET}')]") == "plain");
-  CHECK(arguments("[f(a=(1), b=(), c=(1,), d=((1, 2), 3))]") == R"({"a":1,"b":[],"c":[1],"d":[[1,2],3]})");
+  CHECK(arguments("[f(a=(1), b=(), c=(1,), d=((1, 2), 3))]") ==
+        R"({"a":1,"b":[],"c":[1],"d":[[1,2],3]})");
   CHECK(arguments("[f(a={True: 1, None: 2, 1.5: 3, 'k': 4, 'k': 5})]") ==
         R"({"a":{"true":1,"null":2,"1.5":3,"k":5}})");
   CHECK(arguments("[f(a={1, 2})]") == "plain");
@@ -285,7 +291,10 @@ TEST_CASE("Python's own rules for literals") {
   CHECK(arguments("[,f()]") == "plain");
   CHECK(arguments("[f() g()]") == "plain");
   CHECK(arguments("[f(a=1)][0]") == "plain");
-  CHECK(arguments("[f(gr\xc3\xb6\xc3\x9f" "e=1)]") == "{\"gr\xc3\xb6\xc3\x9f" "e\":1}");
+  CHECK(arguments("[f(gr\xc3\xb6\xc3\x9f"
+                  "e=1)]") ==
+        "{\"gr\xc3\xb6\xc3\x9f"
+        "e\":1}");
   CHECK(arguments("[f(a='x\ny')]") == "plain");
   CHECK(arguments("[f(a='''x\r\ny''')]") == R"({"a":"x\ny"})");
 }
@@ -322,7 +331,8 @@ TEST_CASE("time is linear in the text") {
     for (const ToolFormat format : {ToolFormat::kLlama, ToolFormat::kHermes}) {
       for (const bool constrained : {false, true}) {
         const Streamed out = StreamPieces(CutEvery(text, 1), {format, constrained, true});
-        // Only the first and the Hermes text are calls, cut ones, and only to who has been promised that.
+        // Only the first and the Hermes text are calls, cut ones, and only to who has been promised
+        // that.
         const bool same = out.content == text;
         CHECK((same || (constrained && out.calls.size() == 1)));
       }
@@ -330,12 +340,33 @@ TEST_CASE("time is linear in the text") {
   }
 }
 
-// Texts made of the formats' own pieces: whatever comes, cut or not, the result is the same and nothing is lost.
+// Texts made of the formats' own pieces: whatever comes, cut or not, the result is the same and
+// nothing is lost.
 TEST_CASE("random mixtures give the same however they are cut") {
-  const std::vector<std::string> parts = {
-      "<|python_tag|>", "<function=f>", "</function>", "{\"name\": \"f\", \"parameters\": {}}", "{}", "[f(a=1)]",
-      "<tool_call>", "</tool_call>", "{\"name\": \"g\", \"arguments\": {\"x\": \"<\"}}", ";", " ", "\n", "text", "<",
-      "{\"a\"", "[", "now.call(query=\"q\")", "'", "\"", "\xc2\xa0", "f(", ")", "]", "}"};
+  const std::vector<std::string> parts = {"<|python_tag|>",
+                                          "<function=f>",
+                                          "</function>",
+                                          "{\"name\": \"f\", \"parameters\": {}}",
+                                          "{}",
+                                          "[f(a=1)]",
+                                          "<tool_call>",
+                                          "</tool_call>",
+                                          "{\"name\": \"g\", \"arguments\": {\"x\": \"<\"}}",
+                                          ";",
+                                          " ",
+                                          "\n",
+                                          "text",
+                                          "<",
+                                          "{\"a\"",
+                                          "[",
+                                          "now.call(query=\"q\")",
+                                          "'",
+                                          "\"",
+                                          "\xc2\xa0",
+                                          "f(",
+                                          ")",
+                                          "]",
+                                          "}"};
   std::mt19937 random(11);
   for (int round = 0; round < 3000; ++round) {
     std::string text;
@@ -349,7 +380,8 @@ TEST_CASE("random mixtures give the same however they are cut") {
         const Streamed cut = StreamPieces(CutEvery(text, length), options);
         CHECK(cut.content == whole.content);
         REQUIRE(cut.calls.size() == whole.calls.size());
-        for (size_t i = 0; i < cut.calls.size(); ++i) CHECK(cut.calls[i].arguments == whole.calls[i].arguments);
+        for (size_t i = 0; i < cut.calls.size(); ++i)
+          CHECK(cut.calls[i].arguments == whole.calls[i].arguments);
       }
     }
   }

@@ -1,5 +1,6 @@
-// libFuzzer: any body either becomes a request or is refused with 400; nothing crashes, hangs or throws otherwise.
-// clang++-14 -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -I. tests/fuzz/chat_request_fuzz.cc api/*.cc
+// libFuzzer: any body either becomes a request or is refused with 400; nothing crashes, hangs or
+// throws otherwise. clang++-14 -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -I.
+// tests/fuzz/chat_request_fuzz.cc api/*.cc
 #include <cstdint>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -33,7 +34,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Try([&] {
     const puna::api::ChatRequest request = puna::api::ParseChatRequest(body);
     Check(!request.messages.empty());
-    const std::string messages = puna::api::TemplateMessagesJson(puna::api::SplitToolCalls(request.messages));
+    const std::string messages =
+        puna::api::TemplateMessagesJson(puna::api::SplitToolCalls(request.messages));
     Check(nlohmann::json::accept(messages));
     Check(nlohmann::json::accept(puna::api::TemplateToolsJson(request.tools)));
     request.warnings.HeaderValue();

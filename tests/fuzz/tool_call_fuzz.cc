@@ -1,10 +1,11 @@
 // libFuzzer: however a text is cut, the parser gives the same; without calls no byte of it is lost.
 // The first byte says how the text is cut and in which format.
-// clang++-14 -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -I. tests/fuzz/tool_call_fuzz.cc api/*.cc
+// clang++-14 -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -I. tests/fuzz/tool_call_fuzz.cc
+// api/*.cc
 #include <cstdint>
 #include <cstdlib>
-#include <nlohmann/json.hpp>
 
+#include "api/raw_json.h"
 #include "api/tool_call_parser.h"
 
 using namespace puna::api;
@@ -57,11 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Check(whole == Run(text, piece, options));
     if (whole.names.empty()) Check(whole.content == text);
     if (constrained) continue;
-    for (const std::string& arguments : whole.arguments) {
-      const bool valid = nlohmann::json::accept(arguments);
-      Check(valid || !nlohmann::json::accept("\"" + text + "\"") || arguments.find("\\u") != std::string::npos ||
-            arguments.find_first_of("eE0123456789") != std::string::npos);
-    }
+    for (const std::string& arguments : whole.arguments) Check(IsJsonObject(arguments));
   }
   return 0;
 }
