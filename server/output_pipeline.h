@@ -52,9 +52,9 @@ class OutputPipeline {
   OutputPipeline(OutputOptions options, const engine::Tokenizer& tokenizer,
                  engine::TokenReader reader, api::IdGenerator& ids);
 
-  // What has become certain; waits for the first event until `timeout` has passed. Always whole
-  // UTF-8.
-  OutputPiece Next(std::chrono::milliseconds timeout);
+  // What has become certain: one piece for each token that made something so, and at the end a last
+  // piece, empty or not. Waits for the first event until `timeout` has passed. Always whole UTF-8.
+  std::vector<OutputPiece> Next(std::chrono::milliseconds timeout);
 
   // Whether the first token has come: the prompt is computed.
   bool started() const { return started_; }
