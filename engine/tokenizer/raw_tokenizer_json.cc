@@ -12,9 +12,11 @@ using nlohmann::json;
 using Event = json::parse_event_t;
 
 constexpr int kMaxDepth = 64;
-// Outside vocab and merges. The parser's time grows with the square of the containers.
-constexpr int kMaxContainers = 1 << 14;
-constexpr int kMaxValues = 1 << 20;
+// Outside vocab and merges; a real file has some hundred containers and some thousand values. At
+// the end of each object the parser looks through its parent, so its time may grow with the product
+// of the two.
+constexpr int kMaxContainers = 1 << 13;
+constexpr int kMaxValues = 1 << 17;
 constexpr size_t kMaxJsonBytes = size_t{128} << 20;
 constexpr std::array<std::string_view, 5> kUsedKeys = {"added_tokens", "decoder", "model",
                                                        "normalizer", "pre_tokenizer"};
