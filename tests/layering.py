@@ -8,7 +8,8 @@ import re
 import subprocess
 import sys
 
-# Room -> the rooms of ours that it may include besides itself. Lowest floor first; nothing includes upwards.
+# Room -> the rooms, or single headers, of ours that it may include besides itself. Lowest floor first; nothing includes
+# upwards.
 ALLOWED = {
     "config": set(),
     "api": {"api/template"},
@@ -32,6 +33,7 @@ ALLOWED = {
     "server": {
         "config", "api", "api/template", "engine", "engine/base", "engine/checkpoint", "engine/demo",
         "engine/grammar", "engine/model", "engine/request", "engine/tokenizer",
+        "engine/kv_cache/block_id.h",  # the unit in which the operator's memory is given out
     },
 }
 
@@ -40,7 +42,7 @@ FENCED = {
     "httplib": {"server"},
     "openssl/": {"server"},
     "spdlog/": {"server"},
-    "CLI/": {"config"},
+    "CLI/": {"config", "server"},
     "oneapi/": {"engine/layers"},
     "dnnl": {"engine/layers"},
     "nlohmann/": {"config", "api", "api/template", "server", "engine/checkpoint", "engine/tokenizer", "engine/grammar"},
@@ -86,7 +88,7 @@ def check_include(path, quote, header, top):
         target = room_of(header)
         if target is None:
             return f'"{header}" is in no room: a header lies in one of the folders that tests/layering.py lists'
-        if target != room and target not in ALLOWED[room]:
+        if target != room and not {target, header} & ALLOWED[room]:
             allowed = ", ".join(sorted(ALLOWED[room])) or "nothing of ours"
             return f"{room}/ includes {target}/ ({header}); it may include {allowed}"
     elif quote == '"':

@@ -53,6 +53,10 @@ class LayeringTest(unittest.TestCase):
         self.expect_one({"engine/scheduler/scheduler.cc": "#include <nlohmann/json.hpp>\n"}, "nlohmann/json.hpp")
         self.expect_one({"engine/base/check.h": "#include <doctest/doctest.h>\n"}, "tests")
 
+    def test_a_single_header_opens_no_room(self):
+        self.assertEqual([], self.findings({"server/kv_budget.cc": '#include "engine/kv_cache/block_id.h"\n'}))
+        self.expect_one({"server/kv_budget.cc": '#include "engine/kv_cache/block_pool.h"\n'}, "engine/kv_cache/")
+
     def test_an_include_without_its_path(self):
         self.expect_one({"config/load.cc": '#include "options.h"\n'}, "path from the root")
 
