@@ -20,3 +20,15 @@ endfunction()
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 add_test(NAME layering COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/layering.py ${CMAKE_SOURCE_DIR})
 add_test(NAME layering_test COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/layering_test.py)
+
+# The real binary from outside, one test for each tests/integration/test_*.py.
+file(GLOB scripts CONFIGURE_DEPENDS tests/integration/test_*.py)
+foreach(script IN LISTS scripts)
+  get_filename_component(name ${script} NAME_WE)
+  string(REGEX REPLACE "^test_" "integration_" test ${name})
+  add_test(NAME ${test} COMMAND Python3::Interpreter -B -m unittest -v ${name}
+    WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/integration)
+  set_tests_properties(${test} PROPERTIES LABELS integration TIMEOUT 900 ENVIRONMENT PUNA_BINARY=$<TARGET_FILE:puna>)
+endforeach()
+# Says so, rather than passing, where there is no Node or nothing to install the client from.
+set_tests_properties(integration_clients PROPERTIES SKIP_REGULAR_EXPRESSION "skipped: ")
