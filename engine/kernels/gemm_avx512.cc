@@ -100,13 +100,23 @@ template <int R>
   });
 }
 
-// Straight from the packed nibbles, for up to three rows: decode, where memory is the limit.
+// Adds `groups` groups of a panel to y: R rows of integer and of float sums stay in registers, nibbles are taken apart on the
+// way. (Unpacking a panel once for all rows was slower: it costs the first-level cache more loads than it saves shifts.)
+// `ahead`, when not null, is packed memory wanted next, fetched while this is computed.
 template <int R>
-void Int4Direct(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsums, const uint8_t* panel, int64_t k, float* y,
-                int64_t ldy) {
-  __m512 acc[R][4] = {};
+void Int4Tile(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsums, const uint8_t* panel, int64_t groups,
+              const uint8_t* ahead, float* y, int64_t ldy) {
+  __m512 acc[R][4];
+  Unroll<R>(PUNA_UNROLLED(r) {
+    Unroll<4>(PUNA_UNROLLED(c) { acc[r][c] = _mm512_loadu_ps(y + r * ldy + 16 * c); });
+  });
   const __m512i low = _mm512_set1_epi8(15);
-  for (int64_t g = 0; g < k / kInt4Group; ++g, panel += kInt4GroupBytes) {
+  for (int64_t g = 0; g < groups; ++g, panel += kInt4GroupBytes) {
+    if (ahead != nullptr) {
+      for (int64_t i = 0; i < kInt4GroupBytes; i += 64) {
+        _mm_prefetch(reinterpret_cast<const char*>(ahead + g * kInt4GroupBytes + i), _MM_HINT_T1);
+      }
+    }
     __m512i dot[R][4];
     StartDots<R>(sums + g, ldsums, dot);
     for (int j = 0; j < 4; ++j) {
@@ -129,83 +139,29 @@ void Int4Direct(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsum
   StoreTile<R>(acc, y, ldy);
 }
 
-// A few groups of a panel as bytes and float scales: small enough for the first-level cache, read by all row tiles.
-constexpr int kChunkGroups = 8;
-struct Unpacked {
-  alignas(64) uint8_t codes[kChunkGroups][8][256];  // [group][k quad][64 n][4 k]
-  alignas(64) float scales[kChunkGroups][kPanelCols];
-};
-
-void Unpack(const uint8_t* panel, int groups, Unpacked* out) {
-  const __m512i low = _mm512_set1_epi8(15);
-  for (int g = 0; g < groups; ++g, panel += kInt4GroupBytes) {
-    for (int j = 0; j < 4; ++j) {
-      for (int c = 0; c < 4; ++c) {
-        const __m512i packed = _mm512_loadu_si512(panel + j * 256 + c * 64);
-        _mm512_store_si512(out->codes[g][j] + c * 64, _mm512_and_si512(packed, low));
-        _mm512_store_si512(out->codes[g][j + 4] + c * 64, _mm512_and_si512(_mm512_srli_epi32(packed, 4), low));
-      }
-    }
-    for (int c = 0; c < 4; ++c) {
-      const __m256i scale = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(panel + 1024 + 32 * c));
-      _mm512_store_ps(out->scales[g] + 16 * c, _mm512_cvtph_ps(scale));
-    }
-  }
-}
-
-// Adds a chunk to y: R rows of integer and of float sums stay in registers.
-template <int R>
-void Int4Tile(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsums, const Unpacked& w, int groups, float* y,
-              int64_t ldy) {
-  __m512 acc[R][4];
-  Unroll<R>(PUNA_UNROLLED(r) {
-    Unroll<4>(PUNA_UNROLLED(c) { acc[r][c] = _mm512_loadu_ps(y + r * ldy + 16 * c); });
-  });
-  for (int g = 0; g < groups; ++g) {
-    __m512i dot[R][4];
-    StartDots<R>(sums + g, ldsums, dot);
-    for (int q = 0; q < 8; ++q) {
-      const __m512i w0 = _mm512_load_si512(w.codes[g][q]);
-      const __m512i w1 = _mm512_load_si512(w.codes[g][q] + 64);
-      const __m512i w2 = _mm512_load_si512(w.codes[g][q] + 128);
-      const __m512i w3 = _mm512_load_si512(w.codes[g][q] + 192);
-      Unroll<R>(PUNA_UNROLLED(r) {
-        const __m512i x = Broadcast4(a + r * lda + g * kInt4Group + 4 * q);
-        dot[r][0] = _mm512_dpbusd_epi32(dot[r][0], w0, x);
-        dot[r][1] = _mm512_dpbusd_epi32(dot[r][1], w1, x);
-        dot[r][2] = _mm512_dpbusd_epi32(dot[r][2], w2, x);
-        dot[r][3] = _mm512_dpbusd_epi32(dot[r][3], w3, x);
-      });
-    }
-    Unroll<4>(PUNA_UNROLLED(c) {
-      const __m512 scale = _mm512_load_ps(w.scales[g] + 16 * c);
-      Unroll<R>(PUNA_UNROLLED(r) { acc[r][c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[r][c]), scale, acc[r][c]); });
-    });
-  }
-  StoreTile<R>(acc, y, ldy);
-}
-
-void Int4Rows(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsums, int m, const Unpacked& w, int groups,
-              float* y, int64_t ldy) {
+void Int4Rows(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsums, int m, const uint8_t* panel, int64_t groups,
+              const uint8_t* ahead, float* y, int64_t ldy) {
   for (; m >= 3; m -= 3, a += 3 * lda, sums += 3 * ldsums, y += 3 * ldy) {
-    Int4Tile<3>(a, lda, sums, ldsums, w, groups, y, ldy);
+    Int4Tile<3>(a, lda, sums, ldsums, panel, groups, ahead, y, ldy);
+    ahead = nullptr;
   }
-  if (m == 2) Int4Tile<2>(a, lda, sums, ldsums, w, groups, y, ldy);
-  if (m == 1) Int4Tile<1>(a, lda, sums, ldsums, w, groups, y, ldy);
+  if (m == 2) Int4Tile<2>(a, lda, sums, ldsums, panel, groups, ahead, y, ldy);
+  if (m == 1) Int4Tile<1>(a, lda, sums, ldsums, panel, groups, ahead, y, ldy);
 }
+
+// Up to three rows take the panel in one go. More rows share it chunk by chunk, and the first of them fetches the next chunk:
+// otherwise memory would rest while the other rows compute.
+constexpr int64_t kChunkGroups = 16;
 
 void Int4Panel(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsums, int m, const uint8_t* panel, int64_t k,
                float* y, int64_t ldy) {
-  if (m == 1) return Int4Direct<1>(a, lda, sums, ldsums, panel, k, y, ldy);
-  if (m == 2) return Int4Direct<2>(a, lda, sums, ldsums, panel, k, y, ldy);
-  if (m == 3) return Int4Direct<3>(a, lda, sums, ldsums, panel, k, y, ldy);
   for (int r = 0; r < m; ++r) std::fill(y + r * ldy, y + r * ldy + kPanelCols, 0.0f);
-  Unpacked unpacked;
   const int64_t groups = k / kInt4Group;
+  if (m <= 3) return Int4Rows(a, lda, sums, ldsums, m, panel, groups, nullptr, y, ldy);
   for (int64_t g = 0; g < groups; g += kChunkGroups) {
-    const int count = static_cast<int>(std::min<int64_t>(kChunkGroups, groups - g));
-    Unpack(panel + g * kInt4GroupBytes, count, &unpacked);
-    Int4Rows(a + g * kInt4Group, lda, sums + g, ldsums, m, unpacked, count, y, ldy);
+    const int64_t count = std::min(kChunkGroups, groups - g);
+    const uint8_t* chunk = panel + g * kInt4GroupBytes;
+    Int4Rows(a + g * kInt4Group, lda, sums + g, ldsums, m, chunk, count, chunk + count * kInt4GroupBytes, y, ldy);
   }
 }
 

@@ -67,7 +67,7 @@ inline std::vector<float> LogSoftmax(const std::vector<float>& logits) {
 }
 
 struct Distance {
-  double mean_kl = 0;  // over the reference's 20 most likely tokens
+  double mean_kl = 0;  // over the reference's 20 most likely tokens and all others taken together: at most the true one
   double top1 = 0;     // share of positions with the same most likely token
   double rms = 0;      // of the last position's logits
 };
@@ -82,10 +82,16 @@ inline Distance Compare(const std::vector<std::vector<float>>& got, const std::s
   for (size_t r = 0; r < rows; ++r) {
     const std::vector<float>& logits = got[got.size() - rows + r];
     const std::vector<float> mine = LogSoftmax(logits);
+    double kl = 0, rest = 1, my_rest = 1;
     for (int i = 0; i < 20; ++i) {
-      const float reference = logprobs.data[r * 20 + i];
-      distance.mean_kl += std::exp(reference) * (reference - mine[ids.data[r * 20 + i]]) / rows;
+      const double reference = logprobs.data[r * 20 + i];
+      const double own = mine[ids.data[r * 20 + i]];
+      kl += std::exp(reference) * (reference - own);
+      rest -= std::exp(reference);
+      my_rest -= std::exp(own);
     }
+    if (rest > 1e-6 && my_rest > 1e-6) kl += rest * std::log(rest / my_rest);
+    distance.mean_kl += kl / static_cast<double>(rows);
     const auto best = std::max_element(logits.begin(), logits.end()) - logits.begin();
     distance.top1 += best == ids.data[r * 20] ? 1.0 / rows : 0.0;
   }
