@@ -1,4 +1,4 @@
-"""The real binary on loopback, for end-to-end tests: PUNA_BINARY names it. Python's standard library only."""
+"""The real binary on loopback, for end-to-end tests: PUNA_BINARY names it, else it is build/release/puna. Python's standard library only."""
 
 import http.client
 import json
@@ -13,8 +13,8 @@ import threading
 import time
 import unittest
 
-BINARY = os.environ.get("PUNA_BINARY", "")
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BINARY = os.environ.get("PUNA_BINARY", os.path.join(SOURCE, "build", "release", "puna"))
 START_SECONDS = 120  # a machine that is busy with other tests
 REPLY_SECONDS = 120
 
@@ -60,7 +60,6 @@ class Server:
     """A running puna; use it in a with statement."""
 
     def __init__(self, *arguments, env=None, port=0):
-        assert BINARY, "set PUNA_BINARY to the puna to be tested"
         self.lines = []
         self.log_grew = threading.Condition()
         self.process = subprocess.Popen(

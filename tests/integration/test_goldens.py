@@ -18,7 +18,7 @@ SHARED = shared_folder()
 MAX_MEAN_KL = 0.005
 MAX_RMS = 0.15
 MIN_TOP1 = 0.9
-NO_KL = 1e-5  # below this a token's part in the divergence does not count
+SAFE_MARGIN = 0.07  # two tokens that are closer may change places when bf16 rounds
 
 
 def load_npy(path):
@@ -32,6 +32,13 @@ def load_npy(path):
     if len(shape) == 1:
         return list(values)
     return [list(values[row * shape[1]:(row + 1) * shape[1]]) for row in range(shape[0])]
+
+
+def comparable(greedy):
+    """How many tokens of a greedy continuation a bf16 run must share."""
+    same = greedy.get("bf16_reference_same_for", len(greedy["ids"]))
+    close = (i for i, margin in enumerate(greedy["margins"]) if margin < SAFE_MARGIN)
+    return min(same, next(close, same))
 
 
 def ids_of(top):
@@ -81,7 +88,8 @@ class Goldens(unittest.TestCase):
         self.check_greedy(server, f"{folder} {name}", ids, prompt["greedy"])
 
     def check_greedy(self, server, name, ids, greedy):
-        same = greedy["bf16_reference_same_for"]
+        same = comparable(greedy)
+        self.assertGreater(same, 0)
         choice = self.complete(server, ids, logprobs=1, max_tokens=same, ignore_eos=True)
         ours = [int(t.split(":")[1]) for t in choice["logprobs"]["tokens"]]
         self.assertEqual(ours, greedy["ids"][:same], name)
@@ -112,8 +120,8 @@ class Goldens(unittest.TestCase):
             body["chat_template_kwargs"] = {"date_string": chat["date_string"]}
         ids = server.post("/tokenize", body).json["tokens"]
         self.assertEqual(ids, chat["prompt_ids"])
-        self.check_greedy(server, "chat", ids, {"bf16_reference_same_for": 24, **chat["greedy"]})
-        same = chat["greedy"].get("bf16_reference_same_for", 24)
+        self.check_greedy(server, "chat", ids, chat["greedy"])
+        same = comparable(chat["greedy"])
         tokens = server.post("/v1/chat/completions", {**body, "temperature": 0, "max_tokens": same, "ignore_eos": True,
                                                       "logprobs": True, "return_tokens_as_token_ids": True}).json
         entries = tokens["choices"][0]["logprobs"]["content"]
