@@ -154,7 +154,7 @@ EngineOptions SmallOptions() {
 
 TEST_CASE("random walk: arrive, finish, leave, preempt, share, guess; the answer is the same as alone") {
   EngineStats total;
-  for (uint32_t seed = 1; seed <= 8; ++seed) {
+  for (uint32_t seed = 1; seed <= 20; ++seed) {
     CAPTURE(seed);
     EngineOptions options = SmallOptions();
     options.max_num_batched_tokens = seed % 3 == 0 ? 7 : 40;
@@ -171,7 +171,7 @@ TEST_CASE("random walk: arrive, finish, leave, preempt, share, guess; the answer
     total.finished_length += stats.finished_length;
   }
   // The walk went everywhere.
-  CHECK(total.preemptions > 30);
+  CHECK(total.preemptions > 80);
   CHECK(total.prefix_cache_hit_tokens > 5000);
   CHECK(total.accepted_draft_tokens > 1000);
   CHECK(total.draft_tokens > total.accepted_draft_tokens + 300);
