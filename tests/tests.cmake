@@ -28,18 +28,8 @@ foreach(script IN LISTS scripts)
   string(REGEX REPLACE "^test_" "integration_" test ${name})
   add_test(NAME ${test} COMMAND Python3::Interpreter -B -m unittest -v ${name}
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/integration)
-  set_tests_properties(${test} PROPERTIES LABELS integration TIMEOUT 900 ENVIRONMENT PUNA_BINARY=$<TARGET_FILE:puna>)
-endforeach()
-# Says so, rather than passing, where there is no Node or nothing to install the client from.
-set_tests_properties(integration_clients PROPERTIES SKIP_REGULAR_EXPRESSION "skipped: ")
-
-# The real binary on loopback, one test for each tests/integration/test_*.py.
-file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/integration/test_*.py)
-foreach(script IN LISTS scripts)
-  get_filename_component(name ${script} NAME_WE)
-  string(REGEX REPLACE "^test_" "integration_" test ${name})
-  add_test(NAME ${test} COMMAND Python3::Interpreter -B -m unittest ${name}
-    WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/integration)
   set_tests_properties(${test} PROPERTIES LABELS integration TIMEOUT 900
     ENVIRONMENT "PUNA_BINARY=$<TARGET_FILE:puna>;PUNA_CLIENTS_DIR=${CMAKE_BINARY_DIR}/clients")
 endforeach()
+# Says so, rather than passing, where there is no Node or nothing to install the client from.
+set_tests_properties(integration_clients PROPERTIES SKIP_REGULAR_EXPRESSION "skipped: ")
