@@ -130,76 +130,103 @@ double PromptOperations(const engine::ModelConfig& c, double tokens) {
   return 2.0 * (c.num_hidden_layers * tokens * (layer + attention) + h * c.vocab_size);
 }
 
+// The model, its engine, and the figures so far.
+class EngineBench {
+ public:
+  EngineBench(const EngineBenchOptions& options, const std::function<void(const std::string&)>& progress)
+      : options_(options), progress_(progress) {}
+
+  EngineBenchResult Run() {
+    config::EngineConfig config = options_.engine;
+    config.threads = NumThreads(config);
+    Start(config);
+    {
+      engine::MachineMeter meter(config.threads);
+      Prefill(meter);
+      for (const int streams : options_.streams) DecodeStreams(meter, streams);
+    }
+    result_.resident_bytes = ResidentBytes();
+    return result_;
+  }
+
+ private:
+  int widest() const { return *std::max_element(options_.streams.begin(), options_.streams.end()); }
+
+  void Start(config::EngineConfig config) {
+    config.max_num_seqs = std::max(config.max_num_seqs, widest());
+    const double loading = Seconds();
+    LoadedModel loaded = LoadModel(config, [&](double share) {
+      progress_("loading the model " + std::to_string(static_cast<int>(100 * share)) + " %");
+    });
+    result_.load_seconds = Seconds() - loading;
+    result_.model = config.model.empty() ? loaded.name : config.model;
+    result_.weights = loaded.model->Format();
+    result_.isa = engine::Name(engine::ChooseIsa(config.isa));
+    result_.threads = config.threads;
+    result_.prompt_tokens = options_.prompt_tokens;
+    result_.weights_bytes = static_cast<int64_t>(loaded.model->weight_bytes());
+    shape_ = loaded.config;
+    StartEngine(config, std::move(loaded.model));
+  }
+
+  void StartEngine(const config::EngineConfig& config, std::unique_ptr<engine::Model> model) {
+    engine::EngineOptions options = MakeEngineOptions(config, *model);
+    const int decoding = options_.depth + options_.generate_tokens + 2;
+    const int longest = std::max(options_.prompt_tokens + 2, decoding);
+    if (longest > options.max_model_len) {
+      throw std::runtime_error("bench: " + std::to_string(longest) + " tokens are more than this model's " +
+                               std::to_string(options.max_model_len));
+    }
+    options.num_blocks = std::max(longest / engine::kBlockSize + 2, widest() * (decoding / engine::kBlockSize + 2));
+    options.max_model_len = longest;
+    options.prefix_caching = false;  // every run computes everything
+    options.speculation = false;     // random weights repeat themselves: a guess would flatter us
+    result_.kv_bytes = static_cast<int64_t>(model->kv_bytes_per_block()) * options.num_blocks;
+    kv_bytes_per_token_ = static_cast<double>(model->kv_bytes_per_block()) / engine::kBlockSize;
+    engine_ = std::make_unique<engine::Engine>(std::move(model), options);
+  }
+
+  void Prefill(engine::MachineMeter& meter) {
+    progress_("prefill of " + std::to_string(options_.prompt_tokens) + " tokens");
+    double bf16 = meter.Bf16Peak();
+    double int8 = meter.Int8Peak();
+    const double seconds = FirstTokenSeconds(*engine_, options_.prompt_tokens, rng_);
+    bf16 = (bf16 + meter.Bf16Peak()) / 2;
+    int8 = (int8 + meter.Int8Peak()) / 2;
+    result_.time_to_first_token_ms = 1e3 * seconds;
+    result_.prefill_tokens_per_s = options_.prompt_tokens / seconds;
+    result_.bf16_peak_flops = bf16;
+    result_.int8_peak_ops = int8;
+    const double peak = result_.weights == "bf16" ? bf16 : int8;
+    if (peak > 0) result_.prefill_share_of_peak = PromptOperations(shape_, options_.prompt_tokens) / seconds / peak;
+  }
+
+  void DecodeStreams(engine::MachineMeter& meter, int streams) {
+    progress_("decode, " + std::to_string(streams) + (streams == 1 ? " stream" : " streams"));
+    const double before = meter.ReadBandwidth();
+    DecodeFigures figures = Decode(*engine_, options_, streams, rng_);
+    figures.read_bandwidth = (before + meter.ReadBandwidth()) / 2;
+    const double depth = options_.depth + options_.generate_tokens / 2.0;
+    figures.bytes_per_step = static_cast<double>(result_.weights_bytes) + streams * depth * kv_bytes_per_token_;
+    figures.share_of_bandwidth = figures.bytes_per_step / (figures.inter_token_ms_p50 / 1e3) / figures.read_bandwidth;
+    if (result_.decode.empty()) result_.read_bandwidth_bytes_per_s = figures.read_bandwidth;
+    result_.decode.push_back(figures);
+  }
+
+  const EngineBenchOptions& options_;
+  const std::function<void(const std::string&)>& progress_;
+  EngineBenchResult result_;
+  engine::ModelConfig shape_;
+  double kv_bytes_per_token_ = 0;
+  std::unique_ptr<engine::Engine> engine_;
+  std::mt19937 rng_{1};
+};
+
 }  // namespace
 
 EngineBenchResult RunEngineBench(const EngineBenchOptions& options,
                                  const std::function<void(const std::string&)>& progress) {
-  EngineBenchResult result;
-  config::EngineConfig config = options.engine;
-  config.threads = NumThreads(config);
-  const int widest = *std::max_element(options.streams.begin(), options.streams.end());
-  config.max_num_seqs = std::max(config.max_num_seqs, widest);
-  const double loading = Seconds();
-  LoadedModel loaded = LoadModel(config, [&](double share) {
-    progress("loading the model " + std::to_string(static_cast<int>(100 * share)) + " %");
-  });
-  result.load_seconds = Seconds() - loading;
-  result.model = config.model.empty() ? loaded.name : config.model;
-  result.weights = loaded.model->Format();
-  result.isa = engine::Name(engine::ChooseIsa(config.isa));
-  result.threads = config.threads;
-  result.prompt_tokens = options.prompt_tokens;
-  result.weights_bytes = static_cast<int64_t>(loaded.model->weight_bytes());
-
-  progress("measuring this machine");
-  engine::MachinePeaks peaks = engine::MeasureMachine(config.threads);
-
-  engine::EngineOptions engine_options = MakeEngineOptions(config, *loaded.model);
-  const int longest =
-      std::max(options.prompt_tokens + 2, options.depth + options.generate_tokens + 2);
-  if (longest > engine_options.max_model_len) {
-    throw std::runtime_error("bench: " + std::to_string(longest) +
-                             " tokens are more than this model's " +
-                             std::to_string(engine_options.max_model_len));
-  }
-  engine_options.num_blocks = widest * (longest / engine::kBlockSize + 2);
-  engine_options.prefix_caching = false;  // every run computes everything
-  engine_options.speculation = false;  // random weights repeat themselves: a guess would flatter us
-  const double kv_per_token =
-      static_cast<double>(loaded.model->kv_bytes_per_block()) / engine::kBlockSize;
-  result.kv_bytes =
-      static_cast<int64_t>(loaded.model->kv_bytes_per_block()) * engine_options.num_blocks;
-  engine::Engine engine(std::move(loaded.model), engine_options);
-  std::mt19937 rng(1);
-
-  progress("prefill of " + std::to_string(options.prompt_tokens) + " tokens");
-  const double first_token = FirstTokenSeconds(engine, options.prompt_tokens, rng);
-  result.time_to_first_token_ms = 1e3 * first_token;
-  result.prefill_tokens_per_s = options.prompt_tokens / first_token;
-  for (const int streams : options.streams) {
-    progress("decode, " + std::to_string(streams) + (streams == 1 ? " stream" : " streams"));
-    result.decode.push_back(Decode(engine, options, streams, rng));
-  }
-  result.resident_bytes = ResidentBytes();
-  progress("measuring this machine once more");  // the better of both, so that no share is
-                                                 // flattered by a bad minute
-  const engine::MachinePeaks again = engine::MeasureMachine(config.threads);
-  result.read_bandwidth_bytes_per_s = std::max(peaks.read_bytes_per_s, again.read_bytes_per_s);
-  result.bf16_peak_flops = std::max(peaks.bf16_flops, again.bf16_flops);
-  result.int8_peak_ops = std::max(peaks.int8_ops, again.int8_ops);
-  const double peak = result.weights == "bf16" ? result.bf16_peak_flops : result.int8_peak_ops;
-  if (peak > 0) {
-    result.prefill_share_of_peak =
-        PromptOperations(loaded.config, options.prompt_tokens) / first_token / peak;
-  }
-  for (DecodeFigures& figures : result.decode) {
-    const double depth = options.depth + options.generate_tokens / 2.0;
-    figures.bytes_per_step =
-        static_cast<double>(result.weights_bytes) + figures.streams * depth * kv_per_token;
-    figures.share_of_bandwidth = figures.bytes_per_step / (figures.inter_token_ms_p50 / 1e3) /
-                                 result.read_bandwidth_bytes_per_s;
-  }
-  return result;
+  return EngineBench(options, progress).Run();
 }
 
 }  // namespace puna::server

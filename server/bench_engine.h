@@ -23,7 +23,8 @@ struct DecodeFigures {
   double tokens_per_s = 0;          // all streams together
   double inter_token_ms_p50 = 0, inter_token_ms_p99 = 0;
   double bytes_per_step = 0;        // weights and KV that a step has to read
-  double share_of_bandwidth = 0;    // bytes_per_step / median step time / read bandwidth
+  double read_bandwidth = 0;    // bytes a second, the mean of right before and right after
+  double share_of_bandwidth = 0;  // bytes_per_step / median step time / read_bandwidth
 };
 
 struct EngineBenchResult {
@@ -36,7 +37,8 @@ struct EngineBenchResult {
   double prefill_share_of_peak = 0;  // arithmetic of the prompt / time / the matmul peak of the weights' format
   std::vector<DecodeFigures> decode;
   int64_t resident_bytes = 0, weights_bytes = 0, kv_bytes = 0;
-  double read_bandwidth_bytes_per_s = 0, bf16_peak_flops = 0, int8_peak_ops = 0;
+  double read_bandwidth_bytes_per_s = 0;             // beside the first of the decodes
+  double bf16_peak_flops = 0, int8_peak_ops = 0;     // beside the prefill
 };
 
 // `progress` is told what is being measured.

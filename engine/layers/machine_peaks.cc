@@ -25,20 +25,9 @@ uint64_t Sum(const uint64_t* p, int64_t n) {
   return sums[0] + sums[1] + sums[2] + sums[3] + sums[4] + sums[5] + sums[6] + sums[7];
 }
 
-double ReadBandwidth(ThreadTeam& team, int rounds) {
-  constexpr int64_t kWords = int64_t{1} << 27;  // 1 GiB
-  constexpr int64_t kPiece = int64_t{1} << 18;  // 2 MiB a task
-  AlignedBuffer<uint64_t> buffer(kWords);
-  team.ForEach(kWords / kPiece, [&](int64_t i, int) { std::fill_n(buffer.data() + i * kPiece, kPiece, 1); });
-  double best = 0;
-  std::atomic<uint64_t> sink{0};
-  for (int round = 0; round < rounds; ++round) {
-    const double start = Seconds();
-    team.ForEach(kWords / kPiece, [&](int64_t i, int) { sink += Sum(buffer.data() + i * kPiece, kPiece); });
-    best = std::max(best, kWords * 8.0 / (Seconds() - start));
-  }
-  return sink.load() != 0 ? best : 0;
-}
+constexpr int64_t kWords = int64_t{1} << 27;  // 1 GiB
+constexpr int64_t kPiece = int64_t{1} << 18;  // 2 MiB a task
+constexpr int kRounds = 3;
 
 // A matmul and operands of one thread's own.
 class Matmul {
@@ -79,13 +68,13 @@ struct Shape {
   int64_t m, n, k;
 };
 
-double ShapeRate(const dnnl::engine& engine, const Shape& s, ThreadTeam& team, int rounds, Matmul::Type a, Matmul::Type b,
+double ShapeRate(const dnnl::engine& engine, const Shape& s, ThreadTeam& team, Matmul::Type a, Matmul::Type b,
                  Matmul::Type c) {
   std::vector<Matmul> own;
   for (int thread = 0; thread < team.size(); ++thread) own.emplace_back(engine, s.m, s.n, s.k, a, b, c);
   double best = 0;
   const int repeat = static_cast<int>(std::max(1.0, 2e10 / own[0].operations()));
-  for (int round = 0; round < rounds + 1; ++round) {  // the first round warms up
+  for (int round = 0; round < kRounds; ++round) {  // the first round warms up
     const double start = Seconds();
     team.ForEach(team.size(), [&](int64_t task, int) {
       for (int i = 0; i < repeat; ++i) own[task].Run();
@@ -96,12 +85,12 @@ double ShapeRate(const dnnl::engine& engine, const Shape& s, ThreadTeam& team, i
   return best;
 }
 
-double MatmulPeak(ThreadTeam& team, int rounds, Matmul::Type a, Matmul::Type b, Matmul::Type c) {
+double MatmulPeak(ThreadTeam& team, Matmul::Type a, Matmul::Type b, Matmul::Type c) {
   const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
   double best = 0;
   for (const Shape& s : {Shape{128, 1024, 3072}, Shape{256, 1024, 3072}, Shape{512, 512, 3072}, Shape{128, 512, 8192}}) {
     try {
-      best = std::max(best, ShapeRate(engine, s, team, rounds, a, b, c));
+      best = std::max(best, ShapeRate(engine, s, team, a, b, c));
     } catch (const dnnl::error&) {
       return 0;  // this processor has no such matmul
     }
@@ -111,13 +100,29 @@ double MatmulPeak(ThreadTeam& team, int rounds, Matmul::Type a, Matmul::Type b, 
 
 }  // namespace
 
-MachinePeaks MeasurePeaks(ThreadTeam& team, int rounds) {
+MachineMeter::MachineMeter(int threads) : team_(threads), buffer_(kWords) {
+  team_.ForEach(kWords / kPiece, [&](int64_t i, int) { std::fill_n(buffer_.data() + i * kPiece, kPiece, 1); });
+}
+
+double MachineMeter::ReadBandwidth() {
+  double best = 0;
+  std::atomic<uint64_t> sink{0};
+  for (int round = 0; round < kRounds; ++round) {
+    const double start = Seconds();
+    team_.ForEach(kWords / kPiece, [&](int64_t i, int) { sink += Sum(buffer_.data() + i * kPiece, kPiece); });
+    best = std::max(best, kWords * 8.0 / (Seconds() - start));
+  }
+  return sink.load() != 0 ? best : 0;
+}
+
+double MachineMeter::Bf16Peak() {
   using Type = dnnl::memory::data_type;
-  MachinePeaks peaks;
-  peaks.read_bytes_per_s = ReadBandwidth(team, rounds);
-  peaks.bf16_flops = MatmulPeak(team, rounds, Type::bf16, Type::bf16, Type::f32);
-  peaks.int8_ops = MatmulPeak(team, rounds, Type::u8, Type::s8, Type::s32);
-  return peaks;
+  return MatmulPeak(team_, Type::bf16, Type::bf16, Type::f32);
+}
+
+double MachineMeter::Int8Peak() {
+  using Type = dnnl::memory::data_type;
+  return MatmulPeak(team_, Type::u8, Type::s8, Type::s32);
 }
 
 }  // namespace puna::engine

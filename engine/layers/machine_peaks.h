@@ -1,18 +1,31 @@
 // What this machine can do at best, measured now, so that every figure can stand as a share of its limit.
 #pragma once
 
+#include <cstdint>
+
+#include "engine/base/aligned_buffer.h"
 #include "engine/base/thread_team.h"
 
 namespace puna::engine {
 
-struct MachinePeaks {
-  double read_bytes_per_s = 0;   // streaming read of a buffer far larger than the caches, all threads
-  double bf16_flops = 0;         // oneDNN matmul bf16 x bf16 -> f32, the best of several shapes, all threads; 0: not supported
-  double int8_ops = 0;           // oneDNN matmul u8 x s8 -> s32, likewise
-};
+// Measures again and again while something else is benchmarked: this machine's speed drifts from minute to minute, so a share
+// of a limit means something only when both were taken side by side.
+class MachineMeter {
+ public:
+  // Keeps 1 GiB of memory for as long as it lives.
+  explicit MachineMeter(int threads);
 
-// Bandwidth: the best of `rounds` passes over 1 GiB. Matmul: each thread multiplies its own operands (sequential oneDNN), best
-// round of the best of a few shapes around 128..512 rows, K 3072 and 8192.
-MachinePeaks MeasurePeaks(ThreadTeam& team, int rounds);
+  // Bytes a second of a streaming read by all threads, the best of three passes over the buffer.
+  double ReadBandwidth();
+
+  // Operations a second of oneDNN matmuls, one a thread (sequential oneDNN), the best of a few shapes around 128..512 rows, K
+  // 3072 and 8192: bf16 x bf16 -> f32 and u8 x s8 -> s32. 0: this processor has no such matmul.
+  double Bf16Peak();
+  double Int8Peak();
+
+ private:
+  ThreadTeam team_;
+  AlignedBuffer<uint64_t> buffer_;
+};
 
 }  // namespace puna::engine
