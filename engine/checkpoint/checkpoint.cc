@@ -17,6 +17,16 @@ namespace {
 
 bool IsGguf(const std::string& name) { return name.ends_with(".gguf"); }
 
+// The folder's name; of a snapshot in Hugging Face's cache (models--ORG--NAME/snapshots/HASH) the model's.
+std::string ModelName(const std::string& folder) {
+  std::filesystem::path path = std::filesystem::absolute(folder).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();
+  const std::string cached = path.parent_path().parent_path().filename().string();
+  constexpr std::string_view kPrefix = "models--";
+  if (path.parent_path().filename() != "snapshots" || !cached.starts_with(kPrefix)) return path.filename().string();
+  return cached.substr(std::max(cached.rfind("--") + 2, kPrefix.size()));
+}
+
 Checkpoint OpenFiles(const FileSet& files, const OpenOptions& options) {
   if (files.Has("config.json")) return OpenHfCheckpoint(files);
   if (files.Has("params.json")) return OpenMetaCheckpoint(files, options.meta_rope_factor);
@@ -51,7 +61,9 @@ Checkpoint OpenCheckpoint(const std::string& path, const OpenOptions& options) {
            .found = exists ? "a file" : "nothing",
            .remedy = exists ? "give the folder that holds it" : "check the path, or use random:llama-3.2-3b"});
   }
-  return OpenFiles(FileSet::Folder(path), options);
+  Checkpoint checkpoint = OpenFiles(FileSet::Folder(path), options);
+  checkpoint.name = ModelName(path);
+  return checkpoint;
 }
 
 Checkpoint OpenCheckpointFromMemory(const std::string& name, std::map<std::string, std::span<const std::byte>> files,

@@ -1,7 +1,6 @@
 #include "engine/checkpoint/hf_checkpoint.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <utility>
 
 #include "engine/checkpoint/checkpoint_fault.h"
@@ -84,7 +83,7 @@ void CheckHadamardSize(const FileSet& files, const ModelConfig& config) {
 Checkpoint OpenHfCheckpoint(const FileSet& files) {
   const JsonObject json = ReadJson(files, "config.json");
   Checkpoint checkpoint;
-  checkpoint.name = std::filesystem::path(files.path()).filename().string();
+  checkpoint.name = files.path();
   checkpoint.config = ParseModelConfig(json);
   const ModelConfig& config = checkpoint.config;
   const QuantizationConfig quantization = ParseQuantizationConfig(json);

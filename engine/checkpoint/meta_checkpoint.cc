@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
-#include <filesystem>
 #include <utility>
 
 #include "engine/checkpoint/checkpoint_fault.h"
@@ -183,7 +182,7 @@ Checkpoint OpenMetaCheckpoint(const FileSet& files, std::optional<double> rope_f
       ParseMetaParams(JsonObject::Parse(files.Open("params.json")->bytes(), files.PathOf("params.json")), rope_factor);
   MetaReader reader(files, params);
   Checkpoint checkpoint;
-  checkpoint.name = std::filesystem::path(files.path()).filename().string();
+  checkpoint.name = files.path();
   checkpoint.config = params.config;
   checkpoint.config.tie_word_embeddings = reader.Tied();
   SetSpecialTokens(files, &checkpoint.config);

@@ -55,6 +55,15 @@ TEST_CASE("a checkpoint from memory and from a folder is the same") {
   CHECK(OpenCheckpoint(folder.path() + "/").name == mapped.name);
 }
 
+TEST_CASE("a snapshot in Hugging Face's cache has the model's name") {
+  const TemporaryFolder folder;
+  const std::string snapshot = "models--meta-llama--Llama-3.2-1B-Instruct/snapshots/0123abcd";
+  std::filesystem::create_directories(folder.path() + "/" + snapshot);
+  for (const auto& [name, bytes] : TinyCheckpointFiles()) folder.Write(snapshot + "/" + name, bytes);
+  CHECK(OpenCheckpoint(folder.path() + "/" + snapshot).name == "Llama-3.2-1B-Instruct");
+  CHECK(OpenCheckpoint(folder.path() + "/" + snapshot + "/").name == "Llama-3.2-1B-Instruct");
+}
+
 TEST_CASE("f16 and f32 weights are read as floats") {
   for (const std::string dtype : {"F16", "F32"}) {
     TinyModel model;
