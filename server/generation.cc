@@ -23,6 +23,11 @@ int RetryAfter(const engine::EngineStats& stats) {
 Generation::Generation(Service& service, std::vector<ChoicePlan> plans, int choices_per_prompt,
                        api::IdGenerator& ids)
     : timeout_(service.config.request_timeout_s), choices_per_prompt_(choices_per_prompt) {
+  if (static_cast<int>(plans.size()) > service.capacity) {
+    throw api::InvalidValue("n", "the request asks for " + std::to_string(plans.size()) +
+                                     " answers at once, and this server holds " +
+                                     std::to_string(service.capacity) + ".");
+  }
   for (ChoicePlan& plan : plans) {
     prompt_tokens_.push_back(static_cast<int>(plan.request.prompt.size()));
     std::optional<engine::TokenReader> reader = service.engine->Submit(std::move(plan.request));

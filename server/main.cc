@@ -9,9 +9,7 @@
 #include "config/help.h"
 #include "config/load.h"
 #include "config/options.h"
-#if __has_include("server/bench.h")
 #include "server/bench.h"
-#endif
 #include "server/healthcheck.h"
 #include "server/log.h"
 #include "server/serve.h"
@@ -53,9 +51,7 @@ int Run(int argc, char** argv) {
   std::vector<std::string> arguments(argv + 1, argv + argc);
   const std::string command = arguments.empty() || arguments[0][0] == '-' ? "" : arguments[0];
   if (!command.empty()) arguments.erase(arguments.begin());
-#if __has_include("server/bench.h")
   if (command == "bench") return RunBench(argc - 1, argv + 1);
-#endif
   if (command == "healthcheck") return RunHealthcheck(arguments);
   const std::string first = argc > 1 ? argv[1] : "";
   if (command == "version" || first == "--version")

@@ -26,6 +26,17 @@ using std::chrono::seconds;
 // does not wait for them.
 constexpr seconds kCloseTimeout{5};
 
+std::string Summary(const config::EngineConfig& config, const LoadedModel& loaded,
+                    const engine::EngineOptions& options) {
+  const auto mib = [](size_t bytes) { return std::to_string(bytes >> 20) + " MiB"; };
+  const size_t kv_bytes =
+      loaded.model->kv_bytes_per_block() * static_cast<size_t>(options.num_blocks);
+  return loaded.name + ": weights " + mib(loaded.model->weight_bytes()) + ", KV cache up to " +
+         mib(kv_bytes) + ", " + std::to_string(options.max_num_seqs) + " sequences of up to " +
+         std::to_string(options.max_model_len) + " tokens, " + std::to_string(NumThreads(config)) +
+         " threads";
+}
+
 std::unique_ptr<Service> LoadService(const config::Config& config) {
   const engine::FileSet files = TextFiles(config.engine.model);
   std::optional<ChatFormat> chat = ChatFormat::Load(files, config.server.chat_template_file);
@@ -33,6 +44,7 @@ std::unique_ptr<Service> LoadService(const config::Config& config) {
   LoadedModel loaded = LoadModel(config.engine, [&](double share) { progress.Tell(share); });
   engine::Tokenizer tokenizer = LoadTokenizer(files, loaded.config.vocab_size);
   const engine::EngineOptions options = MakeEngineOptions(config.engine, *loaded.model);
+  LogInfo(Summary(config.engine, loaded, options));
   return std::unique_ptr<Service>(new Service{
       .config = config.server,
       .model_name =
@@ -42,6 +54,7 @@ std::unique_ptr<Service> LoadService(const config::Config& config) {
       .chat = std::move(chat),
       .generation = loaded.generation,
       .end_ids = loaded.config.eos_token_ids,
+      .capacity = options.max_num_seqs + options.max_waiting,
       .engine = std::make_unique<engine::Engine>(std::move(loaded.model), options)});
 }
 
@@ -85,6 +98,7 @@ int Drain(Service& service, HttpServer& http, std::thread& listener, std::atomic
 }  // namespace
 
 int Serve(const config::Config& config) {
+  ExitOnStopSignals();
   const std::unique_ptr<Service> service = LoadService(config);
   StopSignals signals;
   HttpServer http(config.server, Dispatcher(MakeRouter(*service), ApiKeys(config.server.api_keys),

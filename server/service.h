@@ -24,6 +24,7 @@ struct Service {
   std::optional<ChatFormat> chat;          // none: the model has no chat template
   engine::GenerationConfig generation;     // defaults of the checkpoint
   std::vector<engine::TokenId> end_ids;    // of the model
+  int capacity = 0;                        // sequences that the engine holds, running and waiting
   std::unique_ptr<engine::Engine> engine;  // the last to be made, the first to go
   std::atomic<bool> stopping{false};       // refused requests are refused because the server ends
 };

@@ -21,14 +21,21 @@ void OnSignal(int) {
   errno = saved;
 }
 
-void Catch(int signal) {
+void Exit(int) { _exit(0); }
+
+void Catch(int signal, void (*handler)(int)) {
   struct sigaction action {};
-  action.sa_handler = OnSignal;
+  action.sa_handler = handler;
   action.sa_flags = SA_RESTART | SA_RESETHAND;  // the second one has its usual effect
   sigaction(signal, &action, nullptr);
 }
 
 }  // namespace
+
+void ExitOnStopSignals() {
+  Catch(SIGTERM, Exit);
+  Catch(SIGINT, Exit);
+}
 
 StopSignals::StopSignals() {
   int ends[2];
@@ -37,8 +44,8 @@ StopSignals::StopSignals() {
   read_end_ = ends[0];
   write_end_ = ends[1];
   wake = write_end_;
-  Catch(SIGTERM);
-  Catch(SIGINT);
+  Catch(SIGTERM, OnSignal);
+  Catch(SIGINT, OnSignal);
 }
 
 StopSignals::~StopSignals() {

@@ -3,6 +3,10 @@
 
 namespace puna::server {
 
+// Until a StopSignals takes over, the two signals end the process at once, with status 0: also
+// where it is the first of a container, which the kernel otherwise shields from them.
+void ExitOnStopSignals();
+
 class StopSignals {
  public:
   // From now on the first of the two signals is a wish, whichever thread it reaches; a second one

@@ -85,7 +85,9 @@ TEST_CASE("text comes as it is certain, in whole characters") {
 
 TEST_CASE("each token that shows something is a piece of its own") {
   Fixture f;
-  for (const engine::TokenId id : Ids("a\xc3\xa4" "b")) f.stream->Push(Token(id));
+  for (const engine::TokenId id : Ids("a\xc3\xa4"
+                                      "b"))
+    f.stream->Push(Token(id));
   const std::vector<OutputPiece> pieces = f.pipeline.Next(kNow);
   REQUIRE(pieces.size() == 3);
   CHECK(pieces[1].content == "\xc3\xa4");

@@ -1,0 +1,96 @@
+// A service over a fake model and a tokenizer of bytes, for tests of handlers without a checkpoint.
+#pragma once
+
+#include <ctime>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "server/http.h"
+#include "server/service.h"
+#include "tests/server/byte_tokenizer.h"
+#include "tests/support/fake_model.h"
+
+namespace puna::server {
+
+struct ServiceOptions {
+  int max_num_seqs = 4;
+  int max_waiting = 4;
+  int max_model_len = 256;
+  std::chrono::microseconds step_time{0};
+  engine::GenerationConfig generation = {};
+  config::ServerConfig config = {};
+};
+
+class ServiceFixture {
+ public:
+  explicit ServiceFixture(ServiceOptions options = {},
+                          std::unique_ptr<engine::Model> model = nullptr)
+      : config_(options.config),
+        service(new Service{.config = config_,
+                            .model_name = "fake",
+                            .created = 1,
+                            .tokenizer = ByteTokenizer(),
+                            .chat = std::nullopt,
+                            .generation = options.generation,
+                            .end_ids = {kEnd},
+                            .capacity = options.max_num_seqs + options.max_waiting,
+                            .engine = MakeEngine(options, std::move(model))}) {}
+
+  static std::unique_ptr<engine::Model> MakeModel(std::chrono::microseconds step_time = {}) {
+    engine::FakeModelOptions model;
+    model.vocab_size = kPythonTag + 1;
+    model.step_time = step_time;
+    return std::make_unique<engine::FakeModel>(model);
+  }
+
+ private:
+  static std::unique_ptr<engine::Engine> MakeEngine(const ServiceOptions& options,
+                                                    std::unique_ptr<engine::Model> model) {
+    engine::EngineOptions engine;
+    engine.num_blocks = 256;
+    engine.max_num_seqs = options.max_num_seqs;
+    engine.max_waiting = options.max_waiting;
+    engine.max_model_len = options.max_model_len;
+    engine.speculation = false;
+    if (!model) model = MakeModel(options.step_time);
+    return std::make_unique<engine::Engine>(std::move(model), engine);
+  }
+
+  config::ServerConfig config_;
+
+ public:
+  std::unique_ptr<Service> service;
+};
+
+// A request whose client stays, until `gone` says otherwise.
+inline HttpRequest Post(
+    const std::string& body, std::function<bool()> gone = [] { return false; }) {
+  HttpRequest request;
+  request.id = "id";
+  request.method = "POST";
+  request.body = body;
+  request.header = [](const std::string&) { return std::string(); };
+  request.client_gone = std::move(gone);
+  return request;
+}
+
+// Keeps what is written; the client leaves after `limit` writes.
+class MemorySink : public ByteSink {
+ public:
+  explicit MemorySink(int limit = 1 << 30) : left_(limit) {}
+  bool Write(std::string_view bytes) override {
+    if (left_ <= 0) return false;
+    --left_;
+    text += bytes;
+    return true;
+  }
+  bool client_gone() override { return left_ <= 0; }
+
+  std::string text;
+
+ private:
+  int left_;
+};
+
+}  // namespace puna::server
