@@ -6,6 +6,7 @@ namespace puna::engine {
 namespace {
 
 constexpr int kFirstChunk = 32;     // before anything is known
+constexpr int kGrain = 8;           // rows that kernels take at a time
 constexpr double kNewShare = 0.25;  // of a new measurement in the average
 
 void Average(double& average, double measured) {
@@ -22,7 +23,7 @@ int Pacer::MaxPromptTokens(int limit, int num_decode) const {
     // No more than double the last: small steps are bound by memory, and their price says little about large ones.
     chunk = std::min((target - quiet_) / price_, 2.0 * std::max(last_chunk_, kFirstChunk));
   }
-  const int whole = static_cast<int>(std::clamp(chunk, double{kMinChunk}, 1e6)) / kMinChunk * kMinChunk;
+  const int whole = static_cast<int>(std::clamp(chunk, double{kMinChunk}, 1e6)) / kGrain * kGrain;
   return std::min(limit, whole);
 }
 
