@@ -131,6 +131,8 @@ int RunBench(int argc, char** argv) {
   app.add_option("--weights", options.engine.weights,
                  "how weights are held: auto, bf16, w8a8, w4a8")
       ->check(CLI::IsMember({"auto", "bf16", "w8a8", "w4a8"}));
+  app.add_option("--kv-cache-dtype", options.engine.kv_cache_dtype, "how the KV cache is held: auto (bf16), bf16, int8")
+      ->check(CLI::IsMember({"auto", "bf16", "int8"}));
   app.add_option("--threads", options.engine.threads,
                  "threads that compute; 0: all that this process may use")
       ->check(CLI::Range(0, 1024));

@@ -36,16 +36,13 @@ int NumThreads(const config::EngineConfig& config) {
 }
 
 LoadedModel LoadModel(const config::EngineConfig& config, const engine::LoadProgress& progress) {
-  if (config.kv_cache_dtype == "int8") {
-    throw std::runtime_error(
-        "kv_cache_dtype: this version keeps the KV cache in bf16 only; use auto or bf16");
-  }
   const engine::Checkpoint checkpoint = Open(config.model);
   engine::LlamaOptions options;
   options.weights = WeightsOf(config);
   options.isa = engine::ChooseIsa(config.isa);
   options.threads = NumThreads(config);
   options.max_batched_tokens = config.max_num_batched_tokens;
+  if (config.kv_cache_dtype == "int8") options.kv_dtype = engine::KvDtype::kInt8;
   try {
     return {checkpoint.name, checkpoint.config, checkpoint.generation,
             LoadLlama(checkpoint, options, progress)};

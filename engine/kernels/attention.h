@@ -6,7 +6,9 @@
 // Online softmax over tiles: Milakov and Gimelshein 2018; Dao et al. 2022 (FlashAttention).
 //
 // One block of one head, bf16: keys [d / 2][16 slots][2], then values [8 slot pairs][d][2]. Both are what a dot product of bf16
-// pairs wants to read in order.
+// pairs wants to read in order. int8: the same order in codes of one byte, then the scales of the 16 keys and of the 16 values
+// in float32. Codes are integers that bf16 holds exactly, so that the same kernels run over an unpacked block; a key's scale
+// goes to its score, a value's to its weight.
 #pragma once
 
 #include <cstdint>
@@ -19,9 +21,12 @@ namespace puna::engine {
 inline constexpr int kSlots = 16;            // positions in a block
 inline constexpr int kSpan = 256;            // positions in a span
 inline constexpr int kSpanBlocks = kSpan / kSlots;
+inline constexpr int kMaxHeadDim = 512;
 
-// Elements of one block of one head.
+// Codes of one block of one head, and its bytes.
 inline constexpr int64_t KvBlockElements(int head_dim) { return int64_t{2} * kSlots * head_dim; }
+inline constexpr int64_t KvBlockBytesBf16(int head_dim) { return KvBlockElements(head_dim) * 2; }
+inline constexpr int64_t KvBlockBytesInt8(int head_dim) { return KvBlockElements(head_dim) + 2 * kSlots * 4; }
 
 // Query rows against positions [first, first + num_positions) of one head, num_positions in [1, kSpan].
 struct SpanTask {
@@ -30,6 +35,8 @@ struct SpanTask {
   int head_dim = 0;                      // a multiple of 32
   const bf16* const* blocks = nullptr;   // [(num_positions + 15) / 16], each one block of this head
   int num_positions = 0;
+  const float* k_scales = nullptr;       // [num_positions rounded up to 16]; null: keys and values are as they are
+  const float* v_scales = nullptr;
   const int32_t* visible = nullptr;      // [rows]: how many of the span's positions the row may see; <= 0: none
   float* scores = nullptr;               // scratch [rows, kSpan]
   bf16* weights = nullptr;               // scratch [rows, kSpan]
@@ -53,6 +60,12 @@ struct AttentionKernels {
   // Puts one position's key and value [d] into its slot of a block. Slots are filled in order: the odd partner of an even slot
   // is cleared, so that a value pair never holds another sequence's leftovers.
   void (*store_kv)(const float* k, const float* v, int64_t d, int slot, bf16* block);
+
+  // The same, rounded to int8 under one scale for the key and one for the value (largest magnitude / 127).
+  void (*store_kv_int8)(const float* k, const float* v, int64_t d, int slot, uint8_t* block);
+
+  // An int8 block's codes as a bf16 block [KvBlockElements(d)], its scales to k_scales [16] and v_scales [16].
+  void (*unpack_int8)(const uint8_t* block, int64_t d, bf16* out, float* k_scales, float* v_scales);
 };
 
 const AttentionKernels& GetAttentionKernels(Isa isa);

@@ -28,32 +28,42 @@ struct PagedAttention::Item {
 struct PagedAttention::Scratch {
   AlignedBuffer<bf16> q, weights;
   AlignedBuffer<float> scores, acc, out;
+  AlignedBuffer<bf16> unpacked;  // an int8 span's blocks
+  alignas(64) float k_scales[kSpan], v_scales[kSpan];
   std::vector<float> max, sum;
   std::vector<RowState> states;
   std::vector<int32_t> visible;
 
   Scratch(int rows, int d)
       : q(size_t(rows) * d), weights(size_t(rows) * kSpan), scores(size_t(rows) * kSpan), acc(size_t(rows) * d),
-        out(size_t(rows) * d), max(rows), sum(rows), states(rows), visible(rows) {}
+        out(size_t(rows) * d), unpacked(size_t(kSpanBlocks) * KvBlockElements(d)), max(rows), sum(rows), states(rows), visible(rows) {}
 };
 
-PagedAttention::PagedAttention(int num_heads, int num_kv_heads, int head_dim, Isa isa)
+const char* Name(KvDtype dtype) { return dtype == KvDtype::kInt8 ? "int8" : "bf16"; }
+
+PagedAttention::PagedAttention(int num_heads, int num_kv_heads, int head_dim, KvDtype dtype, Isa isa)
     : num_heads_(num_heads), num_kv_heads_(num_kv_heads), head_dim_(head_dim), group_(num_heads / num_kv_heads),
+      dtype_(dtype),
+      head_bytes_(dtype == KvDtype::kInt8 ? KvBlockBytesInt8(head_dim) : KvBlockBytesBf16(head_dim)),
       kernels_(GetAttentionKernels(isa)) {
-  PUNA_CHECK(num_heads % num_kv_heads == 0 && head_dim % 32 == 0) << num_heads << ' ' << num_kv_heads << ' ' << head_dim;
+  PUNA_CHECK(num_heads % num_kv_heads == 0 && head_dim % 32 == 0 && head_dim <= kMaxHeadDim) << num_heads << ' ' << num_kv_heads << ' ' << head_dim;
 }
 
 PagedAttention::~PagedAttention() = default;
 
 void PagedAttention::StoreKv(const AttentionSequence& sequence, MatView<const float> k, MatView<const float> v,
-                             bf16* layer_cache) const {
+                             uint8_t* layer_cache) const {
   for (int t = 0; t < sequence.num_rows; ++t) {
     const int position = sequence.num_computed + t;
-    bf16* block = layer_cache + sequence.block_table[position / kSlots] * block_elements();
-    for (int head = 0; head < num_kv_heads_; ++head) {
-      kernels_.store_kv(k.row(sequence.first_row + t) + int64_t{head} * head_dim_,
-                        v.row(sequence.first_row + t) + int64_t{head} * head_dim_, head_dim_, position % kSlots,
-                        block + head * KvBlockElements(head_dim_));
+    uint8_t* block = layer_cache + sequence.block_table[position / kSlots] * block_bytes();
+    for (int head = 0; head < num_kv_heads_; ++head, block += head_bytes_) {
+      const float* key = k.row(sequence.first_row + t) + int64_t{head} * head_dim_;
+      const float* value = v.row(sequence.first_row + t) + int64_t{head} * head_dim_;
+      if (dtype_ == KvDtype::kInt8) {
+        kernels_.store_kv_int8(key, value, head_dim_, position % kSlots, block);
+      } else {
+        kernels_.store_kv(key, value, head_dim_, position % kSlots, reinterpret_cast<bf16*>(block));
+      }
     }
   }
 }
@@ -72,7 +82,7 @@ void PagedAttention::PlanItems(std::span<const AttentionSequence> sequences) {
   std::stable_sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) { return a.visible() > b.visible(); });
 }
 
-void PagedAttention::Forward(std::span<const AttentionSequence> sequences, MatView<const bf16> q, const bf16* layer_cache,
+void PagedAttention::Forward(std::span<const AttentionSequence> sequences, MatView<const bf16> q, const uint8_t* layer_cache,
                              MatView<float> out, ThreadTeam& team) {
   const int rows = std::max(kTileRows, group_);
   while (static_cast<int>(scratch_.size()) < team.size()) scratch_.emplace_back(rows, head_dim_);
@@ -93,15 +103,29 @@ void PagedAttention::GatherQueries(const Item& item, MatView<const bf16> q, bf16
   }
 }
 
-void PagedAttention::AttendSpan(const Item& item, int span, const bf16* rows, const bf16* layer_cache, Scratch& scratch,
+const uint8_t* PagedAttention::HeadBlock(const Item& item, int block, const uint8_t* layer_cache) const {
+  return layer_cache + item.sequence.block_table[block] * block_bytes() + item.kv_head * head_bytes_;
+}
+
+void PagedAttention::AttendSpan(const Item& item, int span, const bf16* rows, const uint8_t* layer_cache, Scratch& scratch,
                                 float* max, float* sum, float* acc) const {
   const int begin = span * kSpan;
   SpanTask task;
   task.num_positions = std::min(kSpan, item.visible() - begin);
   const bf16* blocks[kSpanBlocks];
   for (int b = 0; b * kSlots < task.num_positions; ++b) {
-    blocks[b] = layer_cache + item.sequence.block_table[begin / kSlots + b] * block_elements() +
-                item.kv_head * KvBlockElements(head_dim_);
+    const uint8_t* block = HeadBlock(item, begin / kSlots + b, layer_cache);
+    if (dtype_ == KvDtype::kBf16) {
+      blocks[b] = reinterpret_cast<const bf16*>(block);
+      continue;
+    }
+    bf16* unpacked = scratch.unpacked.data() + b * KvBlockElements(head_dim_);
+    kernels_.unpack_int8(block, head_dim_, unpacked, scratch.k_scales + b * kSlots, scratch.v_scales + b * kSlots);
+    blocks[b] = unpacked;
+  }
+  if (dtype_ == KvDtype::kInt8) {
+    task.k_scales = scratch.k_scales;
+    task.v_scales = scratch.v_scales;
   }
   for (int t = 0; t < item.num_tokens; ++t) {
     const int visible = item.sequence.num_computed + item.first_token + t + 1 - begin;
@@ -128,7 +152,7 @@ void PagedAttention::Finish(const Item& item, const RowState* states, const floa
   }
 }
 
-void PagedAttention::WholeItem(const Item& item, MatView<const bf16> q, const bf16* layer_cache, MatView<float> out,
+void PagedAttention::WholeItem(const Item& item, MatView<const bf16> q, const uint8_t* layer_cache, MatView<float> out,
                                Scratch& scratch) const {
   const int rows = item.num_tokens * group_;
   GatherQueries(item, q, scratch.q.data());
@@ -145,7 +169,7 @@ void PagedAttention::WholeItem(const Item& item, MatView<const bf16> q, const bf
 }
 
 // Few rows against a long context: each span is a task of its own; a second round merges them, in the same order as above.
-void PagedAttention::SplitItems(MatView<const bf16> q, const bf16* layer_cache, MatView<float> out, ThreadTeam& team) {
+void PagedAttention::SplitItems(MatView<const bf16> q, const uint8_t* layer_cache, MatView<float> out, ThreadTeam& team) {
   struct Part {
     int item, span;
   };

@@ -23,20 +23,28 @@ struct AttentionSequence {
   std::span<const int32_t> block_table;
 };
 
+// How keys and values are kept.
+enum class KvDtype {
+  kBf16,
+  kInt8,  // with a scale per position and head
+};
+
+const char* Name(KvDtype dtype);
+
 class PagedAttention {
  public:
-  PagedAttention(int num_heads, int num_kv_heads, int head_dim, Isa isa);
+  PagedAttention(int num_heads, int num_kv_heads, int head_dim, KvDtype dtype, Isa isa);
   ~PagedAttention();
 
-  // Elements that one block takes in one layer: [kv head][KvBlockElements].
-  int64_t block_elements() const { return num_kv_heads_ * KvBlockElements(head_dim_); }
+  // Bytes that one block takes in one layer: [kv head][keys, values].
+  int64_t block_bytes() const { return num_kv_heads_ * head_bytes_; }
 
   // Writes keys and values [tokens, num_kv_heads * head_dim] of a sequence's tokens to a layer's cache.
-  void StoreKv(const AttentionSequence& sequence, MatView<const float> k, MatView<const float> v, bf16* layer_cache) const;
+  void StoreKv(const AttentionSequence& sequence, MatView<const float> k, MatView<const float> v, uint8_t* layer_cache) const;
 
   // q [tokens, num_heads * head_dim], already times log2(e) / sqrt(head_dim); out likewise. The cache holds keys and values of
   // all positions the rows may see, the rows' own included.
-  void Forward(std::span<const AttentionSequence> sequences, MatView<const bf16> q, const bf16* layer_cache,
+  void Forward(std::span<const AttentionSequence> sequences, MatView<const bf16> q, const uint8_t* layer_cache,
                MatView<float> out, ThreadTeam& team);
 
  private:
@@ -44,14 +52,18 @@ class PagedAttention {
   struct Scratch;
   void PlanItems(std::span<const AttentionSequence> sequences);
   void GatherQueries(const Item& item, MatView<const bf16> q, bf16* rows) const;
-  void AttendSpan(const Item& item, int span, const bf16* rows, const bf16* layer_cache, Scratch& scratch, float* max,
+  void AttendSpan(const Item& item, int span, const bf16* rows, const uint8_t* layer_cache, Scratch& scratch, float* max,
                   float* sum, float* acc) const;
   void Finish(const Item& item, const RowState* states, const float* acc, MatView<float> out) const;
-  void WholeItem(const Item& item, MatView<const bf16> q, const bf16* layer_cache, MatView<float> out,
+  void WholeItem(const Item& item, MatView<const bf16> q, const uint8_t* layer_cache, MatView<float> out,
                  Scratch& scratch) const;
-  void SplitItems(MatView<const bf16> q, const bf16* layer_cache, MatView<float> out, ThreadTeam& team);
+  void SplitItems(MatView<const bf16> q, const uint8_t* layer_cache, MatView<float> out, ThreadTeam& team);
+
+  const uint8_t* HeadBlock(const Item& item, int block, const uint8_t* layer_cache) const;
 
   int num_heads_, num_kv_heads_, head_dim_, group_;
+  KvDtype dtype_;
+  int64_t head_bytes_;  // of one head in one block
   const AttentionKernels& kernels_;
   std::vector<Item> items_;
   std::vector<Scratch> scratch_;      // one a thread

@@ -8,6 +8,7 @@
 
 #include "engine/base/cpu_features.h"
 #include "engine/checkpoint/checkpoint.h"
+#include "engine/layers/paged_attention.h"
 #include "engine/layers/weight_format.h"
 #include "engine/model/model.h"
 
@@ -18,6 +19,7 @@ struct LlamaOptions {
   Isa isa = Isa::kScalar;
   int threads = 1;
   int max_batched_tokens = 512;  // the most tokens of one Forward
+  KvDtype kv_dtype = KvDtype::kBf16;
 };
 
 // Told how much is done, in [0, 1], from the calling thread.

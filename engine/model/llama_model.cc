@@ -41,7 +41,7 @@ LlamaModel::LlamaModel(const Checkpoint& checkpoint, const LlamaOptions& options
       hadamard_(checkpoint.online_hadamard_down_proj),
       team_(options.threads),
       weights_(PackLlama(checkpoint, options, progress, team_)),
-      attention_(config_.num_attention_heads, config_.num_key_value_heads, config_.head_dim, options.isa),
+      attention_(config_.num_attention_heads, config_.num_key_value_heads, config_.head_dim, options.kv_dtype, options.isa),
       rope_(RopeInvFreq(config_.head_dim, config_.rope_theta, config_.rope_scaling)),
       input_(weights_.format, options.max_batched_tokens,
              std::max<int64_t>({config_.hidden_size, QWidth(config_), config_.intermediate_size}), asymmetric_, options.isa),
@@ -52,7 +52,6 @@ LlamaModel::LlamaModel(const Checkpoint& checkpoint, const LlamaOptions& options
   q_ = AlignedBuffer<bf16>(tokens * QWidth(config_));
   attention_out_ = AlignedBuffer<float>(tokens * QWidth(config_));
   hidden_ = AlignedBuffer<float>(tokens * config_.intermediate_size);
-  logits_in_ = AlignedBuffer<float>(kHeadRows * config_.hidden_size);
   if (weights_.has_lora()) {
     int64_t ranks = 0;
     for (const LlamaLayer& layer : weights_.layers) {
@@ -68,28 +67,26 @@ LlamaModel::LlamaModel(const Checkpoint& checkpoint, const LlamaOptions& options
 LlamaModel::~LlamaModel() = default;
 
 size_t LlamaModel::kv_bytes_per_block() const {
-  return config_.num_hidden_layers * attention_.block_elements() * sizeof(bf16);
+  return config_.num_hidden_layers * attention_.block_bytes();
 }
 
 void LlamaModel::AllocateKvCache(int num_blocks) {
   kv_.clear();
   for (int layer = 0; layer < config_.num_hidden_layers; ++layer) {
-    kv_.emplace_back(num_blocks * attention_.block_elements());
+    kv_.emplace_back(num_blocks * attention_.block_bytes());
   }
 }
 
 std::string LlamaModel::Fingerprint() const {
-  return std::string("weights=") + Name(weights_.format) + " head=" + Name(weights_.head_format) + " kv=bf16 isa=" +
-         Name(options_.isa);
+  return std::string("weights=") + Name(weights_.format) + " head=" + Name(weights_.head_format) + " kv=" +
+         Name(options_.kv_dtype) + " isa=" + Name(options_.isa);
 }
 
 void LlamaModel::CopyBlock(BlockId from, BlockId to, int num_tokens) {
   PUNA_CHECK(num_tokens >= 0 && num_tokens <= kBlockSize) << num_tokens;
   // A copied block is written on from num_tokens; what stands behind is never looked at.
-  const int64_t elements = attention_.block_elements();
-  for (AlignedBuffer<bf16>& layer : kv_) {
-    std::memcpy(static_cast<void*>(layer.data() + to * elements), layer.data() + from * elements, elements * sizeof(bf16));
-  }
+  const int64_t bytes = attention_.block_bytes();
+  for (AlignedBuffer<uint8_t>& layer : kv_) std::memcpy(layer.data() + to * bytes, layer.data() + from * bytes, bytes);
 }
 
 // --- One step, in the order of the paper.
@@ -100,9 +97,11 @@ MatView<const float> LlamaModel::Forward(const ForwardInput& input) {
   Embed(input);
   for (int layer = 0; layer < config_.num_hidden_layers; ++layer) {
     Attend(weights_.layers[layer], kv_[layer].data());
+    if (layer + 1 == config_.num_hidden_layers) KeepRows(input.logits_rows);
+    ProjectAttention(weights_.layers[layer]);
     FeedForward(weights_.layers[layer]);
   }
-  return Logits(input);
+  return Logits();
 }
 
 void LlamaModel::Embed(const ForwardInput& input) {
@@ -126,7 +125,7 @@ void LlamaModel::Embed(const ForwardInput& input) {
   });
 }
 
-void LlamaModel::Attend(const LlamaLayer& layer, bf16* cache) {
+void LlamaModel::Attend(const LlamaLayer& layer, uint8_t* cache) {
   const MatView<float> x(x_.data(), tokens_, config_.hidden_size);
   const MatView<float> qkv(qkv_.data(), tokens_, QkvWidth(config_));
   const MatView<float> out(attention_out_.data(), tokens_, QWidth(config_));
@@ -137,13 +136,31 @@ void LlamaModel::Attend(const LlamaLayer& layer, bf16* cache) {
   AddLora(layer.qkv_lora, x, norm, qkv);
   RotateAndStore(cache);
   attention_.Forward(sequences_, {q_.data(), tokens_, QWidth(config_)}, cache, out, team_);
+}
+
+void LlamaModel::ProjectAttention(const LlamaLayer& layer) {
+  const MatView<float> x(x_.data(), tokens_, config_.hidden_size);
+  const MatView<float> out(attention_out_.data(), tokens_, QWidth(config_));
   input_.Set(out, {}, team_);
   layer.o_proj.Forward(input_, {LinearOutput::Kind::kAdd, x}, team_);
   AddLora(layer.o_lora, out, {}, x);
 }
 
+// After the last layer's keys and values are stored only rows whose logits are wanted go on: the others would end here anyway.
+void LlamaModel::KeepRows(std::span<const int32_t> rows) {
+  tokens_ = static_cast<int64_t>(rows.size());
+  for (int64_t r = 0; r < tokens_; ++r) {  // rows rise, so that nothing is overwritten before it has moved
+    if (rows[r] == r) continue;
+    PUNA_CHECK(rows[r] > r) << "logits_rows must rise";
+    std::copy_n(x_.data() + rows[r] * int64_t{config_.hidden_size}, config_.hidden_size,
+                x_.data() + r * config_.hidden_size);
+    std::copy_n(attention_out_.data() + rows[r] * QWidth(config_), QWidth(config_),
+                attention_out_.data() + r * QWidth(config_));
+  }
+}
+
 // RoPE on queries and keys; queries are rounded and scaled for attention's base-2 softmax, keys and values go to the cache.
-void LlamaModel::RotateAndStore(bf16* cache) {
+void LlamaModel::RotateAndStore(uint8_t* cache) {
   const ElementwiseKernels& kernels = GetElementwiseKernels(options_.isa);
   const int d = config_.head_dim;
   const auto q_scale = static_cast<float>(std::numbers::log2e / std::sqrt(static_cast<double>(d)));
@@ -210,19 +227,14 @@ void LlamaModel::AddLora(const std::unique_ptr<Lora>& lora, MatView<const float>
   lora->up.Forward(lora_->low_input, {LinearOutput::Kind::kAdd, y}, team_);
 }
 
-MatView<const float> LlamaModel::Logits(const ForwardInput& input) {
-  const auto rows = static_cast<int64_t>(input.logits_rows.size());
+MatView<const float> LlamaModel::Logits() {
+  const int64_t rows = tokens_;
   if (static_cast<int64_t>(logits_.size()) < rows * config_.vocab_size) {
     logits_ = AlignedBuffer<float>(rows * config_.vocab_size);
   }
   for (int64_t first = 0; first < rows; first += kHeadRows) {
     const int64_t count = std::min(kHeadRows, rows - first);
-    for (int64_t r = 0; r < count; ++r) {
-      std::memcpy(logits_in_.data() + r * config_.hidden_size,
-                  x_.data() + input.logits_rows[first + r] * int64_t{config_.hidden_size},
-                  config_.hidden_size * sizeof(float));
-    }
-    head_input_.Set({logits_in_.data(), count, config_.hidden_size},
+    head_input_.Set({x_.data() + first * config_.hidden_size, count, config_.hidden_size},
                     {weights_.norm.data(), static_cast<float>(config_.rms_norm_eps), false}, team_);
     weights_.head().Forward(
         head_input_,

@@ -29,12 +29,14 @@ class LlamaModel final : public Model {
 
  private:
   void Embed(const ForwardInput& input);
-  void Attend(const LlamaLayer& layer, bf16* cache);
-  void RotateAndStore(bf16* cache);
+  void Attend(const LlamaLayer& layer, uint8_t* cache);
+  void RotateAndStore(uint8_t* cache);
+  void KeepRows(std::span<const int32_t> rows);
+  void ProjectAttention(const LlamaLayer& layer);
   void FeedForward(const LlamaLayer& layer);
   void GateUpWithLora(const LlamaLayer& layer, MatView<const float> x, const LinearInput::Norm& norm);
   void AddLora(const std::unique_ptr<Lora>& lora, MatView<const float> x, const LinearInput::Norm& norm, MatView<float> y);
-  MatView<const float> Logits(const ForwardInput& input);
+  MatView<const float> Logits();
 
   ModelConfig config_;
   LlamaOptions options_;
@@ -44,14 +46,14 @@ class LlamaModel final : public Model {
   LlamaWeights weights_;
   PagedAttention attention_;
   RopeRows rope_;
-  std::vector<AlignedBuffer<bf16>> kv_;  // [layer], each [block][kv head][keys, values]
+  std::vector<AlignedBuffer<uint8_t>> kv_;  // [layer], each [block][kv head][keys, values]
 
   // One step's activations, rows = tokens; memory is touched only as far as it is used.
   int64_t tokens_ = 0;
   std::vector<AttentionSequence> sequences_;
   std::vector<int32_t> sequence_of_;                   // [tokens]
   std::vector<std::pair<int64_t, int64_t>> pieces_;    // rows that one thread writes to the cache: within one block
-  AlignedBuffer<float> x_, qkv_, attention_out_, hidden_, logits_in_, logits_;
+  AlignedBuffer<float> x_, qkv_, attention_out_, hidden_, logits_;
   AlignedBuffer<bf16> q_;
   LinearInput input_, head_input_;
 

@@ -60,6 +60,32 @@ TEST_CASE("bf16 logits and greedy continuations meet the goldens") {
   }
 }
 
+// int8 keys and values against bf16 ones: the same limits hold (rms 0.15, KL 0.005), past position 8192 too.
+TEST_CASE("an int8 KV cache meets the goldens as bf16 does") {
+  if (!testing::HaveShared("golden/models")) return;
+  for (const std::string model : {"a", "b", "c"}) {
+    const std::string folder = testing::SharedPath("golden/models/") + model;
+    CAPTURE(model);
+    for (const Isa isa : AvailableIsas()) {
+      Runner runner(folder, {WeightFormat::kBf16, isa, 2, 128, KvDtype::kInt8});
+      const json facts = json::parse(std::ifstream(folder + "/golden/golden.json"));
+      for (const std::string name : {"p1", "p64", "p300"}) {
+        CAPTURE(name);
+        runner.Start();
+        const Distance distance =
+            Compare(runner.Feed(facts["prompts"][name]["ids"].get<std::vector<TokenId>>()), folder + "/golden/" + name);
+        CHECK(distance.rms <= 0.15);
+        CHECK(distance.mean_kl <= 0.005);
+      }
+    }
+    if (model == "c") continue;
+    Runner runner(folder, {WeightFormat::kBf16, DetectIsa(), 2, 512, KvDtype::kInt8});
+    runner.Start();
+    const auto ids = testing::ReadNpy<int32_t>(folder + "/golden/long.ids.npy").data;
+    CHECK(Compare(runner.Feed(ids), folder + "/golden/long").mean_kl <= 0.005);
+  }
+}
+
 TEST_CASE("positions past 8192 meet the goldens") {
   if (!testing::HaveShared("golden/models")) return;
   for (const std::string model : {"a", "b"}) {
@@ -81,17 +107,18 @@ TEST_CASE("chunks and threads do not change a bit") {
   const std::string folder = testing::SharedPath("golden/models/a");
   const json facts = json::parse(std::ifstream(folder + "/golden/golden.json"));
   const auto prompt = facts["prompts"]["p300"]["ids"].get<std::vector<TokenId>>();
-  for (const WeightFormat format : {WeightFormat::kBf16, WeightFormat::kW8A8, WeightFormat::kW4A8}) {
+  for (const auto& [format, kv] : {std::pair{WeightFormat::kBf16, KvDtype::kBf16}, {WeightFormat::kW8A8, KvDtype::kInt8},
+                                   {WeightFormat::kW4A8, KvDtype::kBf16}}) {
     for (const Isa isa : AvailableIsas()) {
       CAPTURE(std::string(Name(format)));
       CAPTURE(std::string(Name(isa)));
-      Runner whole(folder, {format, isa, 1, 512});
+      Runner whole(folder, {format, isa, 1, 512, kv});
       whole.Start();
       const auto want = whole.Feed(prompt);
       for (const int chunk : {1, 7, 100}) {
         if (chunk == 1 && isa == Isa::kScalar) continue;
         CAPTURE(chunk);
-        Runner cut(folder, {format, isa, 2, chunk});
+        Runner cut(folder, {format, isa, 2, chunk, kv});
         cut.Start();
         CHECK(cut.Feed(prompt) == want);
       }
