@@ -45,9 +45,9 @@ Builtin FindMethod(const Value& object, std::string_view name, bool* unsafe) {
     return Find(dicts, name);
   }
   if (!object.IsSequence()) return nullptr;
-  *unsafe = object.list().flavour == ListFlavour::kList &&
-            Contains({"append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"}, name);
-  return Find(lists, name);
+  const bool list = object.list().flavour == ListFlavour::kList;
+  *unsafe = list && Contains({"append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"}, name);
+  return list || name != "copy" ? Find(lists, name) : nullptr;
 }
 
 BoundArguments::BoundArguments(std::string_view callee, const Arguments& arguments,

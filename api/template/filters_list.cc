@@ -154,7 +154,6 @@ Value ListFilter(Interpreter&, const Value& self, const Arguments& arguments) {
 
 Value ReverseFilter(Interpreter&, const Value& self, const Arguments& arguments) {
   const BoundArguments bound("reverse", arguments, {});
-  CheckDefined(self);
   if (self.IsString()) return Slice(self, Value(), Value(), Value::Int(-1));
   if (!IsIterable(self)) Fail("argument must be iterable");
   std::vector<Value> items = Items(self)->items;

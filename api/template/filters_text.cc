@@ -118,16 +118,15 @@ Value CenterFilter(Interpreter& interpreter, const Value& self, const Arguments&
 
 Value TruncateFilter(Interpreter&, const Value& self, const Arguments& arguments) {
   const BoundArguments bound("truncate", arguments, {"length", "killwords", "end", "leeway"});
-  CheckDefined(self);
-  if (!self.IsString()) Fail(std::string("truncate() needs a str, not ") + TypeName(self));
-  const TrackedText& text = self.text();
   const TrackedText end = bound.Has(2) ? bound.Text(2) : TrackedText("...", false);
   const int64_t length = bound.Int(0, 255);
   const int64_t leeway = bound.HasValue(3) ? bound.Int(3, 5) : 5;
-  const auto size = static_cast<int64_t>(text.length()), end_size = static_cast<int64_t>(end.length());
+  const auto size = static_cast<int64_t>(Length(self)), end_size = static_cast<int64_t>(end.length());
   if (length < end_size) Fail("expected length >= " + std::to_string(end_size) + ", got " + std::to_string(length));
   if (leeway < 0) Fail("expected leeway >= 0, got " + std::to_string(leeway));
   if (size <= length || size - length <= leeway) return self;
+  if (!self.IsString()) Fail(std::string("truncate() needs a str, not ") + TypeName(self));
+  const TrackedText& text = self.text();
   TrackedText kept = text.Substring(0, text.OffsetOf(static_cast<size_t>(length - end_size)));
   const size_t space = kept.bytes().rfind(' ');
   if (!bound.Flag(1, false) && space != std::string::npos) kept = kept.Substring(0, space);

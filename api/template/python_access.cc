@@ -136,7 +136,7 @@ Value Slice(const Value& object, const Value& start, const Value& stop, const Va
   CheckDefined(object);
   if (object.IsDict()) Fail("unhashable type: 'slice'");
   if (!object.IsString() && !object.IsSequence()) {
-    return Value::Undefined(TypePhrase(object) + " cannot be sliced");
+    Fail(std::string("'") + TypeName(object) + "' object is not subscriptable");
   }
   const SliceRange range = ResolveSlice(start, stop, step, Length(object));
   if (object.IsString()) return SliceText(object.text(), range);

@@ -34,8 +34,9 @@ class PercentFormatter {
       at_ = percent;
       if (at_ < bytes_.size()) FormatField();
     }
-    const bool leftover = arguments_ != nullptr ? next_ < arguments_->items.size()
-                                                : next_ == 0 && !values_.IsDict() && !values_.IsList();
+    // Python takes what has items for a mapping, which need not be used.
+    const bool mapping = values_.IsDict() || values_.IsList() || values_.IsUndefined();
+    const bool leftover = arguments_ != nullptr ? next_ < arguments_->items.size() : next_ == 0 && !mapping;
     if (leftover) Fail("not all arguments converted during string formatting");
     return Value::String(std::move(out_));
   }
