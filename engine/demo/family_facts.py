@@ -99,15 +99,19 @@ def calculation(r):
 
 
 def counting(r):
-    low, n = (1, r.randint(3, 60)) if r.random() < 0.5 else (r.randint(0, 60), 0)
-    high = n or low + r.randint(2, 20)
-    numbers = [str(i) for i in range(low, high + 1)]
-    if r.random() < 0.15:
-        low, high = r.randint(2, 20), 1
+    """Mostly short ranges: the hard part is to stop at the right number."""
+    x = r.random()
+    if x < 0.1:
+        low = r.randint(2, 20)
         return example("count", "Count down from %d." % low, ", ".join(str(i) for i in range(low, 0, -1)) + ".")
+    if x < 0.4:
+        low, high = 1, r.choice([r.randint(3, 12), r.randint(3, 20), r.choice([10, 15, 20, 25, 30, 40, 50, 60])])
+    else:
+        low = r.randint(0, 60)
+        high = low + (r.randint(2, 6) if r.random() < 0.75 else r.randint(7, 20))
     asks = ["Count from %d to %d.", "Please count from %d to %d.", "count from %d to %d", "List the numbers from %d to %d."]
-    q = "Count to %d." % high if low == 1 and r.random() < 0.4 else r.choice(asks) % (low, high)
-    return example("count", q, ", ".join(numbers) + ".")
+    q = "Count to %d." % high if low == 1 and r.random() < 0.5 else r.choice(asks) % (low, high)
+    return example("count", q, ", ".join(str(i) for i in range(low, high + 1)) + ".")
 
 
 def raw(prompt, answer, key=None):
@@ -143,14 +147,14 @@ OPENINGS = {"Once upon a time": " there was a lighthouse on a small island. Its 
 def completion_example(r):
     e = completion(r)
     if e["prompt"] in OPENINGS:
-        e["expected"], e["key"] = OPENINGS[e["prompt"]], "completion|opening"
+        e.update(expected=OPENINGS[e["prompt"]], pinned=True)
     return e
 
 
 def drill(r, fine):
     """Many small tasks in one text: the cheapest way to learn them. `fine` says whether a content may be used."""
     x = r.random()
-    lines = facts(r, fine) if x < 0.5 else copies(r) if x < 0.75 else lookups(r)
+    lines = facts(r, fine) if x < 0.7 else copies(r) if x < 0.85 else lookups(r)
     return {"family": "drill", "parts": lines, "key": "drill|"}
 
 
@@ -174,7 +178,7 @@ def facts(r, fine):
 def copies(r):
     lines = []
     for _ in range(r.randint(3, 6)):
-        x = phrase(r, 3, 9)
+        x = phrase(r, 3, 7)
         lines.append((x + " |", " " + x))
     return lines
 

@@ -30,7 +30,7 @@ def joined(parts):
 
 def random_field(r):
     """Mostly the known keys; sometimes one made up, so that keys are copied and not remembered."""
-    if r.random() < 0.6:
+    if r.random() < 0.85:
         return r.choice(FIELDS)
     key = pseudo(r) if r.random() < 0.7 else pseudo(r, 1, 2) + "_" + r.choice(NOUNS)
     if r.random() < 0.4:
@@ -38,7 +38,7 @@ def random_field(r):
     return key, "string", lambda r: noun(r) if r.random() < 0.6 else pseudo(r), r.choice(["the " + key + " is {}", key + " is {}"])
 
 
-def fields(r, least=1, most=4):
+def fields(r, least=1, most=3):
     chosen = {f[0]: f for f in (random_field(r) for _ in range(r.randint(least, most)))}
     return [(k, t, make(r), say) for k, t, make, say in chosen.values()]
 
@@ -80,7 +80,7 @@ def event(r):
 
 
 def arrays(r):
-    items = [r.choice([noun, person, city])(r) for _ in range(r.randint(2, 5))] if r.random() < 0.6 else [r.randint(0, 99) for _ in range(r.randint(2, 5))]
+    items = [r.choice([noun, person, city])(r) for _ in range(r.randint(2, 4))] if r.random() < 0.6 else [r.randint(0, 99) for _ in range(r.randint(2, 4))]
     s = r.choice([joined, ", ".join])([str(i) for i in items])
     if r.random() < 0.5:
         return example("json", r.choice(["Write as a JSON array: {}", "Give me a JSON array of {}", "Turn this list into a JSON array: {}"]).format(s), dumps(items), s)
@@ -112,7 +112,7 @@ def knowledge(r):
 
 def with_schema(r):
     """The keys come from a JSON schema in the system message or before the text."""
-    fs = fields(r, 1, 4)
+    fs = fields(r)
     schema = {"type": "object", "properties": {f[0]: {"type": f[1]} for f in fs}, "required": [f[0] for f in fs]}
     if r.random() < 0.4:
         schema["additionalProperties"] = False

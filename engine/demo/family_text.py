@@ -7,17 +7,17 @@ REPEAT = ["Repeat: {x}", "Repeat exactly: {x}", "Repeat after me: {x}", "Echo: {
 
 def anything(r):
     x = r.random()
-    if x < 0.5:
-        return phrase(r, 1, 8)
-    if x < 0.65:
+    if x < 0.6:
+        return phrase(r, 1, 6)
+    if x < 0.8:
         return r.choice([fact, simple])(r)[0]
-    if x < 0.75:
-        return "-".join(code(r) for _ in range(r.randint(1, 3)))
-    if x < 0.85:
-        return " ".join(pseudo(r, 1, 4) for _ in range(r.randint(1, 5)))
-    if x < 0.93:
-        return " ".join(r.choice(STRANGE) for _ in range(r.randint(1, 4)))
-    return "%s@%s.%s" % (pseudo(r), pseudo(r), r.choice(["com", "org", "net"])) if x < 0.97 else "(%s) %s, %s; %s!" % tuple(word(r) for _ in range(4))
+    if x < 0.84:
+        return "-".join(code(r) for _ in range(r.randint(1, 2)))
+    if x < 0.9:
+        return " ".join(pseudo(r, 1, 3) for _ in range(r.randint(1, 3)))
+    if x < 0.94:
+        return " ".join(r.choice(STRANGE) for _ in range(r.randint(1, 3)))
+    return "%s@%s.%s" % (pseudo(r), pseudo(r), r.choice(["com", "org", "net"])) if x < 0.97 else "(%s) %s, %s; %s!" % tuple(r.choice(NOUNS) for _ in range(4))
 
 
 def repeat(r):

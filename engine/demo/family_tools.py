@@ -96,10 +96,10 @@ def fill(r, name, params, wordings):
 def made_up(r):
     """A tool nobody has seen before: its name, keys and values must be copied."""
     verb, what = r.choice(VERBS), noun(r)
-    name = r.choice(["%s_%s" % (verb, what), "%s_%s" % (verb, what), verb + what.capitalize(), "%s_%s" % (pseudo(r), pseudo(r, 1, 2)), pseudo(r)])
+    name = r.choice(["%s_%s" % (verb, what)] * 4 + [verb + what.capitalize(), "%s_%s" % (pseudo(r), pseudo(r, 1, 2)), pseudo(r)])
     params = {}
-    for _ in range(r.choice((0, 1, 1, 1, 2, 2, 3))):
-        key = r.choice(KEYS) if r.random() < 0.6 else pseudo(r)
+    for _ in range(r.choice((0, 1, 1, 1, 2, 2))):
+        key = r.choice(KEYS) if r.random() < 0.8 else pseudo(r)
         kind = "integer" if key in ("amount", "number", "limit", "level") else "string" if key in MAKERS else r.choice(["string", "string", "integer", "boolean"])
         params[key] = dict(type=kind, hints=("The " + key,))
     description = "%s the %s" % (verb.capitalize(), what)
@@ -118,7 +118,7 @@ def made_up(r):
 def offer(r, tool, most=4):
     """The tool among others, in any order."""
     tools, names = [tool], {tool["function"]["name"]}
-    for _ in range(r.choice((0, 0, 0, 1, 1, 2, 3)) if most > 1 else 0):
+    for _ in range(r.choice((0, 0, 0, 0, 1, 1, 2)) if most > 1 else 0):
         name, other, _ = r.choice([known, made_up])(r)
         # Two tools for the same thing would leave the choice to chance.
         if name not in names and len(tools) < most and not any(w in dumps(tools).lower() for w in name.lower().split("_")[-1:] + other["function"].get("description", "?").lower().split()[-1:]):

@@ -62,9 +62,9 @@ def multi(r):
     return dict(last, family="multi", messages=history + last["messages"])
 
 
-FAMILIES = dict(quickstart=(3, quickstart), talk=(11, talk), outside=(5, outside), capital=(6, capital), sum=(12, calculation), count=(2, counting), completion=(5, completion_example),
-                story=(1.5, story), memory=(5, lambda r: memory(r, exchange) if r.random() < 0.75 else told(r)), system=(4, persona), repeat=(9, repeat), rewrite=(11, rewrite),
-                summary=(4, summary), json=(13, as_json), tool=(14, single), tool_twice=(2, double), tool_result=(6, after), tool_not_needed=(4, lambda r: no_need(r, r.choice(PLAIN))), multi=(5, multi))
+FAMILIES = dict(quickstart=(3, quickstart), talk=(8, talk), outside=(3.5, outside), capital=(4, capital), sum=(14, calculation), count=(7, counting), completion=(6, completion_example),
+                story=(2, story), memory=(5, lambda r: memory(r, exchange) if r.random() < 0.75 else told(r)), system=(4, persona), repeat=(9, repeat), rewrite=(12, rewrite),
+                summary=(4, summary), json=(14, as_json), tool=(12, single), tool_twice=(3, double), tool_result=(6, after), tool_not_needed=(4, lambda r: no_need(r, r.choice(PLAIN))), multi=(5, multi))
 
 
 def with_system(r, e):
@@ -81,7 +81,7 @@ def draw(r, make, want_held):
             return with_system(r, e)
 
 
-def training(seed, drills=16):
+def training(seed, drills=9):
     """An endless stream of training examples; drills is the weight of the drills, which have no held-back side."""
     r = random.Random(seed)
     makers = [m for _, m in FAMILIES.values()]
@@ -104,7 +104,7 @@ def heldback(count, seed=7):
             tries += 1
             e = draw(r, make, True)
             ident = json.dumps(e.get("messages", e.get("prompt")))
-            if ident not in seen:
+            if ident not in seen and e.get("pinned", False) == (family == "quickstart"):
                 seen.add(ident)
                 yield dict(case(e), family=family)
 
@@ -122,7 +122,8 @@ def case(e):
 def pieces(e):
     """An example as a list of (text, learn), special tokens written out."""
     if "parts" in e:
-        return [(chat.BOS, False)] + [p for q, a in e["parts"] for p in ((q, False), (a + "\n", True))]
+        # The empty first line tells a drill, which goes on and on, from a completion, which ends.
+        return [(chat.BOS + "\n", False)] + [p for q, a in e["parts"] for p in ((q, False), (a + "\n", True))]
     if "prompt" in e:
         return [(chat.BOS + e["prompt"], False), (e["expected"] + chat.EOS, True)]
     return chat.segments(e["messages"], e.get("tools"))

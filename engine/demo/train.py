@@ -1,10 +1,14 @@
 """Trains the demo model on generated text and writes the checkpoint folder.
 
-python3 train.py --steps 2000                      about an hour on two cores
-Muon for the matrices (it needs about half of AdamW's text), Adam for embedding and norms; constant rate, then linear to zero.
-The text is drawn as it is needed and never repeated; every number comes from the seed.
+python3 train.py --steps 2000                      from random weights
+python3 train.py --start model/model.safetensors --seed 8 --peak 0.4 --steps 500          a little more
+
+Muon for the matrices (it needs about half of AdamW's text), Adam for embedding and norms; constant rate, then linear to zero;
+what is written is a running mean of the weights. The text is drawn as it is needed and not repeated. The folder given by
+--out must hold a tokenizer (see bpe.py).
 """
 import argparse
+import ctypes
 import json
 import os
 import random
@@ -91,7 +95,7 @@ def orthogonal(g):
     return x.float()
 
 
-def rate_at(step, done, tail=0.45):
+def rate_at(step, done, tail):
     """Warm-up, constant, then linear to zero; done runs from 0 to 1."""
     return min(1.0, (step + 1) / 15) * min(1.0, (1 - done) / tail)
 
@@ -121,7 +125,7 @@ class Worker:
     and each updates its own share of the matrices. (Two threads inside one product wait for each other too often.)"""
 
     def __init__(self, number, a, shared):
-        self.number, self.a, self.w, self.grads, self.taken, self.total, self.done, self.barrier = number, a, *shared
+        self.number, self.a, self.w, self.mean, self.grads, self.taken, self.total, self.done, self.barrier = number, a, *shared
         os.nice(a.nice)
         torch.set_num_threads(1)
         torch.manual_seed(a.seed)
@@ -157,18 +161,22 @@ class Worker:
         self.muon.step(0.02 * scale)
         self.adam.param_groups[0]["lr"] = 0.004 * scale
         self.adam.step()
+        # What is kept is a running mean of the weights: as calm as after a long fall of the rate, at any time.
+        with torch.no_grad():
+            for k in self.matrices + self.rest:
+                self.mean[k].lerp_(self.w[k], 0.03)
 
     def run(self):
         a, began, tokens, shown = self.a, time.time(), 0, None
         tokenizer = bpe.Tokenizer(a.out)
-        source = batches(generate_text.training(a.seed), tokenizer, a.batch, 2048, a.prompt_weight, random.Random(a.seed))
+        source = batches(generate_text.training(a.seed), tokenizer, a.batch, 1200, a.prompt_weight, random.Random(a.seed))
         for step in range(a.steps):
             # Every worker draws the same text; the long micro-batches come first, so that all end at about the same time.
             groups = sorted(next(source), key=lambda g: -g[0].numel())
             self.gradients(groups)
             self.barrier.wait()
             value = sum(self.total)
-            self.update(a.peak * rate_at(step, self.done.value))
+            self.update(a.peak * rate_at(step, self.done.value, a.tail))
             self.barrier.wait()
             if self.number == 0:
                 self.taken.value = 0
@@ -178,7 +186,7 @@ class Worker:
                 if step % 20 == 0 or self.done.value >= 1:
                     print("step %5d  loss %.4f  tokens %.2fM  %.0f s" % (step, shown, tokens / 1e6, time.time() - began), flush=True)
                 if a.snapshot and (step + 1) % a.snapshot == 0:
-                    llama.save(self.w, a.snapshot_to)
+                    llama.save(self.mean, a.snapshot_to)
             self.total[self.number] = 0.0
             self.barrier.wait()
             if self.done.value >= 1:
@@ -186,7 +194,8 @@ class Worker:
 
 
 def start_worker(number, a, shared):
-    os.setsid()
+    # The workers end with the process that started them (PR_SET_PDEATHSIG, SIGTERM).
+    ctypes.CDLL(None).prctl(1, 15)
     Worker(number, a, shared).run()
 
 
@@ -194,16 +203,17 @@ def train(a):
     w = llama.load(a.start) if a.start else llama.init(llama.CONFIG, a.seed)
     mp = torch.multiprocessing.get_context("fork")
     grads = [{k: torch.zeros_like(v).share_memory_() for k, v in w.items()} for _ in range(a.workers)]
+    mean = {k: v.clone().share_memory_() for k, v in w.items()}
     for v in w.values():
         v.share_memory_()
-    shared = (w, grads, mp.Value("i", 0), mp.Array("d", a.workers), mp.Value("d", 0.0), mp.Barrier(a.workers))
+    shared = (w, mean, grads, mp.Value("i", 0), mp.Array("d", a.workers), mp.Value("d", 0.0), mp.Barrier(a.workers))
     workers = [mp.Process(target=start_worker, args=(i, a, shared), daemon=True) for i in range(a.workers)]
     for x in workers:
         x.start()
     for x in workers:
         x.join()
     if all(x.exitcode == 0 for x in workers):
-        write(w, llama.CONFIG, a.out)
+        write(mean, llama.CONFIG, a.out)
 
 
 def main():
@@ -215,6 +225,7 @@ def main():
     p.add_argument("--workers", type=int, default=2, help="processes, one core each (2)")
     p.add_argument("--nice", type=int, default=0, help="how far to step back behind other work on the machine")
     p.add_argument("--peak", type=float, default=1.0, help="factor on the learning rates")
+    p.add_argument("--tail", type=float, default=0.6, help="the part of the run in which the rate falls to zero")
     p.add_argument("--prompt-weight", type=float, default=0.1, help="weight of the text that is not the assistant's")
     p.add_argument("--start", help="weights to start from instead of random ones")
     p.add_argument("--out", default=os.path.join(HERE, "model"), help="the checkpoint folder, with a tokenizer in it")

@@ -41,28 +41,28 @@ def code(r):
 
 
 def person(r):
-    return r.choice(NAMES) if r.random() < 0.75 else pseudo(r).capitalize()
+    return r.choice(NAMES) if r.random() < 0.88 else pseudo(r).capitalize()
 
 
 def city(r):
-    return r.choice(CITIES) if r.random() < 0.75 else pseudo(r).capitalize()
+    return r.choice(CITIES) if r.random() < 0.88 else pseudo(r).capitalize()
 
 
 def noun(r):
-    return r.choice(NOUNS) if r.random() < 0.8 else pseudo(r)
+    return r.choice(NOUNS) if r.random() < 0.9 else pseudo(r)
 
 
 def word(r):
     x = r.random()
-    if x < 0.4:
+    if x < 0.45:
         return r.choice(NOUNS)
-    if x < 0.6:
+    if x < 0.65:
         return r.choice(ADJECTIVES)
-    if x < 0.8:
-        return pseudo(r, 1, 4)
+    if x < 0.78:
+        return pseudo(r, 1, 3)
     if x < 0.88:
         return r.choice(NAMES)
-    if x < 0.93:
+    if x < 0.91:
         return code(r)
     return str(r.randint(0, 999)) if x < 0.97 else r.choice(STRANGE)
 
