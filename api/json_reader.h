@@ -14,8 +14,8 @@ namespace puna::api {
 using Json = nlohmann::ordered_json;
 
 // Throws ApiError 400 on anything that is not one JSON object: invalid UTF-8, a key twice in an
-// object, NaN and Infinity, more than 128 levels or 2 million values, text after the object. Linear
-// time; depth costs no stack.
+// object, NaN and Infinity, more than 128 levels, 2 million values or 200,000 keys of one object,
+// text after it. Linear time; depth costs no stack.
 Json ParseBody(std::string_view body);
 
 std::string IndexPath(const std::string& path, size_t index);            // messages[2]

@@ -13,6 +13,7 @@ namespace puna::api {
 namespace {
 
 constexpr size_t kMaxValues = 2'000'000;
+constexpr size_t kMaxKeys = 200'000;  // in one object: more than a vocabulary has entries
 
 class BodyBuilder : public nlohmann::json_sax<Json> {
  public:
@@ -43,6 +44,9 @@ class BodyBuilder : public nlohmann::json_sax<Json> {
   }
 
   bool key(std::string& name) override {
+    if (open_.back().keys.size() == kMaxKeys) {
+      throw MalformedBody("an object has more than " + std::to_string(kMaxKeys) + " keys.");
+    }
     if (open_.back().HasKey(name)) {
       throw MalformedBody("the key '" + name.substr(0, 100) + "' stands twice in one object.");
     }

@@ -176,6 +176,12 @@ const RequestField* FindRequestField(Endpoint endpoint, std::string_view name) {
 }
 
 void CheckFields(Endpoint endpoint, ObjectReader& body, Warnings& warnings) {
+  // Every one of them is compared with the whole table; nobody mistypes this many.
+  constexpr size_t kMaxFields = 1000;
+  if (body.json().size() > kMaxFields) {
+    throw MalformedBody("it has " + std::to_string(body.json().size()) +
+                        " fields, more than all that are known.");
+  }
   for (const auto& [name, value] : body.json().items()) {
     if (value.is_null()) continue;
     const RequestField* field = FindRequestField(endpoint, name);

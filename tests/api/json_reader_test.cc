@@ -94,6 +94,9 @@ TEST_CASE("depth and number of values are bounded") {
   std::string wide = "{\"a\": [0";
   for (int i = 0; i < 2'000'001; ++i) wide += ",0";
   CHECK(Contains(ErrorOf(wide + "]}"), "values"));
+  std::string keys = "{\"a\": 0";
+  for (int i = 0; i < 200'001; ++i) keys += ", \"k" + std::to_string(i) + "\": 0";
+  CHECK(Contains(ErrorOf(keys + "}"), "keys"));
 }
 
 TEST_CASE("an error message stays short") {

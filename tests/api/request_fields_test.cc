@@ -122,6 +122,12 @@ TEST_CASE("an unknown field is named") {
   CHECK(warnings.HeaderValue() == "'tempreature' is not known and has no effect");
 }
 
+TEST_CASE("a flood of fields is refused") {
+  json body = MinimalBody(kChat);
+  for (int i = 0; i < 2000; ++i) body["k" + std::to_string(i)] = 0;
+  CHECK_THROWS_AS(Parse(kChat, body), ApiError);
+}
+
 TEST_CASE("a header of warnings stays short and printable") {
   Warnings warnings;
   for (int i = 0; i < 1000; ++i) warnings.Add(std::string(1000, 'x') + "\r\n\xc3\xa9");
