@@ -60,6 +60,9 @@ class Server:
     """A running puna; use it in a with statement."""
 
     def __init__(self, *arguments, env=None, port=0):
+        if "--threads" not in arguments:
+            # One thread waits for nobody: on a machine that is busy, a team would.
+            arguments = (*arguments, "--threads", "1")
         self.lines = []
         self.log_grew = threading.Condition()
         self.process = subprocess.Popen(
