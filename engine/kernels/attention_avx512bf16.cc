@@ -16,6 +16,16 @@ inline __m512bh BroadcastPair(const bf16* p) {
   return (__m512bh)_mm512_set1_epi32(pair);
 }
 
+// Codes of one byte as bf16, which holds them exactly.
+inline void WidenCodes(const uint8_t* codes, int64_t n, bf16* out) {
+  for (int64_t i = 0; i < n; i += 32) {
+    const __m256i narrow = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes + i));
+    const __m512 low = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_castsi256_si128(narrow)));
+    const __m512 high = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_extracti128_si256(narrow, 1)));
+    _mm512_storeu_si512(out + i, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+  }
+}
+
 template <int R, int B>
 void ScoreTile(const bf16* q, int d, const bf16* const* blocks, float* scores) {
   __m512 acc[R][B] = {};
