@@ -1,9 +1,12 @@
 """Clients that leave, full queues, signals, and starts that fail."""
 
+import http.client
 import json
 import os
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -215,6 +218,31 @@ class Starting(TemporaryFolder):
             events = [json.loads(line) for line in server.log().splitlines()]
             self.assertTrue(any(e["event"].get("path") == "/v1/models" for e in events))
             self.assertTrue(all(e["level"] in ("info", "warning") for e in events))
+
+
+class Tls(TemporaryFolder):
+    @unittest.skipUnless(shutil.which("openssl"), "skipped: there is no openssl to make a certificate")
+    def test_https(self):
+        cert, key = os.path.join(self.folder, "cert.pem"), os.path.join(self.folder, "key.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                        "-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=localhost"], check=True, capture_output=True)
+        options = ("--tls-cert-file", cert, "--tls-key-file", key)
+        with Server(*options) as server:
+            self.assertIn("https://127.0.0.1", server.log())
+            context = ssl.create_default_context(cafile=cert)
+            context.check_hostname = False
+            connection = http.client.HTTPSConnection("127.0.0.1", server.port, context=context, timeout=30)
+            body = {"prompt": "Hello", "max_tokens": 3, "stream": True}
+            for _ in range(2):
+                reply = server.post("/v1/completions", body, connection=connection)
+                self.assertEqual(reply.status, 200)
+                self.assertEqual(reply.events()[-1], "[DONE]")
+            connection.close()
+            self.assertEqual(run("healthcheck", "--port", str(server.port), *options).returncode, 0)
+            self.assertEqual(run("healthcheck", "--port", str(server.port)).returncode, 1)
+        status, line = Starting.failure(self, "serve", "--port", "0", "--tls-cert-file", key, "--tls-key-file", cert)
+        self.assertEqual(status, 1)
+        self.assertIn("cannot use the certificate", line)
 
 
 class Commands(unittest.TestCase):
