@@ -56,8 +56,8 @@ using S = ServerConfig;
 const std::vector<Option>& Table() {
   static const std::vector<Option> table = {
       {"model", "Model", "MODEL",
-       "folder as Hugging Face has it, or random:llama-3.2-1b, random:llama-3.2-3b; empty: the "
-       "small built-in demo model",
+       "folder from Hugging Face or Meta, .gguf file beside its tokenizer.json, or "
+       "random:llama-3.2-3b for random weights; empty: the small built-in demo model",
        Text<&E::model>()},
       {"served_model_name", "Model", "NAME",
        "name under which clients ask for it; empty: the folder's name",
@@ -83,7 +83,7 @@ const std::vector<Option>& Table() {
       {"kv_cache_gib", "Engine", "GIB", "memory of the KV cache; 0: from the memory that is left",
        Number<&E::kv_cache_gib>(0, 65536)},
       {"kv_cache_dtype", "Engine", "TYPE", "number format of the KV cache",
-       Choice<&E::kv_cache_dtype>({"auto", "bf16", "int8"})},
+       Choice<&E::kv_cache_dtype>({"auto", "bf16"})},
       {"prefix_caching", "Engine", "", "keep the KV cache of prompts that may come again",
        Switch<&E::prefix_caching>()},
       {"itl_target_ms", "Engine", "MS",

@@ -22,11 +22,7 @@ std::optional<engine::WeightFormat> WeightsOf(const config::EngineConfig& config
 
 engine::Checkpoint Open(const std::string& model) {
   if (!model.empty()) return engine::OpenCheckpoint(model);
-  auto files = engine::DemoModelFiles();
-  if (files.empty()) {
-    throw std::runtime_error("this binary was built without the demo model; name one with --model");
-  }
-  return engine::OpenCheckpointFromMemory("puna-demo", std::move(files));
+  return engine::OpenCheckpointFromMemory("puna-demo", engine::DemoModelFiles());
 }
 
 }  // namespace
