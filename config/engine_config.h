@@ -9,7 +9,7 @@ struct EngineConfig {
   std::string model;                    // folder, random:NAME, or empty: the embedded demo model
   int threads = 0;                      // 0: from the container's CPU limit
   std::string weights = "auto";         // auto | bf16 | w8a8 | w4a8
-  std::string kv_cache_dtype = "auto";  // auto | bf16
+  std::string kv_cache_dtype = "auto";  // auto | bf16 | int8
   double kv_cache_gib = 0;              // 0: from the memory that is left
   int max_model_len = 0;                // 0: the model's own
   int max_num_seqs = 16;

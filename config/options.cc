@@ -83,7 +83,7 @@ const std::vector<Option>& Table() {
       {"kv_cache_gib", "Engine", "GIB", "memory of the KV cache; 0: from the memory that is left",
        Number<&E::kv_cache_gib>(0, 65536)},
       {"kv_cache_dtype", "Engine", "TYPE", "number format of the KV cache",
-       Choice<&E::kv_cache_dtype>({"auto", "bf16"})},
+       Choice<&E::kv_cache_dtype>({"auto", "bf16", "int8"})},
       {"prefix_caching", "Engine", "", "keep the KV cache of prompts that may come again",
        Switch<&E::prefix_caching>()},
       {"itl_target_ms", "Engine", "MS",
