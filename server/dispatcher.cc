@@ -71,6 +71,16 @@ void Dispatcher::Dispatch(HttpRequest& request, const std::function<std::string(
   }
 }
 
+// A client whose base URL lacks /v1 is told so.
+void Dispatcher::ThrowUnknownPath(const HttpRequest& request) const {
+  const std::string meant = "/v1" + request.path;
+  const api::ApiError error = api::UnknownPath(request.method, request.path);
+  if (router_.AllowedMethods(meant).empty()) throw error;
+  throw api::ApiError(
+      error.status(), error.type(), error.code(),
+      error.message() + " Did you mean " + meant + "? Base URLs of clients end in /v1.");
+}
+
 void Dispatcher::Route(HttpRequest& request, const std::function<std::string()>& read_body,
                        HttpReply& reply) const {
   const std::string allowed = router_.AllowedMethods(request.path);
@@ -80,7 +90,7 @@ void Dispatcher::Route(HttpRequest& request, const std::function<std::string()>&
     return;
   }
   if (!IsProbe(request.path)) keys_.Check(request.header("Authorization"));
-  if (allowed.empty()) throw api::UnknownPath(request.method, request.path);
+  if (allowed.empty()) ThrowUnknownPath(request);
   Router::Match match = router_.Find(request.method, request.path);
   if (match.handler == nullptr) {
     reply.headers["Allow"] = allowed;

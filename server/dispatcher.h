@@ -26,6 +26,8 @@ class Dispatcher {
   void Route(HttpRequest& request, const std::function<std::string()>& read_body,
              HttpReply& reply) const;
 
+  [[noreturn]] void ThrowUnknownPath(const HttpRequest& request) const;
+
   Router router_;
   ApiKeys keys_;
   Cors cors_;

@@ -153,12 +153,16 @@ class Server:
         return sock
 
     def raw(self, data):
-        """Sends bytes as they are; what comes back until the server closes or falls silent."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as sock:
+        """Sends bytes as they are; one reply, or what comes until the server closes or has been silent for a while."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=3) as sock:
             sock.sendall(data)
             received = b""
             try:
                 while True:
+                    head, _, body = received.partition(b"\r\n\r\n")
+                    length = re.search(rb"\r\nContent-Length: (\d+)", head)
+                    if length and len(body) >= int(length.group(1)):
+                        return received
                     part = sock.recv(65536)
                     if not part:
                         return received

@@ -44,6 +44,7 @@ class Fixture {
   static Router Routes() {
     Router router;
     router.Add("POST", "/echo", [](const HttpRequest& in, HttpReply& out) { out.body = in.body; });
+    router.Add("POST", "/v1/short", [](const HttpRequest&, HttpReply&) {});
     router.Add("GET", "/health", [](const HttpRequest&, HttpReply& out) { out.body = "{}"; });
     router.Add("GET", "/throw",
                [](const HttpRequest&, HttpReply&) { throw std::runtime_error("disk on fire"); });
@@ -73,6 +74,8 @@ TEST_CASE("unknown path, wrong method, wrong type: before the body is read") {
   CHECK(o.reply.status == 404);
   CHECK(o.code() == "unknown_url");
   CHECK_FALSE(o.body_read);
+  CHECK(o.reply.body.find("Did you mean") == std::string::npos);
+  CHECK(f.Call("POST", "/short").reply.body.find("Did you mean /v1/short?") != std::string::npos);
   o = f.Call("PUT", "/echo");
   CHECK(o.reply.status == 405);
   CHECK(o.reply.headers.at("Allow") == "POST, OPTIONS");
