@@ -12,12 +12,15 @@ namespace {
 
 using Kind = GrammarNode::Kind;
 
+// kUnbounded means that there is no text at all; a text may be long, but is not that.
 int AddLengths(int a, int b) {
-  return static_cast<int>(std::min<int64_t>(int64_t{a} + b, kUnbounded));
+  if (a == kUnbounded || b == kUnbounded) return kUnbounded;
+  return static_cast<int>(std::min<int64_t>(int64_t{a} + b, kUnbounded - 1));
 }
 
 int TimesLength(int a, int times) {
-  return static_cast<int>(std::min<int64_t>(int64_t{a} * times, kUnbounded));
+  if (a == kUnbounded) return kUnbounded;
+  return static_cast<int>(std::min<int64_t>(int64_t{a} * times, kUnbounded - 1));
 }
 
 }  // namespace

@@ -25,6 +25,8 @@ class GrammarConstraint : public TokenConstraint {
 
   // Text that came before the constraint. False: it does not fit, and the state is as before.
   bool AcceptText(std::string_view text);
+  // Whether the text could come next.
+  bool Fits(std::string_view text) { return !After(state_, text).dead(); }
   bool complete() const { return state_.accepting; }
 
  private:

@@ -1,0 +1,175 @@
+#include "engine/grammar/compile.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "engine/grammar/grammar_error.h"
+#include "tests/engine/grammar/grammar_runner.h"
+
+namespace puna::engine {
+namespace {
+
+bool Whole(const Grammar& grammar, std::string_view text) { return Run(grammar, text) == Match::kWhole; }
+
+std::string RefusedKeyword(const std::string& schema) {
+  try {
+    CompileJsonSchema(schema);
+  } catch (const GrammarError& e) {
+    return e.keyword();
+  }
+  return "";
+}
+
+TEST_CASE("regular expressions match as ECMA-262 says") {
+  struct Case { const char *pattern, *yes, *no; };
+  const Case cases[] = {
+      {"abc", "abc", "abcd"},
+      {"^abc$", "abc", "xabc"},
+      {"a|bc", "bc", "abc"},
+      {"(?:ab)+?", "abab", "aba"},
+      {"a{2,3}", "aaa", "aaaa"},
+      {"a{2}", "aa", "a"},
+      {"a{2,}", "aaaaa", "a"},
+      {"\\d\\D", "1x", "12"},
+      {"\\w+", "a_Z9", "\xc3\xa4"},
+      {"[^\\s]", "x", "\xc2\xa0"},
+      {"[\\w.-]+", "a.b-c", "a b"},
+      {".", "\xf0\x9f\x98\x80", "\n"},
+      {"[\\u00e4-\\u{1F600}]", "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x81"},
+      {"\\ud83d\\ude00", "\xf0\x9f\x98\x80", "x"},
+      {"(^a|b)c", "ac", "aac"},
+      {"\\x41\\cJ\\t", "A\n\t", "A"},
+      {"(a*)*b", "aab", "aa"},
+      {"(|a){3}", "aaa", "aaaa"},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.pattern);
+    const Grammar grammar = CompileRegex(c.pattern);
+    CHECK(Whole(grammar, c.yes));
+    CHECK_FALSE(Whole(grammar, c.no));
+  }
+}
+
+TEST_CASE("regular expressions that cannot be enforced are refused") {
+  for (const char* pattern : {"(?=a)b", "(?<!a)b", "(a)\\1", "\\bword", "\\p{L}", "a**", "(", ")", "[a", "a{3,2}",
+                              "*", "a\\", "(?i:a)", "[z-a]", "(^a)*", "x^a", "a$b", "((a{999}){999}){9}", "a{999999}"}) {
+    CAPTURE(pattern);
+    CHECK_THROWS_AS(CompileRegex(pattern), GrammarError);
+  }
+}
+
+TEST_CASE("only valid UTF-8 is text") {
+  const Grammar any = CompileRegex("[^x]*");
+  CHECK(Whole(any, "\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf"));
+  for (const char* bad : {"\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\x80", "\xff", "\xe0\x80\x80"})
+    CHECK(Run(any, bad) == Match::kNo);
+}
+
+TEST_CASE("choices") {
+  const Grammar grammar = CompileChoice({"yes", "no", "yesterday", "n\xc3\xb6"});
+  for (const char* text : {"yes", "no", "yesterday", "n\xc3\xb6"}) CHECK(Whole(grammar, text));
+  for (const char* text : {"", "y", "yesno", "n"}) CHECK_FALSE(Whole(grammar, text));
+}
+
+TEST_CASE("GBNF") {
+  const Grammar sum = CompileGbnf(
+      "# sums\nroot ::= term (op term)*\nop ::= \" \"? [+-] \" \"?\n"
+      "term ::= num\n  | \"(\" root \")\"\nnum ::= [0-9]{1,3} (\".\" [0-9]+)?\n");
+  for (const char* text : {"1", "1+2", "12 - (3+4.5)", "((7))"}) CHECK(Whole(sum, text));
+  for (const char* text : {"", "1+", "(1", "1234", "1.", "a"}) CHECK_FALSE(Whole(sum, text));
+  for (const char* bad : {"", "root ::= a", "a ::= \"x\"", "root ::= root \"x\" | \"y\"", "root ::= \"x", "root ::= (",
+                          "root ::= \"a\"\nroot ::= \"b\"", "root = \"a\"", "root ::= root", "root ::= [", "root ::= \"a\"{5,2}",
+                          "root ::= a? root \"x\" | \"b\"\na ::= \"a\""}) {
+    CAPTURE(bad);
+    CHECK_THROWS_AS(CompileGbnf(bad), GrammarError);
+  }
+}
+
+TEST_CASE("any JSON object") {
+  const Grammar grammar = CompileJsonObject();
+  CHECK(Whole(grammar, R"({})"));
+  CHECK(Whole(grammar, R"({"a": [1, -2.5e+10, "x\n\u00e4\ud83d\ude00", null, true, {"b": {}}]})"));
+  for (const char* bad : {"[]", "1", R"({"a":1})", R"({"a": 01})", R"({"a": "\ud83d"})", R"({"a": "\udc00"})", "{\"a\": \"\n\"}", "{ }", R"({"a": 1,})"})
+    CHECK_FALSE(Whole(grammar, bad));
+  CHECK(Whole(grammar, "{\"a\": " + std::string(31, '[') + std::string(31, ']') + "}"));
+  CHECK_FALSE(Whole(grammar, "{\"a\": " + std::string(40, '[') + std::string(40, ']') + "}"));
+}
+
+TEST_CASE("what cannot be enforced is refused by its name") {
+  struct Case { const char *schema, *keyword; };
+  const Case cases[] = {
+      {R"({"not": {"type": "string"}})", "not"},
+      {R"({"if": {}, "then": {}})", "if"},
+      {R"({"type": "array", "uniqueItems": true})", "uniqueItems"},
+      {R"({"type": "array", "contains": {"type": "null"}})", "contains"},
+      {R"({"type": "object", "dependentRequired": {"a": ["b"]}})", "dependentRequired"},
+      {R"({"type": "object", "unevaluatedProperties": false})", "unevaluatedProperties"},
+      {R"({"type": "string", "format": "iri"})", "format"},
+      {R"x({"type": "string", "pattern": "(?=x)"})x", "pattern"},
+      {R"({"type": "number", "multipleOf": 0.3})", "multipleOf"},
+      {R"({"$ref": "https://example.org/schema"})", "$ref"},
+      {R"({"$ref": "#/$defs/none"})", "$ref"},
+      {R"({"oneOf": [{"type": "integer"}, {"type": "number"}]})", "oneOf"},
+      {R"({"type": "strin"})", "type"},
+      {R"({"type": "string", "minLength": -1})", "minLength"},
+      {R"({"properties": 1})", "properties"},
+      {R"({"properties": {"a": 1}})", "properties"},
+      {R"({"enum": "a"})", "enum"},
+      {R"({"$ref": "#"})", "schema"},
+      {R"({"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]})", "schema"},
+      {R"({"type": "string", "minLength": 3, "maxLength": 2})", "schema"},
+      {R"({"type": "integer", "minimum": 5, "maximum": 4})", "schema"},
+      {R"({"allOf": [{"type": "string"}, {"type": "null"}]})", "schema"},
+      {"false", "schema"},
+      {"[]", "schema"},
+      {"{", "schema"},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.schema);
+    CHECK(RefusedKeyword(c.schema) == c.keyword);
+  }
+  try {
+    CompileJsonSchema(R"({"type": "object", "properties": {"a/b": {"type": "array", "items": {"not": {}}}}})");
+    FAIL("accepted");
+  } catch (const GrammarError& e) {
+    CHECK(e.path() == "#/properties/a~1b/items");
+  }
+}
+
+TEST_CASE("hostile schemas end quickly") {
+  std::string deep = "{}", wide = R"({"type":"object","properties":{)", bomb = R"({"type":"string"})";
+  for (int i = 0; i < 5000; ++i) deep = R"({"items":)" + deep + "}";
+  CHECK(RefusedKeyword(deep) == "schema");
+  for (int i = 0; i < 1500; ++i) wide += (i ? "," : "") + std::string("\"p") + std::to_string(i) + R"(":{"type":"string"})";
+  CompileJsonSchema(wide + "}}");
+  std::string defs = R"("d0":{"type":"string"})";
+  for (int i = 1; i < 60; ++i) {
+    const std::string ref = R"({"$ref":"#/$defs/d)" + std::to_string(i - 1) + "\"}";
+    defs += ",\"d" + std::to_string(i) + R"(":{"anyOf":[)" + ref + "," + ref + "]}";
+  }
+  CHECK_FALSE(RefusedKeyword(R"({"$ref":"#/$defs/d59","$defs":{)" + defs + "}}").empty());
+  CHECK(RefusedKeyword(R"({"type":"string","pattern":"^(a|b|ab)*(aa|b){50}c.*d{30}$","maxLength":4000})") != "");
+  CHECK(RefusedKeyword(R"({"type":"string","pattern":"(a{1000}){1000}"})") == "pattern");
+  CHECK(RefusedKeyword(R"({"type":"array","minItems":2000000000,"maxItems":4000000000,"items":{"type":"string","maxLength":1000000000}})") == "");
+  CHECK(RefusedKeyword(R"({"type":"string","pattern":"(.*a){12}.{20}b","minLength":1})") == "pattern");
+}
+
+TEST_CASE("tool calls") {
+  const std::vector<ToolGrammarSpec> tools{
+      {"add", R"({"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"integer"}},"required":["a","b"]})"}, {"stop", ""}};
+  const Grammar one = CompileToolCalls(tools, ToolCallStyle::kLlama, false);
+  const std::string add = R"({"name": "add", "parameters": {"a": 1, "b": 2}})", stop = R"({"name": "stop", "parameters": {}})";
+  CHECK(Whole(one, add));
+  CHECK(Whole(one, stop));
+  CHECK_FALSE(Whole(one, add + "; " + stop));
+  CHECK(Run(one, R"({"name": "sub)") == Match::kNo);
+  CHECK(Run(one, R"({"name": "add", "parameters": {"b)") == Match::kNo);
+  CHECK(Whole(CompileToolCalls(tools, ToolCallStyle::kLlama, true), add + "; " + stop));
+  CHECK(Whole(CompileToolCalls(tools, ToolCallStyle::kHermes, false), "<tool_call>\n{\"name\": \"stop\", \"arguments\": {}}\n</tool_call>"));
+  CHECK_THROWS_WITH_AS(CompileToolCalls({{"f", R"({"not":{}})"}}, ToolCallStyle::kLlama, false),
+                       doctest::Contains("tool 'f'"), GrammarError);
+}
+
+}  // namespace
+}  // namespace puna::engine
