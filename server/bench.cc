@@ -12,6 +12,7 @@
 #include "engine/tokenizer/benchmark.h"
 #include "engine/tokenizer/tokenizer.h"
 #include "server/bench_engine.h"
+#include "server/bench_serve.h"
 
 namespace puna::server {
 namespace {
@@ -124,7 +125,8 @@ int RunBench(int argc, char** argv) {
       "nothing else should run.\n\n"
       "  puna bench --model random:llama-3.2-3b --weights w4a8 --prompt 512 --generate 64 "
       "--streams 1,8\n"
-      "  puna bench tokenizer --model FOLDER"};
+      "  puna bench tokenizer --model FOLDER\n"
+      "  puna bench serve --url http://127.0.0.1:8080 --scenario agents"};
   app.name("puna bench");
   app.add_option("--model", options.engine.model,
                  "model folder or random:llama-3.2-3b; default: the embedded demo model");
@@ -153,7 +155,10 @@ int RunBench(int argc, char** argv) {
                         "folder with tokenizer.json; default: the embedded one");
   tokenizer->add_option("--text", text_file,
                         "file to encode; default: a made-up mix of prose and code");
+  ServeBenchOptions serve_options;
+  const CLI::App* serve = AddServeBench(app, serve_options);
   CLI11_PARSE(app, argc, argv);
+  if (serve->parsed()) return RunServeBench(serve_options);
   if (tokenizer->parsed()) return BenchTokenizer(options.engine.model, text_file);
   const EngineBenchResult result = RunEngineBench(options, ShowProgress);
   EndProgress();
