@@ -1,5 +1,6 @@
 """OpenAI's own client from npm against the real binary. Skipped where there is no Node, or nothing to install it from."""
 
+import filecmp
 import os
 import shutil
 import subprocess
@@ -22,9 +23,7 @@ def install():
     folder = os.environ.get("PUNA_CLIENTS_DIR") or tempfile.mkdtemp(prefix="puna-clients-")
     os.makedirs(folder, exist_ok=True)
     lock = os.path.join(folder, "package-lock.json")
-    with open(os.path.join(HERE, "clients", "package-lock.json"), encoding="utf-8") as file:
-        wanted = file.read()
-    current = os.path.exists(lock) and open(lock, encoding="utf-8").read() == wanted
+    current = os.path.exists(lock) and filecmp.cmp(lock, os.path.join(HERE, "clients", "package-lock.json"), shallow=False)
     for name in FILES:
         shutil.copy(os.path.join(HERE, "clients", name), folder)
     if current and os.path.isdir(os.path.join(folder, "node_modules", "openai")):
