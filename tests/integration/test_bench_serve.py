@@ -6,8 +6,7 @@ import unittest
 
 from puna import SharedServer, run
 
-SMALL = ("--prompt-tokens", "12", "--system-tokens", "120", "--tool-tokens", "16", "--max-tokens", "12", "--ignore-eos",
-         "--timeout", "60")
+SMALL = ("--prompt-tokens", "12", "--system-tokens", "120", "--tool-tokens", "16", "--max-tokens", "12", "--ignore-eos")
 
 
 class Load(SharedServer):
