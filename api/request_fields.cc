@@ -200,10 +200,12 @@ void WarnUnread(const ObjectReader& object, Warnings& warnings) {
     warnings.Add("'" + path + "' is not known and has no effect");
 }
 
-std::string CapabilitiesJson(const std::vector<std::pair<std::string, std::string>>& extra) {
+std::string CapabilitiesJson(const std::function<bool(const std::string& path)>& served,
+                             const std::vector<std::pair<std::string, std::string>>& extra) {
   Json capabilities;
   capabilities["object"] = "capabilities";
   for (const auto& [endpoint, path] : kPaths) {
+    if (!served(std::string(path))) continue;
     Json fields = Json::array();
     for (const RequestField& field : kFields) {
       if (!(field.endpoints & endpoint)) continue;

@@ -3,6 +3,7 @@
 // from it, so that they cannot differ.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -46,9 +47,10 @@ void CheckFields(Endpoint endpoint, ObjectReader& body, Warnings& warnings);
 void WarnUnread(const ObjectReader& object, Warnings& warnings);
 
 // The table as JSON: {"object": "capabilities", "endpoints": {"/v1/chat/completions": {"fields":
-// [{"name", "status", "note"}, ...]}, ...}, EXTRA}, where EXTRA are members that the server adds:
-// name and JSON text.
-std::string CapabilitiesJson(const std::vector<std::pair<std::string, std::string>>& extra = {});
+// [{"name", "status", "note"}, ...]}, ...}, EXTRA}, with the endpoints that are `served`; EXTRA are
+// members that the server adds: name and JSON text.
+std::string CapabilitiesJson(const std::function<bool(const std::string& path)>& served,
+                             const std::vector<std::pair<std::string, std::string>>& extra = {});
 // The same as a Markdown table for the documentation.
 std::string CapabilitiesMarkdown();
 

@@ -1,7 +1,5 @@
-// From items to the conversation of the chat template: AssembleMessages and DropOldest of
-// responses_items.h.
-#include <algorithm>
-
+// From items to the conversation of the chat template: the part of responses_items.h that deals
+// with messages.
 #include "api/responses_items.h"
 
 namespace puna::api {
@@ -36,6 +34,13 @@ void AddItem(const ResponseItem& item, std::vector<Message>& messages) {
   messages.push_back(std::move(message));
 }
 
+// The end of a message and the results of its calls.
+size_t UnitEnd(const std::vector<Message>& messages, size_t i) {
+  ++i;
+  while (i < messages.size() && messages[i].role == "tool") ++i;
+  return i;
+}
+
 }  // namespace
 
 std::vector<Message> AssembleMessages(const std::string& instructions,
@@ -52,15 +57,27 @@ std::vector<Message> AssembleMessages(const std::string& instructions,
   return messages;
 }
 
-bool DropOldest(std::vector<Message>& messages) {
-  const auto oldest = std::find_if(messages.begin(), messages.end(),
-                                   [](const Message& message) { return message.role != "system"; });
-  if (oldest == messages.end() || oldest + 1 == messages.end()) return false;
-  auto end = oldest + 1;
-  while (end != messages.end() && end->role == "tool") ++end;
-  if (end == messages.end()) return false;
-  messages.erase(oldest, end);
-  return true;
+size_t NumDroppable(const std::vector<Message>& messages) {
+  size_t count = 0;
+  for (size_t i = 0; i < messages.size();) {
+    const bool system = messages[i].role == "system";
+    i = system ? i + 1 : UnitEnd(messages, i);
+    if (!system && i < messages.size()) ++count;
+  }
+  return count;
+}
+
+std::vector<Message> WithoutOldest(const std::vector<Message>& messages, size_t count) {
+  std::vector<Message> kept;
+  for (size_t i = 0; i < messages.size();) {
+    if (messages[i].role == "system" || count == 0) {
+      kept.push_back(messages[i++]);
+      continue;
+    }
+    i = UnitEnd(messages, i);
+    --count;
+  }
+  return kept;
 }
 
 }  // namespace puna::api

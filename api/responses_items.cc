@@ -153,14 +153,14 @@ Json ItemJson(const ResponseItem& item) {
   return json;
 }
 
-std::string ItemListJson(const std::vector<ResponseItem>& items) {
+std::string ItemListJson(const std::vector<ResponseItem>& items, bool has_more) {
   Json json;
   json["object"] = "list";
   json["data"] = Json::array();
   for (const ResponseItem& item : items) json["data"].push_back(ItemJson(item));
   json["first_id"] = items.empty() ? Json() : Json(items.front().id);
   json["last_id"] = items.empty() ? Json() : Json(items.back().id);
-  json["has_more"] = false;
+  json["has_more"] = has_more;
   return Dump(json);
 }
 

@@ -44,8 +44,8 @@ nlohmann::ordered_json ItemJson(const ResponseItem& item);
 nlohmann::ordered_json ContentPartJson(const ResponseItem& message);
 nlohmann::ordered_json OutputLogprobsJson(const std::vector<PositionLogprobs>& positions);
 
-// {"object": "list", "data": [...], "first_id", "last_id", "has_more": false}
-std::string ItemListJson(const std::vector<ResponseItem>& items);
+// {"object": "list", "data": [...], "first_id", "last_id", "has_more"}
+std::string ItemListJson(const std::vector<ResponseItem>& items, bool has_more = false);
 
 // Puts the items that references name in their place; `find` looks among the stored ones. Throws
 // ApiError 404.
@@ -60,8 +60,10 @@ std::vector<Message> AssembleMessages(const std::string& instructions,
                                       const std::vector<ResponseItem>& earlier,
                                       const std::vector<ResponseItem>& input);
 
-// truncation "auto": takes out the oldest message that is neither a system message nor the last
-// one, together with the results of its calls. False when nothing more can go.
-bool DropOldest(std::vector<Message>& messages);
+// truncation "auto" takes out messages from the oldest on, each together with the results of its
+// calls, but no system messages and never the last message: how many times that can be done, and
+// what is left after `count` times.
+size_t NumDroppable(const std::vector<Message>& messages);
+std::vector<Message> WithoutOldest(const std::vector<Message>& messages, size_t count);
 
 }  // namespace puna::api

@@ -24,13 +24,6 @@ void TellWarnings(const api::Warnings& warnings, const HttpRequest& request, Htt
   LogWarning("request " + request.id + ": " + warnings.HeaderValue());
 }
 
-void CheckFormat(const api::OutputFormat& format) {
-  if (format.kind == api::OutputFormat::Kind::kText) return;
-  throw api::Unsupported(
-      format.param,
-      "this version cannot make the model keep to a form, and does not pretend to; ask for text.");
-}
-
 api::Usage ToApi(const TotalUsage& usage) {
   return {usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens,
           usage.accepted_prediction_tokens, usage.rejected_prediction_tokens};

@@ -4,7 +4,6 @@
 #include <functional>
 #include <string>
 
-#include "api/output_format.h"
 #include "api/response_parts.h"
 #include "api/warnings.h"
 #include "server/generation.h"
@@ -19,10 +18,6 @@ api::ResponseHead MakeHead(const std::string& id, const std::string& service_tie
 
 // The X-Puna-Warnings header and a line in the log, when there is something to say.
 void TellWarnings(const api::Warnings& warnings, const HttpRequest& request, HttpReply& reply);
-
-// Throws api::ApiError 400 for a form of answer that cannot be enforced, rather than hope that the
-// model keeps to it.
-void CheckFormat(const api::OutputFormat& format);
 
 api::Usage ToApi(const TotalUsage& usage);
 

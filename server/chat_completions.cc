@@ -1,9 +1,9 @@
 // POST /v1/chat/completions.
 #include "api/chat_request.h"
 #include "api/chat_response.h"
-#include "api/error.h"
 #include "api/sse.h"
 #include "server/answer.h"
+#include "server/answer_form.h"
 #include "server/build_request.h"
 #include "server/handlers.h"
 #include "server/logprobs.h"
@@ -12,26 +12,17 @@
 namespace puna::server {
 namespace {
 
-bool ToolsOffered(const api::ChatRequest& chat) {
-  return !chat.tools.empty() && chat.tool_choice.mode != api::ToolChoice::Mode::kNone;
-}
-
-void CheckToolChoice(const api::ToolChoice& choice) {
-  if (choice.mode == api::ToolChoice::Mode::kRequired || choice.named || !choice.allowed.empty()) {
-    throw api::Unsupported(
-        "tool_choice",
-        "this version cannot make the model call a certain tool, and does not pretend to; "
-        "use \"auto\" or \"none\".");
-  }
+AnswerForm FormOf(const api::ChatRequest& chat) {
+  return {chat.format, chat.tools, chat.tool_choice, chat.parallel_tool_calls};
 }
 
 std::vector<ChoicePlan> Plan(const api::ChatRequest& chat, const HttpRequest& http,
                              const Service& service) {
-  static const std::vector<api::ToolSpec> kNoTools;
-  const std::vector<engine::TokenId> prompt = ChatPrompt(
-      {chat.messages, ToolsOffered(chat) ? chat.tools : kNoTools, chat.chat_template_kwargs,
-       chat.add_generation_prompt, chat.continue_final_message},
-      service);
+  const AnswerForm form = FormOf(chat);
+  const std::vector<engine::TokenId> prompt =
+      ChatPrompt({chat.messages, OfferedTools(form), chat.chat_template_kwargs,
+                  chat.add_generation_prompt, chat.continue_final_message},
+                 service);
   const uint64_t seed = SeedOf(chat.sampling);
   std::vector<ChoicePlan> plans;
   for (int i = 0; i < chat.n; ++i) {
@@ -43,8 +34,7 @@ std::vector<ChoicePlan> Plan(const api::ChatRequest& chat, const HttpRequest& ht
       plan.request.prediction = service.tokenizer.Encode(chat.prediction);
     plan.output = BuildOutput(chat.sampling, plan.request);
     plan.output.logprobs = chat.num_logprobs >= 0;
-    if (ToolsOffered(chat))
-      plan.output.tools = {service.chat->tool_format(), false, chat.parallel_tool_calls};
+    SetForm(form, service, plan);
   }
   return plans;
 }
@@ -133,8 +123,6 @@ void Job::Stream(ByteSink& sink, AccessLine& access) {
 void ChatCompletions(Service& service, const HttpRequest& http, HttpReply& reply) {
   api::ChatRequest chat = api::ParseChatRequest(http.body);
   CheckModel(chat.model, service);
-  CheckFormat(chat.format);
-  if (!chat.tools.empty()) CheckToolChoice(chat.tool_choice);
   TellWarnings(chat.warnings, http, reply);
   const auto job = std::make_shared<Job>(service, http, std::move(chat));
   if (!job->chat.streaming.stream) return job->Answer(http, reply);

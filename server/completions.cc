@@ -5,6 +5,7 @@
 #include "api/completion_response.h"
 #include "api/sse.h"
 #include "server/answer.h"
+#include "server/answer_form.h"
 #include "server/build_request.h"
 #include "server/handlers.h"
 #include "server/logprobs.h"
@@ -35,6 +36,7 @@ std::vector<ChoicePlan> Plan(const api::CompletionRequest& body, const HttpReque
       plan.request.prompt_logprobs = body.echo && body.num_logprobs >= 0;
       plan.output = BuildOutput(body.sampling, plan.request);
       plan.output.logprobs = plan.request.num_logprobs >= 0;
+      SetFormat(body.format, service, plan);
       if (body.echo) plan.output.echo = prompt;
     }
   }
@@ -131,7 +133,6 @@ void Job::Stream(ByteSink& sink, AccessLine& access) {
 void Completions(Service& service, const HttpRequest& http, HttpReply& reply) {
   api::CompletionRequest body = api::ParseCompletionRequest(http.body);
   CheckModel(body.model, service);
-  CheckFormat(body.format);
   TellWarnings(body.warnings, http, reply);
   const auto job = std::make_shared<Job>(service, http, std::move(body));
   if (!job->body.streaming.stream) return job->Answer(http, reply);

@@ -12,14 +12,22 @@ Router MakeRouter(Service& service) {
   };
   add("POST", "/v1/chat/completions", ChatCompletions);
   add("POST", "/v1/completions", Completions);
+  add("POST", "/v1/responses", Responses);
+  add("GET", "/v1/responses/{}", GetResponse);
+  add("DELETE", "/v1/responses/{}", DeleteResponse);
+  add("POST", "/v1/responses/{}/cancel", CancelResponse);
+  add("GET", "/v1/responses/{}/input_items", ListInputItems);
   add("GET", "/v1/models", ListModels);
   add("GET", "/v1/models/*", GetModel);
-  add("GET", "/v1/capabilities", Capabilities);
   add("POST", "/tokenize", Tokenize);
   add("POST", "/detokenize", Detokenize);
   add("GET", "/health", Health);
   add("GET", "/health/live", HealthLive);
   add("GET", "/health/ready", HealthReady);
+  router.Add("GET", "/v1/capabilities",
+             [text = Capabilities(service, router)](const HttpRequest&, HttpReply& reply) {
+               reply.body = text;
+             });
   return router;
 }
 

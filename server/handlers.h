@@ -12,6 +12,11 @@ Router MakeRouter(Service& service);
 
 void ChatCompletions(Service& service, const HttpRequest& request, HttpReply& reply);
 void Completions(Service& service, const HttpRequest& request, HttpReply& reply);
+void Responses(Service& service, const HttpRequest& request, HttpReply& reply);
+void GetResponse(Service& service, const HttpRequest& request, HttpReply& reply);
+void DeleteResponse(Service& service, const HttpRequest& request, HttpReply& reply);
+void CancelResponse(Service& service, const HttpRequest& request, HttpReply& reply);
+void ListInputItems(Service& service, const HttpRequest& request, HttpReply& reply);
 void Tokenize(Service& service, const HttpRequest& request, HttpReply& reply);
 void Detokenize(Service& service, const HttpRequest& request, HttpReply& reply);
 void ListModels(Service& service, const HttpRequest& request, HttpReply& reply);
@@ -19,6 +24,9 @@ void GetModel(Service& service, const HttpRequest& request, HttpReply& reply);
 void Health(Service& service, const HttpRequest& request, HttpReply& reply);
 void HealthLive(Service& service, const HttpRequest& request, HttpReply& reply);
 void HealthReady(Service& service, const HttpRequest& request, HttpReply& reply);
-void Capabilities(Service& service, const HttpRequest& request, HttpReply& reply);
+
+// The body of GET /v1/capabilities: every request field of what `router` answers, and what becomes
+// of it.
+std::string Capabilities(const Service& service, const Router& router);
 
 }  // namespace puna::server

@@ -15,8 +15,10 @@ struct HttpRequest {
   std::string id;      // the client's X-Request-Id or our own; in logs and in the reply
   std::string method;  // in capitals
   std::string path;    // decoded, without the query
-  std::string tail;    // what stands for the * of a route that ends in one
+  std::string tail;    // what stands for the * or the {} of its route
   std::string body;
+  // A parameter of the query, decoded; empty when there is none.
+  std::function<std::string(const std::string& name)> query;
   std::function<std::string(const std::string& name)> header;  // empty when there is none
   std::function<bool()> client_gone;                           // asks the socket; cheap
 };

@@ -181,6 +181,7 @@ struct HttpServer::Impl {
     request.id = RequestId(in.get_header_value("X-Request-Id"));
     request.method = in.method;
     request.path = in.path;
+    request.query = [&in](const std::string& name) { return in.get_param_value(name); };
     request.header = [&in](const std::string& name) { return in.get_header_value(name); };
     request.client_gone = in.is_connection_closed;
     HttpReply reply;

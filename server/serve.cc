@@ -45,7 +45,8 @@ std::unique_ptr<Service> LoadService(const config::Config& config) {
   engine::Tokenizer tokenizer = LoadTokenizer(files, loaded.config.vocab_size);
   const engine::EngineOptions options = MakeEngineOptions(config.engine, *loaded.model);
   LogInfo(Summary(config.engine, loaded, options));
-  return std::unique_ptr<Service>(new Service{
+  const int vocab_size = loaded.config.vocab_size;
+  std::unique_ptr<Service> service(new Service{
       .config = config.server,
       .model_name =
           config.server.served_model_name.empty() ? loaded.name : config.server.served_model_name,
@@ -56,6 +57,8 @@ std::unique_ptr<Service> LoadService(const config::Config& config) {
       .end_ids = loaded.config.eos_token_ids,
       .capacity = options.max_num_seqs + options.max_waiting,
       .engine = std::make_unique<engine::Engine>(std::move(loaded.model), options)});
+  service->grammars = std::make_unique<GrammarStore>(service->tokenizer, vocab_size);
+  return service;
 }
 
 void Announce(const Service& service, int port) {

@@ -13,6 +13,8 @@
 #include "engine/engine.h"
 #include "engine/tokenizer/tokenizer.h"
 #include "server/chat_format.h"
+#include "server/grammar_store.h"
+#include "server/response_store.h"
 
 namespace puna::server {
 
@@ -24,7 +26,9 @@ struct Service {
   std::optional<ChatFormat> chat;          // none: the model has no chat template
   engine::GenerationConfig generation;     // defaults of the checkpoint
   std::vector<engine::TokenId> end_ids;    // of the model
+  ResponseStore responses{};
   int capacity = 0;                        // sequences that the engine holds, running and waiting
+  std::unique_ptr<GrammarStore> grammars = nullptr;  // made once the tokenizer stands here
   std::unique_ptr<engine::Engine> engine;  // the last to be made, the first to go
   std::atomic<bool> stopping{false};       // refused requests are refused because the server ends
 };

@@ -9,6 +9,8 @@ StreamWriter::StreamWriter(ByteSink& sink, std::chrono::seconds comment_interval
 
 void StreamWriter::Data(std::string_view json) { pending_ += api::SseData(json); }
 
+void StreamWriter::Events(std::string_view framed) { pending_ += framed; }
+
 void StreamWriter::Error(const api::ApiError& error) { pending_ += api::SseError(error.ToJson()); }
 
 void StreamWriter::Done() { pending_ += api::kSseDone; }

@@ -17,6 +17,7 @@ class StreamWriter {
 
   // They are kept until Flush, so that what came in one step of the engine goes out in one write.
   void Data(std::string_view json);        // data: JSON
+  void Events(std::string_view framed);    // whole events, as they are
   void Error(const api::ApiError& error);  // data: {"error": ...}; the stream ends after it
   void Done();                             // data: [DONE]
 

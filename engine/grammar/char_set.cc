@@ -105,7 +105,7 @@ void AppendUtf8(uint32_t c, std::string& out) {
   add(0x80 | (c & 0x3F));
 }
 
-std::vector<uint32_t> DecodeUtf8(std::string_view text) {
+std::vector<uint32_t> CodePoints(std::string_view text) {
   std::vector<uint32_t> chars;
   for (const char byte : text) {
     const auto b = static_cast<uint8_t>(byte);

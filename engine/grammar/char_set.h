@@ -38,7 +38,7 @@ enum class CharEncoding { kUtf8, kJson };
 
 void AppendUtf8(uint32_t c, std::string& out);
 // The characters of valid UTF-8.
-std::vector<uint32_t> DecodeUtf8(std::string_view text);
+std::vector<uint32_t> CodePoints(std::string_view text);
 // One character as it stands in a JSON string.
 void AppendJsonChar(uint32_t c, std::string& out);
 

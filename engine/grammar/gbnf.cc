@@ -11,7 +11,7 @@ namespace {
 
 class GbnfParser {
  public:
-  GbnfParser(std::string_view text, GrammarBuilder& builder) : chars_(DecodeUtf8(text)), b_(builder) {}
+  GbnfParser(std::string_view text, GrammarBuilder& builder) : chars_(CodePoints(text)), b_(builder) {}
 
   NodeId Parse() {
     if (chars_.size() > 1 << 18) Fail("it is larger than 256 KiB");

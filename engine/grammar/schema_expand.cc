@@ -178,7 +178,7 @@ bool SchemaCompiler::SatisfiesShape(const Json& value, const Shape& s, int depth
     return !s.multiple || x == *s.multiple * static_cast<long double>(static_cast<int64_t>(x / *s.multiple));
   }
   if (value.is_string()) {
-    const int length = static_cast<int>(DecodeUtf8(value.get<std::string>()).size());
+    const int length = static_cast<int>(CodePoints(value.get<std::string>()).size());
     if (length < s.min_length || length > s.max_length) return false;
     return std::all_of(s.patterns.begin(), s.patterns.end(), [&](const Regex& pattern) {
       return Dfa::FromRegex(pattern, "pattern", s.path).Matches(value.get<std::string>());

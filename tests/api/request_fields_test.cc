@@ -141,12 +141,15 @@ TEST_CASE("a header of warnings stays short and printable") {
 
 TEST_CASE("capabilities list every row") {
   const json capabilities =
-      json::parse(CapabilitiesJson({{"limits", "{\"max_model_len\": 4096}"}}));
+      json::parse(CapabilitiesJson([](const std::string& path) { return path != "/v1/embeddings"; },
+                                   {{"limits", "{\"max_model_len\": 4096}"}}));
   CHECK(capabilities["limits"]["max_model_len"] == 4096);
   const json& fields = capabilities["endpoints"]["/v1/chat/completions"]["fields"];
   size_t count = 0;
   for (const RequestField& field : RequestFields()) count += (field.endpoints & kChat) != 0;
   CHECK(fields.size() == count);
+  CHECK(capabilities["endpoints"].size() == 3);
+  CHECK_FALSE(capabilities["endpoints"].contains("/v1/embeddings"));
   CHECK(fields[0]["name"] == "model");
   CHECK(fields[0]["status"] == "honoured");
   CHECK(CapabilitiesMarkdown().find("| `temperature` | honoured | 0 to 2 |") != std::string::npos);

@@ -122,18 +122,18 @@ TEST_CASE("references are put in their place") {
 }
 
 TEST_CASE("truncation drops the oldest turns but never the system message or the last") {
-  std::vector<Message> messages = AssembleMessages("S", {},
+  const std::vector<Message> messages = AssembleMessages("S", {},
                                                    ParseResponsesRequest(R"({"input": [
     {"role": "user", "content": "q1"},
     {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"},
     {"type": "function_call_output", "call_id": "c1", "output": "one"},
     {"role": "user", "content": "q2"}]})")
                                                        .input);
-  CHECK(DropOldest(messages));
-  CHECK(Shown(messages) == "system:S assistant:!c1f{} tool:one@c1 user:q2 ");
-  CHECK(DropOldest(messages));
-  CHECK(Shown(messages) == "system:S user:q2 ");
-  CHECK_FALSE(DropOldest(messages));
+  CHECK(NumDroppable(messages) == 2);
+  CHECK(Shown(WithoutOldest(messages, 0)) == Shown(messages));
+  CHECK(Shown(WithoutOldest(messages, 1)) == "system:S assistant:!c1f{} tool:one@c1 user:q2 ");
+  CHECK(Shown(WithoutOldest(messages, 2)) == "system:S user:q2 ");
+  CHECK(NumDroppable(WithoutOldest(messages, 2)) == 0);
 }
 
 TEST_CASE("bad requests are refused by their path") {

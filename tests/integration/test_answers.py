@@ -215,6 +215,8 @@ class Others(SharedServer):
         endpoints = self.server.get("/v1/capabilities").json["endpoints"]
         self.assertIn("/v1/chat/completions", endpoints)
         self.assertIn("/v1/completions", endpoints)
+        for path in endpoints:
+            self.assertEqual(self.server.request("OPTIONS", path).status, 204, path)
 
     def test_request_ids(self):
         self.assertEqual(self.server.get("/health", headers={"X-Request-Id": "abc"}).headers["x-request-id"], "abc")

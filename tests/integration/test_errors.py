@@ -45,7 +45,7 @@ class Errors(SharedServer):
                 ("logit_bias", {"99999999": 1}, "invalid_value", "logit_bias"),
                 ("stop_token_ids", [99999999], "invalid_value", "stop_token_ids"),
                 ("top_logprobs", 21, None, "top_logprobs"),
-                ("response_format", {"type": "json_object"}, None, None)):
+                ("response_format", {"type": "yaml"}, None, None)):
             with self.subTest(field=field, value=value):
                 reply = self.server.post(CHAT, {"messages": MESSAGES, "logprobs": True, field: value})
                 self.assertEqual(reply.status, 400, reply.body)

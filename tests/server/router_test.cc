@@ -16,6 +16,8 @@ TEST_CASE("routes: plain before prefix, HEAD as GET, allowed methods") {
   router.Add("GET", "/v1/models/special", mark("special"));
   router.Add("POST", "/v1/chat/completions", mark("chat"));
   router.Add("DELETE", "/v1/models/*", mark("delete"));
+  router.Add("GET", "/v1/things/{}", mark("thing"));
+  router.Add("POST", "/v1/things/{}/stop", mark("stop"));
 
   const auto call = [&](const char* method, const char* path) {
     called.clear();
@@ -30,6 +32,13 @@ TEST_CASE("routes: plain before prefix, HEAD as GET, allowed methods") {
   CHECK(call("GET", "/v1/models/") == "|");
   CHECK(call("POST", "/v1/models") == "|");
   CHECK(call("GET", "/v1/models2") == "|");
+  CHECK(call("GET", "/v1/things/a") == "thing|a");
+  CHECK(call("POST", "/v1/things/a/stop") == "stop|a");
+  CHECK(call("POST", "/v1/things//stop") == "|");
+  CHECK(call("POST", "/v1/things/a/b/stop") == "|");
+  CHECK(call("GET", "/v1/things/a/b") == "|");
+  CHECK(router.AllowedMethods("/v1/things/a/stop") == "POST, OPTIONS");
+  CHECK(router.AllowedMethods("/v1/things/a") == "GET, HEAD, OPTIONS");
   CHECK(router.AllowedMethods("/v1/models") == "GET, HEAD, OPTIONS");
   CHECK(router.AllowedMethods("/v1/models/x") == "GET, HEAD, DELETE, OPTIONS");
   CHECK(router.AllowedMethods("/v1/chat/completions") == "POST, OPTIONS");

@@ -35,7 +35,9 @@ class ServiceFixture {
                             .generation = options.generation,
                             .end_ids = {kEnd},
                             .capacity = options.max_num_seqs + options.max_waiting,
-                            .engine = MakeEngine(options, std::move(model))}) {}
+                            .engine = MakeEngine(options, std::move(model))}) {
+    service->grammars = std::make_unique<GrammarStore>(service->tokenizer, kPythonTag + 1);
+  }
 
   static std::unique_ptr<engine::Model> MakeModel(std::chrono::microseconds step_time = {}) {
     engine::FakeModelOptions model;

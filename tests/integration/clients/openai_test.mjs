@@ -107,6 +107,37 @@ test('completes text', async () => {
   assert.equal(text, whole.choices[0].text);
 });
 
+test('creates, continues, retrieves and deletes responses', async () => {
+  const first = await client.responses.create({ model, input: 'What is the capital of France?', temperature: 0 });
+  assert.equal(first.status, 'completed');
+  assert.match(first.output_text, /Paris/);
+  const second = await client.responses.create({ model, input: 'And of Italy?', previous_response_id: first.id });
+  assert.ok(second.usage.input_tokens > first.usage.input_tokens);
+  assert.equal((await client.responses.retrieve(first.id)).output_text, first.output_text);
+  const items = [];
+  for await (const item of client.responses.inputItems.list(first.id)) items.push(item);
+  assert.equal(items[0].content[0].text, 'What is the capital of France?');
+  await client.responses.delete(first.id);
+  await assert.rejects(client.responses.retrieve(first.id), OpenAI.NotFoundError);
+  await assert.rejects(client.responses.cancel(second.id), OpenAI.BadRequestError);
+});
+
+test('streams responses, text and calls', async () => {
+  const deltas = [];
+  const stream = client.responses.stream({ model, input: 'What is the capital of France?', temperature: 0 });
+  stream.on('response.output_text.delta', (event) => deltas.push(event.delta));
+  const final = await stream.finalResponse();
+  assert.match(final.output_text, /Paris/);
+  assert.equal(deltas.join(''), final.output_text);
+  const { type, function: { name, description, parameters } } = weather;
+  const called = await client.responses.stream({
+    model, input: 'What is the weather in Paris?', temperature: 0, tools: [{ type, name, description, parameters, strict: false }],
+  }).finalResponse();
+  const call = called.output.find((item) => item.type === 'function_call');
+  assert.equal(call.name, 'get_weather');
+  assert.match(JSON.parse(call.arguments).city, /Paris/);
+});
+
 test('errors arrive as the classes that they are', async () => {
   const create = (more, options) => client.chat.completions.create({ model, messages: question, ...more }, options);
   await assert.rejects(create({ model: 'gpt-4o' }), (error) => {
