@@ -145,7 +145,8 @@ void Walk(const TokenTrie& trie, StateTable& table, int32_t start, int max_bytes
 }  // namespace
 
 MaskCache::Mask MaskCache::Find(StackArena& arena, const StackSet& state) {
-  const StackCutter cutter(arena, vocabulary_.max_token_bytes());
+  // One byte more than a token has: behind the longest, something of the stack must be left.
+  const StackCutter cutter(arena, vocabulary_.max_token_bytes() + 1);
   std::vector<std::string> keys;
   std::vector<std::vector<StackArena::Cell>> stacks;
   for (const StackId id : state.stacks) {
