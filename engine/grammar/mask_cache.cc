@@ -9,7 +9,7 @@ namespace {
 
 using Kind = GrammarNode::Kind;
 
-// The stack cut to what `reach` bytes can see; its frames, top first, are appended to `key`.
+// A stack cut to what `reach` bytes can see: what is cut off lies behind more bytes than that.
 class StackCutter {
  public:
   StackCutter(const StackArena& from, int reach) : from_(from), reach_(reach) {}
@@ -17,7 +17,7 @@ class StackCutter {
   std::vector<StackArena::Cell> Cut(StackId id) const {
     std::vector<StackArena::Cell> frames;
     int64_t bytes = 0;
-    while (id > kFarStack && bytes < reach_) {
+    while (id > kFarStack && bytes <= reach_) {
       StackArena::Cell cell = from_.cell(id);
       const GrammarNode& node = from_.grammar().node(cell.node);
       bytes += LeastBytes(node, cell.count);
@@ -37,7 +37,7 @@ class StackCutter {
     }
     if (node.kind != Kind::kSequence) return node.min_bytes;
     int64_t bytes = 0;
-    for (size_t i = static_cast<size_t>(count); i < node.children.size() && bytes < reach_; ++i)
+    for (size_t i = static_cast<size_t>(count); i < node.children.size() && bytes <= reach_; ++i)
       bytes += from_.grammar().node(node.children[i]).min_bytes;
     return bytes;
   }
