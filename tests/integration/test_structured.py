@@ -1,0 +1,112 @@
+"""Answers that must keep to a form: at any temperature they do, or say that they were cut."""
+
+import json
+import unittest
+
+from puna import SharedServer
+
+PERSON = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "minLength": 1, "maxLength": 30},
+        "age": {"type": "integer", "minimum": 0, "maximum": 150},
+        "tags": {"type": "array", "items": {"enum": ["a", "b", "c"]}, "minItems": 1, "maxItems": 3},
+        "born": {"type": "string", "format": "date"},
+    },
+    "required": ["name", "age", "tags"],
+    "additionalProperties": False,
+}
+TOOLS = [
+    {"type": "function", "function": {"name": "get_weather", "parameters": {
+        "type": "object", "properties": {"city": {"type": "string", "maxLength": 20}, "unit": {"enum": ["c", "f"]}},
+        "required": ["city", "unit"]}}},
+    {"type": "function", "function": {"name": "stop"}}]
+
+
+def json_schema(schema):
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
+
+
+class Structured(SharedServer):
+    def check_person(self, text):
+        person = json.loads(text)
+        self.assertLessEqual(set(person), set(PERSON["properties"]))
+        self.assertTrue(1 <= len(person["name"]) <= 30, text)
+        self.assertTrue(0 <= person["age"] <= 150, text)
+        self.assertTrue(1 <= len(person["tags"]) <= 3 and set(person["tags"]) <= {"a", "b", "c"}, text)
+        if "born" in person:
+            self.assertRegex(person["born"], r"^\d{4}-\d\d-\d\d$")
+
+    def test_json_schema_at_a_high_temperature(self):
+        for seed in range(20):
+            choice = self.server.chat("Describe a person.", response_format=json_schema(PERSON), temperature=1.5,
+                                      seed=seed, max_tokens=300).json["choices"][0]
+            self.assertEqual(choice["finish_reason"], "stop", choice)
+            self.check_person(choice["message"]["content"])
+
+    def test_streamed_with_several_choices_and_logprobs(self):
+        body = {"response_format": json_schema(PERSON), "temperature": 1.5, "seed": 5, "max_tokens": 300, "n": 3,
+                "logprobs": True, "top_logprobs": 2}
+        choices = self.server.chat("Describe a person.", **body).json["choices"]
+        texts = ["", "", ""]
+        for event in self.server.chat("Describe a person.", stream=True, **body).events()[:-1]:
+            choice = json.loads(event)["choices"][0]
+            texts[choice["index"]] += choice["delta"].get("content") or ""
+        self.assertEqual(texts, [c["message"]["content"] for c in choices])
+        for choice in choices:
+            self.check_person(choice["message"]["content"])
+            self.assertEqual("".join(t["token"] for t in choice["logprobs"]["content"]), choice["message"]["content"])
+
+    def test_a_cut_answer_says_so(self):
+        choice = self.server.chat("Describe a person.", response_format=json_schema(PERSON), max_tokens=4).json["choices"][0]
+        self.assertEqual(choice["finish_reason"], "length")
+
+    def test_other_forms(self):
+        for seed in range(5):
+            more = {"temperature": 1.5, "seed": seed, "max_tokens": 400}
+            reply = self.server.chat("Answer.", guided_regex=r"[a-f]{3}-\d{4}", **more)
+            self.assertRegex(reply.json["choices"][0]["message"]["content"], r"^[a-f]{3}-\d{4}$")
+            reply = self.server.complete("Answer:", guided_choice=["red", "green"], **more)
+            self.assertIn(reply.json["choices"][0]["text"], ["red", "green"])
+            reply = self.server.complete("Answer:", guided_grammar='root ::= "<" [a-z]{1,5} ">"', **more)
+            self.assertRegex(reply.json["choices"][0]["text"], r"^<[a-z]{1,5}>$")
+            choice = self.server.chat("An object.", response_format={"type": "json_object"}, **more).json["choices"][0]
+            if choice["finish_reason"] == "stop":
+                self.assertIsInstance(json.loads(choice["message"]["content"]), dict)
+
+    def test_what_cannot_be_enforced_is_refused(self):
+        for schema, keyword in (({"not": {}}, "not"), ({"type": "array", "uniqueItems": True}, "uniqueItems"),
+                                ({"type": "string", "pattern": "(?=a)"}, "pattern"), ({"$ref": "#/none"}, "$ref")):
+            reply = self.server.chat("Answer.", response_format=json_schema(schema))
+            self.assertEqual(reply.status, 400, reply.body)
+            self.assertEqual(reply.error["param"], "response_format")
+            self.assertIn(keyword, reply.error["message"])
+        reply = self.server.chat("Answer.", response_format=json_schema(PERSON), min_tokens=5)
+        self.assertEqual((reply.status, reply.error["param"]), (400, "min_tokens"))
+
+    def test_calls_are_demanded(self):
+        for seed in range(8):
+            body = {"tools": TOOLS, "temperature": 1.5, "seed": seed, "max_tokens": 200, "parallel_tool_calls": False}
+            for choice, names in (("required", {"get_weather", "stop"}),
+                                  ({"type": "function", "function": {"name": "get_weather"}}, {"get_weather"})):
+                answer = self.server.chat("The weather in Paris?", tool_choice=choice, **body).json["choices"][0]
+                self.assertEqual(answer["finish_reason"], "tool_calls", answer)
+                call, = answer["message"]["tool_calls"]
+                self.assertIn(call["function"]["name"], names)
+                arguments = json.loads(call["function"]["arguments"])
+                if call["function"]["name"] == "get_weather":
+                    self.assertEqual(set(arguments), {"city", "unit"})
+                    self.assertIn(arguments["unit"], ["c", "f"])
+
+    def test_calls_by_choice_are_valid(self):
+        for seed in range(12):
+            answer = self.server.chat("The weather in Paris?", tools=TOOLS, temperature=1.5, seed=seed,
+                                      max_tokens=200).json["choices"][0]
+            for call in answer["message"].get("tool_calls") or []:
+                self.assertIn(call["function"]["name"], ["get_weather", "stop"])
+                if answer["finish_reason"] == "tool_calls":
+                    self.assertIsInstance(json.loads(call["function"]["arguments"]), dict)
+
+
+if __name__ == "__main__":
+    unittest.main()
