@@ -20,8 +20,18 @@ namespace jinja {
 
 // Nested evaluations, values and JSON levels; Python's own limit is 1000 frames.
 inline constexpr int kMaxDepth = 2000;
-// Stack that the nested calls may take, whatever the depth: sanitizers make frames larger.
+// Stack that the nested calls may take, whatever the depth. The address sanitizer makes frames several times larger.
+#if defined(__has_feature)
+#define PUNA_TEMPLATE_HAS_FEATURE(feature) __has_feature(feature)
+#else
+#define PUNA_TEMPLATE_HAS_FEATURE(feature) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || PUNA_TEMPLATE_HAS_FEATURE(address_sanitizer)
+inline constexpr size_t kMaxStackBytes = 4u << 20;
+#else
 inline constexpr size_t kMaxStackBytes = 1u << 20;
+#endif
+#undef PUNA_TEMPLATE_HAS_FEATURE
 // Levels of lists and dicts inside each other.
 inline constexpr int kMaxValueDepth = 512;
 

@@ -128,19 +128,43 @@ Value Value::Of(Kind kind, std::shared_ptr<const Object> object) {
 
 bool Value::IsSequence() const { return IsList() && list().flavour <= ListFlavour::kRange; }
 
-const std::string& Value::digits() const { return As<TextObject>().text.bytes(); }
+const std::string& Value::digits() const {
+  Need(Kind::kBigInt);
+  return As<TextObject>().text.bytes();
+}
 
-const TrackedText& Value::text() const { return As<TextObject>().text; }
+const TrackedText& Value::text() const {
+  Need(Kind::kString);
+  return As<TextObject>().text;
+}
 
-const ListObject& Value::list() const { return As<ListObject>(); }
+const ListObject& Value::list() const {
+  Need(Kind::kList);
+  return As<ListObject>();
+}
 
 std::shared_ptr<const ListObject> Value::shared_list() const {
+  Need(Kind::kList);
   return std::static_pointer_cast<const ListObject>(object_);
 }
 
-const DictObject& Value::dict() const { return As<DictObject>(); }
+const DictObject& Value::dict() const {
+  Need(Kind::kDict);
+  return As<DictObject>();
+}
 
-const std::string& Value::why() const { return As<TextObject>().text.bytes(); }
+const std::string& Value::why() const {
+  Need(Kind::kUndefined);
+  if (object_ == nullptr) Fail("a value is undefined");
+  return As<TextObject>().text.bytes();
+}
+
+void Value::FailKind(Kind wanted) const {
+  const char* names[] = {"undefined", "None", "bool", "int", "large int", "float", "str", "list", "dict"};
+  const auto index = static_cast<size_t>(wanted);
+  Fail(std::string("expected a value of type ") + (index < std::size(names) ? names[index] : "object") + ", found " +
+       TypeName(*this));
+}
 
 Value Value::WithMarkup() const {
   Value marked = *this;

@@ -86,7 +86,7 @@ class Value {
   bool IsSequence() const;
   bool IsInteger() const { return kind_ == Kind::kInt || kind_ == Kind::kBigInt; }
 
-  // Each needs the kind of its name.
+  // Each needs the kind of its name; those that give an object throw TemplateError for another kind.
   bool bool_value() const { return scalar_.b; }
   int64_t int_value() const { return scalar_.i; }
   double float_value() const { return scalar_.d; }
@@ -107,6 +107,10 @@ class Value {
 
  private:
   explicit Value(Kind kind) : kind_(kind) {}
+  void Need(Kind kind) const {
+    if (kind_ != kind) FailKind(kind);
+  }
+  [[noreturn]] void FailKind(Kind wanted) const;
 
   Kind kind_ = Kind::kUndefined;
   bool markup_ = false;

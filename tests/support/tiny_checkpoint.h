@@ -39,7 +39,7 @@ inline std::string Bf16Bytes(const std::vector<float>& values) {
 
 inline std::string LittleEndian(uint64_t value, int width) {
   std::string out;
-  for (int i = 0; i < width; ++i) out += static_cast<char>(value >> (8 * i));
+  for (int i = 0; i < width; ++i, value >>= 8) out += static_cast<char>(value);
   return out;
 }
 

@@ -40,10 +40,11 @@ TEST_CASE("GGUF types against the goldens") {
   const std::pair<const char*, Encoding> kFormats[] = {
       {"c1-F16", Encoding::kFloat},  {"c1-BF16", Encoding::kBf16}, {"a1-Q8_0", Encoding::kFloat},
       {"a1-Q4_0", Encoding::kInt4},  {"c1-Q6_K", Encoding::kFloat}, {"c2-Q4_K_M", Encoding::kFloat}};
-  for (const auto& [name, encoding] : kFormats) {
+  for (const auto& format : kFormats) {
+    const char* name = format.first;
     CAPTURE(name);
     const std::string folder = std::string("golden/formats/gguf/") + name;
-    if (!CheckFormat(folder, folder + "/" + name + ".gguf", encoding)) return;
+    if (!CheckFormat(folder, folder + "/" + name + ".gguf", format.second)) return;
     CHECK(OpenCheckpoint(SharedPath(folder)).name == name);  // a folder with one .gguf file
   }
 }

@@ -178,7 +178,9 @@ TEST_CASE("quantised: codes, scales and adaptors of q and k move together") {
   const std::pair<const LinearSource*, const char*> kLinears[] = {
       {&layer.q_proj, "attention.wq"}, {&layer.k_proj, "attention.wk"}, {&layer.v_proj, "attention.wv"},
       {&layer.o_proj, "attention.wo"}, {&layer.down_proj, "feed_forward.w2"}};
-  for (const auto& [linear, name] : kLinears) {
+  for (const auto& pair : kLinears) {
+    const LinearSource* linear = pair.first;
+    const char* name = pair.second;
     CAPTURE(name);
     CHECK(linear->weight->encoding() == Encoding::kInt4);
     CHECK(ReadAll(*linear->weight) == expected["layers.1." + std::string(name)]);
