@@ -25,7 +25,10 @@ int64_t GateUpOutputs(int64_t intermediate_size) {
 }
 
 Linear::Linear(PackedWeight weight, Isa isa)
-    : weight_(std::move(weight)), gemm_(&GetGemmKernels(isa)), elementwise_(&GetElementwiseKernels(isa)) {}
+    : weight_(std::move(weight)),
+      gemm_(&GetGemmKernels(isa)),
+      onednn_(OnednnPanels::For(weight_.format, weight_.k, isa)),
+      elementwise_(&GetElementwiseKernels(isa)) {}
 
 void Linear::Forward(const LinearInput& input, const LinearOutput& output, ThreadTeam& team) const {
   PUNA_CHECK(input.format() == weight_.format && input.stride() == weight_.k)
@@ -56,15 +59,18 @@ void Linear::ForwardPanel(const LinearInput& input, const LinearOutput& output, 
 void Linear::PanelRows(const LinearInput& input, int64_t panel, int64_t first_row, int rows, float* tile) const {
   const uint8_t* w = weight_.panel(panel);
   const int64_t stride = input.stride();
+  const int share = onednn_ != nullptr ? OnednnPanels::Share(rows) : 0;  // oneDNN's rows; our own kernel takes the rest
   switch (weight_.format) {
     case WeightFormat::kBf16:
-      gemm_->bf16_panel(input.bf16_row(first_row), stride, rows, reinterpret_cast<const bf16*>(w), weight_.k, tile,
-                        kPanelCols);
+      if (share > 0) onednn_->Run(input.bf16_row(first_row), share, w, tile);
+      gemm_->bf16_panel(input.bf16_row(first_row + share), stride, rows - share, reinterpret_cast<const bf16*>(w), weight_.k,
+                        tile + share * kPanelCols, kPanelCols);
       return;
     case WeightFormat::kW8A8: {
       alignas(64) int32_t sums[kRowBlock * kPanelCols];
-      gemm_->int8_panel(input.unsigned_row(first_row), stride, rows, reinterpret_cast<const int8_t*>(w), weight_.k, sums,
-                        kPanelCols);
+      if (share > 0) onednn_->Run(input.unsigned_row(first_row), share, w, sums);
+      gemm_->int8_panel(input.unsigned_row(first_row + share), stride, rows - share, reinterpret_cast<const int8_t*>(w),
+                        weight_.k, sums + share * kPanelCols, kPanelCols);
       const int64_t n = panel * kPanelCols;
       for (int r = 0; r < rows; ++r) {
         elementwise_->dequantize(sums + r * kPanelCols, weight_.sums.data() + n, weight_.scales.data() + n,

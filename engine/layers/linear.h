@@ -7,6 +7,7 @@
 #include "engine/base/thread_team.h"
 #include "engine/base/views.h"
 #include "engine/layers/linear_input.h"
+#include "engine/layers/onednn_panels.h"
 #include "engine/layers/packed_weight.h"
 
 namespace puna::engine {
@@ -39,6 +40,7 @@ class Linear {
 
   PackedWeight weight_;
   const GemmKernels* gemm_ = nullptr;
+  const OnednnPanels* onednn_ = nullptr;  // for many rows; null: gemm_ takes all
   const ElementwiseKernels* elementwise_ = nullptr;
 };
 

@@ -1,0 +1,60 @@
+// oneDNN's micro-kernel serves what it promises and no more, and gives the bits of our own kernels.
+
+#include "engine/layers/onednn_panels.h"
+
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "engine/base/aligned_buffer.h"
+#include "engine/kernels/gemm.h"
+
+namespace puna::engine {
+namespace {
+
+TEST_CASE("formats and instruction sets that oneDNN does not serve stay with our own kernels") {
+  CHECK(OnednnPanels::For(WeightFormat::kW4A8, 3072, DetectIsa()) == nullptr);
+  for (const Isa isa : {Isa::kScalar, Isa::kAvx2}) {
+    CHECK(OnednnPanels::For(WeightFormat::kBf16, 3072, isa) == nullptr);
+    CHECK(OnednnPanels::For(WeightFormat::kW8A8, 3072, isa) == nullptr);
+    CHECK(OnednnPanels::Describe(WeightFormat::kW8A8, 3072, isa) == std::string("puna ") + Name(isa));
+  }
+  CHECK(OnednnPanels::For(WeightFormat::kBf16, 8192, DetectIsa()) == nullptr);  // a panel of 1 MiB
+}
+
+TEST_CASE("rows are shared out in whole blocks") {
+  CHECK(OnednnPanels::Share(1) == 0);
+  CHECK(OnednnPanels::Share(31) == 0);
+  CHECK(OnednnPanels::Share(32) == 32);
+  CHECK(OnednnPanels::Share(95) == 64);
+  CHECK(OnednnPanels::Share(96) == 96);
+}
+
+TEST_CASE("int8 sums are exact") {
+  if (DetectIsa() < Isa::kAvx512) {
+    MESSAGE("skipped: this processor has no AVX-512 with VNNI");
+    return;
+  }
+  for (const int64_t k : {64, 256, 3072, 8192}) {
+    CAPTURE(k);
+    const OnednnPanels* panels = OnednnPanels::For(WeightFormat::kW8A8, k, DetectIsa());
+    REQUIRE(panels != nullptr);
+    CHECK(panels == OnednnPanels::For(WeightFormat::kW8A8, k, DetectIsa()));  // made once
+    constexpr int kRows = 192;
+    std::mt19937 rng(9);
+    AlignedBuffer<uint8_t> a(kRows * k), panel(k * kPanelCols);
+    for (size_t i = 0; i < a.size(); ++i) a.data()[i] = static_cast<uint8_t>(rng());
+    for (size_t i = 0; i < panel.size(); ++i) panel.data()[i] = static_cast<uint8_t>(rng());
+    std::fill_n(a.data(), k, uint8_t{255});  // the extreme row
+    std::vector<int32_t> got(kRows * kPanelCols), want(kRows * kPanelCols);
+    panels->Run(a.data(), kRows, panel.data(), got.data());
+    GetGemmKernels(Isa::kScalar).int8_panel(a.data(), k, kRows, reinterpret_cast<const int8_t*>(panel.data()), k,
+                                            want.data(), kPanelCols);
+    CHECK(got == want);
+  }
+}
+
+}  // namespace
+}  // namespace puna::engine
