@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "engine/histogram.h"
+
 namespace puna::engine {
 
 struct EngineStats {
@@ -18,10 +20,21 @@ struct EngineStats {
   uint64_t prefix_cache_query_tokens = 0;
   uint64_t prefix_cache_hit_tokens = 0;
   uint64_t preemptions = 0;
+  // finished_stop: also those whose reader had seen enough (a stop string); finished_cancelled: the reader went away, or
+  // the server ended.
   uint64_t finished_stop = 0, finished_length = 0, finished_cancelled = 0, finished_error = 0;
   uint64_t draft_tokens = 0, accepted_draft_tokens = 0;
   double last_step_seconds = 0;
   double seconds_in_current_step = 0;  // 0 when idle: a heartbeat
+
+  // Of each sequence, in seconds. Those that were cancelled or failed are in none of the last four.
+  SecondsHistogram time_to_first_token;   // from submit
+  SecondsHistogram inter_token_latency;   // between two steps that gave it tokens
+  SecondsHistogram e2e_latency, queue_time, prefill_time, decode_time;
+  CountHistogram prompt_lengths, output_lengths;  // tokens
+  // Of each step.
+  SecondsHistogram step_time;
+  CountHistogram step_tokens, step_sequences;
 };
 
 }  // namespace puna::engine
