@@ -79,6 +79,7 @@ std::optional<TokenReader> Engine::Submit(Request request) {
       << limits().max_model_len;
   PUNA_CHECK(AllBelow(request.prompt, limits().vocab_size) && AllBelow(request.prediction, limits().vocab_size))
       << request.id << ": an id beyond the vocabulary of " << limits().vocab_size;
+  PUNA_CHECK(request.pooling == Pooling::kNone || request.stop.max_new_tokens == 0) << request.id;
   auto stream = std::make_shared<TokenStream>();
   request.stream = stream;
   if (!impl_->inbox.Put(request)) return std::nullopt;

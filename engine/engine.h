@@ -32,6 +32,7 @@ struct EngineOptions {
 struct EngineLimits {
   int max_model_len = 0;  // min of the option, the model's positions and what an empty cache holds
   int vocab_size = 0;
+  int hidden_size = 0;    // of embeddings
 };
 
 class Engine {
@@ -40,7 +41,8 @@ class Engine {
   ~Engine();  // cancels what runs, joins
 
   // Takes the request, from any thread. None: max_num_seqs + max_waiting requests are in the engine, or it is draining.
-  // The caller has checked: 1 <= prompt size, prompt + max_new_tokens <= limits().max_model_len, ids < vocab_size.
+  // The caller has checked: 1 <= prompt size, prompt + max_new_tokens <= limits().max_model_len, ids < vocab_size;
+  // who pools generates nothing.
   std::optional<TokenReader> Submit(Request request);
 
   EngineLimits limits() const;

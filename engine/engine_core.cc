@@ -18,7 +18,7 @@ double Seconds(Clock::duration duration) { return std::chrono::duration<double>(
 EngineLimits MakeLimits(const Model& model, const EngineOptions& options) {
   int length = std::min(model.max_position(), options.num_blocks * kBlockSize);
   if (options.max_model_len > 0) length = std::min(length, options.max_model_len);
-  return {.max_model_len = length, .vocab_size = model.vocab_size()};
+  return {.max_model_len = length, .vocab_size = model.vocab_size(), .hidden_size = model.hidden_size()};
 }
 
 SchedulerOptions MakeSchedulerOptions(const EngineOptions& options, const EngineLimits& limits) {
@@ -107,16 +107,30 @@ void EngineCore::Compute(const BatchPlan& plan) {
   for (const auto& [sequence, copy] : plan.copies) model_->CopyBlock(copy.from, copy.to, copy.num_tokens);
   const StepInput input = BuildStepInput(plan);
   const MatView<const float> logits = model_->Forward(input.view());
-  int64_t row = 0;
+  const MatView<const float> hidden = model_->HiddenStates();
+  int64_t row = 0, hidden_row = 0;
   for (const PlanItem& item : plan.items) {
     Advance(item, logits.Rows(row, item.num_logits));
     row += item.num_logits;
   }
+    const int num_hidden = item.num_hidden();
+    if (num_hidden > 0) Pool(item, hidden.Rows(hidden_row, num_hidden));
+    hidden_row += num_hidden;
 }
 
 // What the item's rows of logits are wanted for: each belongs to a position and says something about the one behind it.
 void EngineCore::Advance(const PlanItem& item, MatView<const float> rows) {
   Sequence& s = *item.sequence;
+void EngineCore::Pool(const PlanItem& item, MatView<const float> rows) {
+  Sequence& s = *item.sequence;
+  s.pooler->Add(rows);
+  if (!item.reaches_end()) return;
+  TokenEvent event;
+  event.kind = TokenEvent::Kind::kEmbedding;
+  event.embedding = s.pooler->Result();
+  s.request.stream->Push(std::move(event));
+}
+
   scheduler_.MarkComputed(item);
   for (int64_t i = 0; i < rows.rows; ++i) {
     const int next = item.first + item.num_tokens - item.num_logits + static_cast<int>(i) + 1;

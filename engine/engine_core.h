@@ -33,6 +33,7 @@ class EngineCore {
 
  private:
   void Compute(const BatchPlan& plan);
+  void Pool(const PlanItem& item, MatView<const float> rows);
   void Advance(const PlanItem& item, MatView<const float> rows);
   bool DrawNext(Sequence& sequence, std::span<const float> logits);
   void AppendForced(Sequence& sequence);

@@ -12,12 +12,13 @@ namespace puna::engine {
 struct StepInput {
   std::vector<TokenId> token_ids;
   std::vector<SequenceChunk> sequences;
-  std::vector<int32_t> logits_rows;
+  std::vector<int32_t> logits_rows, hidden_rows;
 
-  ForwardInput view() const { return {token_ids, sequences, logits_rows}; }
+  ForwardInput view() const { return {token_ids, sequences, logits_rows, hidden_rows}; }
 };
 
-// Sequences in the order of the plan's items; rows of logits of item i follow those of item i - 1.
+// Sequences in the order of the plan's items; rows of logits (and of hidden states) of item i follow those of item
+// i - 1.
 StepInput BuildStepInput(const BatchPlan& plan);
 
 }  // namespace puna::engine

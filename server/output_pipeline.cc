@@ -51,6 +51,8 @@ void OutputPipeline::TakeEvent(engine::TokenEvent& event, OutputPiece& piece) {
     case engine::TokenEvent::Kind::kToken:
       EmitEcho(piece);
       return TakeToken(event, piece);
+    case engine::TokenEvent::Kind::kEmbedding:
+      return;  // no sequence that is read here asks for one
     case engine::TokenEvent::Kind::kEnd:
       finish_ = std::move(event.finish);
       if (!failure()) EmitEcho(piece);

@@ -22,6 +22,7 @@ struct ForwardInput {
   std::span<const TokenId> token_ids;         // [num_tokens], sequence after sequence
   std::span<const SequenceChunk> sequences;   // in the order of token_ids
   std::span<const int32_t> logits_rows;       // indices into token_ids whose next-token logits are wanted, rising
+  std::span<const int32_t> hidden_rows = {};  // likewise, whose hidden states are wanted
 };
 
 }  // namespace puna::engine

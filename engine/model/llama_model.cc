@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <numbers>
 
 #include "engine/base/check.h"
@@ -16,6 +17,17 @@ constexpr int64_t kHeadRows = 64;  // rows of logits that the head multiplies at
 int64_t QWidth(const ModelConfig& c) { return int64_t{c.num_attention_heads} * c.head_dim; }
 int64_t KvWidth(const ModelConfig& c) { return int64_t{c.num_key_value_heads} * c.head_dim; }
 int64_t QkvWidth(const ModelConfig& c) { return QWidth(c) + 2 * KvWidth(c); }
+
+// Where each of `rows` stands in `kept`, which holds them all; both rise.
+std::vector<int32_t> PlacesOf(std::span<const int32_t> rows, std::span<const int32_t> kept) {
+  std::vector<int32_t> places;
+  places.reserve(rows.size());
+  for (size_t i = 0; const int32_t row : rows) {
+    while (kept[i] != row) ++i;
+    places.push_back(static_cast<int32_t>(i));
+  }
+  return places;
+}
 
 }  // namespace
 
@@ -97,11 +109,31 @@ MatView<const float> LlamaModel::Forward(const ForwardInput& input) {
   Embed(input);
   for (int layer = 0; layer < config_.num_hidden_layers; ++layer) {
     Attend(weights_.layers[layer], kv_[layer].data());
-    if (layer + 1 == config_.num_hidden_layers) KeepRows(input.logits_rows);
+    if (layer + 1 == config_.num_hidden_layers) {
+      kept_.clear();
+      std::set_union(input.logits_rows.begin(), input.logits_rows.end(), input.hidden_rows.begin(), input.hidden_rows.end(),
+                     std::back_inserter(kept_));
+      KeepRows(kept_);
+    }
     ProjectAttention(weights_.layers[layer]);
     FeedForward(weights_.layers[layer]);
   }
+  NormHidden(input.hidden_rows);
+  if (kept_.size() > input.logits_rows.size()) KeepRows(PlacesOf(input.logits_rows, kept_));
   return Logits();
+}
+
+// The final norm's output for these rows of the step.
+void LlamaModel::NormHidden(std::span<const int32_t> rows) {
+  num_states_ = static_cast<int64_t>(rows.size());
+  const int64_t width = config_.hidden_size;
+  if (static_cast<int64_t>(states_.size()) < num_states_ * width) states_ = AlignedBuffer<float>(num_states_ * width);
+  const std::vector<int32_t> places = PlacesOf(rows, kept_);
+  const ElementwiseKernels& kernels = GetElementwiseKernels(options_.isa);
+  team_.ForEach(num_states_, [&](int64_t r, int) {
+    kernels.rms_norm(x_.data() + places[r] * width, weights_.norm.data(), width, static_cast<float>(config_.rms_norm_eps),
+                     states_.data() + r * width);
+  });
 }
 
 void LlamaModel::Embed(const ForwardInput& input) {
@@ -146,12 +178,13 @@ void LlamaModel::ProjectAttention(const LlamaLayer& layer) {
   AddLora(layer.o_lora, out, {}, x);
 }
 
-// After the last layer's keys and values are stored only rows whose logits are wanted go on: the others would end here anyway.
+// After the last layer's keys and values are stored only rows that something is wanted of go on: the others would end here
+// anyway.
 void LlamaModel::KeepRows(std::span<const int32_t> rows) {
   tokens_ = static_cast<int64_t>(rows.size());
   for (int64_t r = 0; r < tokens_; ++r) {  // rows rise, so that nothing is overwritten before it has moved
     if (rows[r] == r) continue;
-    PUNA_CHECK(rows[r] > r) << "logits_rows must rise";
+    PUNA_CHECK(rows[r] > r) << "rows must rise";
     std::copy_n(x_.data() + rows[r] * int64_t{config_.hidden_size}, config_.hidden_size,
                 x_.data() + r * config_.hidden_size);
     std::copy_n(attention_out_.data() + rows[r] * QWidth(config_), QWidth(config_),

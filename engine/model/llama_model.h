@@ -19,9 +19,11 @@ class LlamaModel final : public Model {
 
   int vocab_size() const override { return config_.vocab_size; }
   int max_position() const override { return config_.max_position_embeddings; }
+  int hidden_size() const override { return config_.hidden_size; }
   void AllocateKvCache(int num_blocks) override;
   size_t kv_bytes_per_block() const override;
   MatView<const float> Forward(const ForwardInput& input) override;
+  MatView<const float> HiddenStates() const override { return {states_.data(), num_states_, config_.hidden_size}; }
   void CopyBlock(BlockId from, BlockId to, int num_tokens) override;
   std::string Fingerprint() const override;
   size_t weight_bytes() const override { return weights_.bytes(); }
@@ -36,6 +38,7 @@ class LlamaModel final : public Model {
   void FeedForward(const LlamaLayer& layer);
   void GateUpWithLora(const LlamaLayer& layer, MatView<const float> x, const LinearInput::Norm& norm);
   void AddLora(const std::unique_ptr<Lora>& lora, MatView<const float> x, const LinearInput::Norm& norm, MatView<float> y);
+  void NormHidden(std::span<const int32_t> rows);
   MatView<const float> Logits();
 
   ModelConfig config_;
@@ -53,7 +56,9 @@ class LlamaModel final : public Model {
   std::vector<AttentionSequence> sequences_;
   std::vector<int32_t> sequence_of_;                   // [tokens]
   std::vector<std::pair<int64_t, int64_t>> pieces_;    // rows that one thread writes to the cache: within one block
-  AlignedBuffer<float> x_, qkv_, attention_out_, hidden_, logits_;
+  std::vector<int32_t> kept_;                          // rows that go on behind the last layer's attention
+  int64_t num_states_ = 0;
+  AlignedBuffer<float> x_, qkv_, attention_out_, hidden_, logits_, states_;
   AlignedBuffer<bf16> q_;
   LinearInput input_, head_input_;
 

@@ -18,6 +18,7 @@ class Model {
 
   virtual int vocab_size() const = 0;
   virtual int max_position() const = 0;  // positions that rope was made for
+  virtual int hidden_size() const = 0;
 
   // Gives the KV cache its memory, once, before the first Forward.
   virtual void AllocateKvCache(int num_blocks) = 0;
@@ -26,6 +27,9 @@ class Model {
   // Computes the step, writes keys and values of its tokens into the cache and returns logits
   // [logits_rows.size(), vocab_size], valid until the next call. Never throws on input that obeys ForwardInput's rules.
   virtual MatView<const float> Forward(const ForwardInput& input) = 0;
+
+  // Of the last Forward: the final norm's output at hidden_rows, [hidden_rows.size(), hidden_size], valid until the next.
+  virtual MatView<const float> HiddenStates() const = 0;
 
   // Copies the first num_tokens positions of block `from` to block `to`, in every layer.
   virtual void CopyBlock(BlockId from, BlockId to, int num_tokens) = 0;

@@ -1,6 +1,7 @@
 // BatchPlan: what one step computes, in terms of sequences. Dies with the step.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "engine/kv_cache/block_table.h"
@@ -19,6 +20,15 @@ struct PlanItem {
   int num_tokens = 0;
   int num_draft = 0;
   int num_logits = 0;  // the last so many positions want their logits
+
+  // The last so many positions want their hidden states: of a request that pools.
+  int num_hidden() const {
+    switch (sequence->request.pooling) {
+      case Pooling::kMean: return std::max(0, first + num_tokens - std::max(first, sequence->pooler->num_pooled()));
+      case Pooling::kLast: return reaches_end() ? 1 : 0;
+      default: return 0;
+    }
+  }
 
   // All known tokens will be computed: the next can be drawn.
   bool reaches_end() const { return first + num_tokens - num_draft == sequence->num_tokens(); }

@@ -18,8 +18,9 @@ bool IsPlanned(const BatchPlan& plan, const Sequence& sequence) {
 }
 
 // How much of its known tokens a sequence may find in the cache: not the last one, whose logits are wanted, and nothing whose
-// log-probabilities are still to come.
+// log-probabilities or share of a mean are still to come.
 int MaxReuse(const Sequence& sequence) {
+  if (sequence.request.pooling == Pooling::kMean) return sequence.pooler->num_pooled();
   return sequence.wants_prompt_rows() ? sequence.num_prompt_rows : sequence.num_tokens() - 1;
 }
 

@@ -11,6 +11,7 @@
 #include "engine/base/token_id.h"
 #include "engine/kv_cache/block_table.h"
 #include "engine/request/finish.h"
+#include "engine/request/pooler.h"
 #include "engine/request/request.h"
 #include "engine/request/token_counts.h"
 #include "engine/scheduler/proposer.h"
@@ -21,6 +22,7 @@ struct Sequence {
   Sequence(Request r, uint64_t order, BlockPool& pool)
       : request(std::move(r)), arrival(order), tokens(request.prompt), table(pool) {
     usage.prompt_tokens = num_prompt();
+    if (request.pooling != Pooling::kNone) pooler.emplace(request.pooling);
     if (NeedsTokenCounts(request.sampling)) counts.emplace().AddPrompt(tokens);
   }
 
@@ -43,6 +45,7 @@ struct Sequence {
   std::vector<TokenId> draft;           // of the present step: guesses behind `tokens`
   int num_accepted = 0;                 // of them, so far
   int num_prompt_rows = 0;              // prompt positions whose logits have been used for log-probabilities
+  std::optional<Pooler> pooler;         // when the request pools
   std::optional<TokenCounts> counts;    // when penalties ask for them
   std::unique_ptr<Proposer> proposer;   // from the first guess on
   bool is_running = false;

@@ -32,6 +32,7 @@ Request Copy(const Request& request) {
   copy.num_logprobs = request.num_logprobs;
   copy.prompt_logprobs = request.prompt_logprobs;
   copy.prediction = request.prediction;
+  copy.pooling = request.pooling;
   return copy;
 }
 
@@ -48,6 +49,9 @@ void CheckEqual(const Client& client, const Answer& expected) {
   CHECK(client.answer.logprobs == expected.logprobs);
   CHECK(client.answer.prompt_tokens == expected.prompt_tokens);
   CHECK(client.answer.prompt_logprobs == expected.prompt_logprobs);
+  CHECK(client.answer.embedding.size() == expected.embedding.size());
+  for (size_t i = 0; i < client.answer.embedding.size(); ++i)
+    CHECK(client.answer.embedding[i] == doctest::Approx(expected.embedding[i]).epsilon(1e-6));
   CHECK(client.answer.reason == expected.reason);
   REQUIRE(client.finish);
   CHECK(client.finish->usage.prompt_tokens == static_cast<int>(client.asked.prompt.size()));
@@ -110,6 +114,11 @@ class Walk {
     if (random_() % 4 == 0) r.sampling.frequency_penalty = 0.5f;
     if (random_() % 3 == 0) r.num_logprobs = static_cast<int>(random_() % 4);
     r.prompt_logprobs = random_() % 6 == 0;
+    if (random_() % 6 == 0) {
+      r.pooling = random_() % 3 == 0 ? Pooling::kLast : Pooling::kMean;
+      r.prompt_logprobs = false;
+      r.stop.max_new_tokens = 0;
+    }
     if (random_() % 2) {  // the right answer with some wrong ids
       r.prediction = reference_.Run(r, max_len).tokens;
       for (TokenId& id : r.prediction) {
@@ -215,6 +224,26 @@ TEST_CASE("a conversation that comes back keeps its cache while one-shot request
       CHECK(ask(one_shot).finish->usage.cached_tokens >= (turn + i > 0 ? 50 : 0));
     }
   }
+}
+
+TEST_CASE("an embedding reads what is cached only where it pools the last position") {
+  EngineCore core(std::make_unique<FakeModel>(), SmallOptions());
+  const auto ask = [&core](Pooling pooling) {
+    Client client;
+    for (int i = 0; i < 70; ++i) client.asked.prompt.push_back(i);
+    client.asked.pooling = pooling;
+    client.asked.stop.max_new_tokens = pooling == Pooling::kNone ? 3 : 0;
+    Submit(core, client);
+    while (!core.idle()) core.Step();
+    Collect(*client.reader, milliseconds(0), client.answer, client.finish);
+    CheckEqual(client, ReferenceRun({}).Run(client.asked, core.limits().max_model_len));
+    CHECK(client.answer.embedding.size() == (pooling == Pooling::kNone ? 0 : FakeModel::kHiddenSize));
+    return client.finish->usage.cached_tokens;
+  };
+  CHECK(ask(Pooling::kMean) == 0);
+  CHECK(ask(Pooling::kMean) == 0);
+  CHECK(ask(Pooling::kLast) == 69);
+  CHECK(ask(Pooling::kNone) == 69);  // what embeddings computed serves answers, too
 }
 
 TEST_CASE("guesses make fewer steps, not other answers") {

@@ -48,6 +48,7 @@ class FakeModel : public Model {
 
   int vocab_size() const override { return options_.vocab_size; }
   int max_position() const override { return options_.max_position; }
+  int hidden_size() const override { return kHiddenSize; }
   void AllocateKvCache(int num_blocks) override { slots_.assign(static_cast<size_t>(num_blocks) * kBlockSize, {}); }
   size_t kv_bytes_per_block() const override { return kBlockSize * sizeof(Slot); }
   std::string Fingerprint() const override { return "fake"; }
@@ -70,7 +71,25 @@ class FakeModel : public Model {
       ReadBack(input, input.logits_rows[row]);
       LogitsAfter(context_, options_, &logits_[row * options_.vocab_size]);
     }
+    hidden_.clear();
+    for (const int32_t row : input.hidden_rows) {
+      ReadBack(input, row);
+      const std::vector<float> state = HiddenAfter(context_, options_);
+      hidden_.insert(hidden_.end(), state.begin(), state.end());
+    }
     return {logits_.data(), static_cast<int64_t>(input.logits_rows.size()), options_.vocab_size};
+  }
+
+  // The hidden state behind these slots: [kHiddenSize].
+  static constexpr int kHiddenSize = 8;
+  static std::vector<float> HiddenAfter(const std::vector<Slot>& context, const FakeModelOptions& options) {
+    std::vector<float> logits(options.vocab_size);
+    LogitsAfter(context, options, logits.data());
+    return {logits.begin(), logits.begin() + kHiddenSize};
+  }
+
+  MatView<const float> HiddenStates() const override {
+    return {hidden_.data(), static_cast<int64_t>(hidden_.size()) / kHiddenSize, kHiddenSize};
   }
 
   std::atomic<bool> fail_next_step{false};
@@ -110,7 +129,7 @@ class FakeModel : public Model {
 
   const FakeModelOptions options_;
   std::vector<Slot> slots_, context_;
-  std::vector<float> logits_;
+  std::vector<float> logits_, hidden_;
 };
 
 }  // namespace puna::engine

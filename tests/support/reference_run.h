@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <vector>
 
@@ -16,6 +17,7 @@ struct Answer {
   std::vector<std::optional<Logprobs>> logprobs;         // of each token
   std::vector<TokenId> prompt_tokens;                    // as sent back
   std::vector<std::optional<Logprobs>> prompt_logprobs;  // of each
+  std::vector<float> embedding;
   FinishReason reason = FinishReason::kError;
 };
 
@@ -38,6 +40,7 @@ class ReferenceRun {
     counts.AddPrompt(request.prompt);
     for (size_t i = 0; i < request.prompt.size(); ++i) {
       Read(request.prompt[i]);
+      Pool(request, i, answer);
       if (!request.prompt_logprobs || i + 1 == request.prompt.size()) continue;
       answer.prompt_logprobs.push_back(
           sampler_.LogprobsOf(logits_, request.prompt[i + 1], std::max(0, request.num_logprobs)));
@@ -64,6 +67,18 @@ class ReferenceRun {
     FakeModel::LogitsAfter(context_, options_, logits_.data());
   }
 
+  void Pool(const Request& request, size_t position, Answer& answer) {
+    const bool last = position + 1 == request.prompt.size();
+    if (request.pooling == Pooling::kNone || (request.pooling == Pooling::kLast && !last)) return;
+    std::vector<double>& sum = pooled_;
+    if (position == 0 || request.pooling == Pooling::kLast) sum.assign(FakeModel::kHiddenSize, 0);
+    const std::vector<float> state = FakeModel::HiddenAfter(context_, options_);
+    double squares = 0;
+    for (size_t i = 0; i < sum.size(); ++i) squares += (sum[i] += state[i]) * sum[i];
+    answer.embedding.clear();
+    for (const double value : sum) answer.embedding.push_back(static_cast<float>(value / std::sqrt(squares)));
+  }
+
   SampledToken Draw(const Request& request, const TokenCounts& counts, int num_output) {
     SampleTask task;
     task.params = &request.sampling;
@@ -77,6 +92,7 @@ class ReferenceRun {
   FakeModelOptions options_;
   std::vector<FakeModel::Slot> context_;
   std::vector<float> logits_;
+  std::vector<double> pooled_;
   Sampler sampler_;
 };
 
@@ -91,6 +107,9 @@ inline bool Collect(TokenReader& reader, std::chrono::milliseconds timeout, Answ
       case TokenEvent::Kind::kToken:
         answer.tokens.push_back(event.id);
         answer.logprobs.push_back(std::move(event.logprobs));
+        break;
+      case TokenEvent::Kind::kEmbedding:
+        answer.embedding = std::move(event.embedding);
         break;
       case TokenEvent::Kind::kEnd:
         answer.reason = event.finish->reason;
