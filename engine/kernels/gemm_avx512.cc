@@ -100,23 +100,32 @@ template <int R>
   });
 }
 
+// Packed memory wanted next: each tile of rows fetches its share of it, `lines` cache lines with each group, so that memory is
+// busy all the time that the rows compute and not only during the first of them.
+struct Ahead {
+  const uint8_t* next = nullptr;
+  int64_t lines = 0;
+
+  void Fetch(int64_t group) const {
+    for (int64_t i = 0; i < lines; ++i) {
+      _mm_prefetch(reinterpret_cast<const char*>(next + (group * lines + i) * 64), _MM_HINT_T1);
+    }
+  }
+};
+
 // Adds `groups` groups of a panel to y: R rows of integer and of float sums stay in registers, nibbles are taken apart on the
 // way. (Unpacking a panel once for all rows was slower: it costs the first-level cache more loads than it saves shifts.)
-// `ahead`, when not null, is packed memory wanted next, fetched while this is computed.
+// Meanwhile it fetches what is wanted next.
 template <int R>
 void Int4Tile(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsums, const uint8_t* panel, int64_t groups,
-              const uint8_t* ahead, float* y, int64_t ldy) {
+              const Ahead& ahead, float* y, int64_t ldy) {
   __m512 acc[R][4];
   Unroll<R>(PUNA_UNROLLED(r) {
     Unroll<4>(PUNA_UNROLLED(c) { acc[r][c] = _mm512_loadu_ps(y + r * ldy + 16 * c); });
   });
   const __m512i low = _mm512_set1_epi8(15);
   for (int64_t g = 0; g < groups; ++g, panel += kInt4GroupBytes) {
-    if (ahead != nullptr) {
-      for (int64_t i = 0; i < kInt4GroupBytes; i += 64) {
-        _mm_prefetch(reinterpret_cast<const char*>(ahead + g * kInt4GroupBytes + i), _MM_HINT_T1);
-      }
-    }
+    ahead.Fetch(g);
     __m512i dot[R][4];
     StartDots<R>(sums + g, ldsums, dot);
     for (int j = 0; j < 4; ++j) {
@@ -139,29 +148,31 @@ void Int4Tile(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsums,
   StoreTile<R>(acc, y, ldy);
 }
 
+// Up to three rows take the panel in one go. More rows share it chunk by chunk.
+constexpr int64_t kChunkGroups = 16;
+constexpr int64_t kGroupLines = kInt4GroupBytes / 64;
+
 void Int4Rows(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsums, int m, const uint8_t* panel, int64_t groups,
-              const uint8_t* ahead, float* y, int64_t ldy) {
+              Ahead ahead, float* y, int64_t ldy) {
   for (; m >= 3; m -= 3, a += 3 * lda, sums += 3 * ldsums, y += 3 * ldy) {
     Int4Tile<3>(a, lda, sums, ldsums, panel, groups, ahead, y, ldy);
-    ahead = nullptr;
+    ahead.next += groups * ahead.lines * 64;
   }
   if (m == 2) Int4Tile<2>(a, lda, sums, ldsums, panel, groups, ahead, y, ldy);
   if (m == 1) Int4Tile<1>(a, lda, sums, ldsums, panel, groups, ahead, y, ldy);
 }
 
-// Up to three rows take the panel in one go. More rows share it chunk by chunk, and the first of them fetches the next chunk:
-// otherwise memory would rest while the other rows compute.
-constexpr int64_t kChunkGroups = 16;
-
 void Int4Panel(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsums, int m, const uint8_t* panel, int64_t k,
                float* y, int64_t ldy) {
   for (int r = 0; r < m; ++r) std::fill(y + r * ldy, y + r * ldy + kPanelCols, 0.0f);
   const int64_t groups = k / kInt4Group;
-  if (m <= 3) return Int4Rows(a, lda, sums, ldsums, m, panel, groups, nullptr, y, ldy);
+  if (m <= 3) return Int4Rows(a, lda, sums, ldsums, m, panel, groups, {}, y, ldy);
+  const int64_t tiles = (m + 2) / 3;
+  const int64_t lines = (kGroupLines + tiles - 1) / tiles;
   for (int64_t g = 0; g < groups; g += kChunkGroups) {
     const int64_t count = std::min(kChunkGroups, groups - g);
     const uint8_t* chunk = panel + g * kInt4GroupBytes;
-    Int4Rows(a + g * kInt4Group, lda, sums + g, ldsums, m, chunk, count, chunk + count * kInt4GroupBytes, y, ldy);
+    Int4Rows(a + g * kInt4Group, lda, sums + g, ldsums, m, chunk, count, {chunk + count * kInt4GroupBytes, lines}, y, ldy);
   }
 }
 

@@ -13,6 +13,13 @@ constexpr int kRowBlock = 96;
 
 constexpr int kHalfPanel = kPanelCols / 2;
 
+// With few rows memory is the limit, and the kernels fetch ahead beyond a panel's end: neighbours in one task gain by it. With
+// many rows, or few panels a thread, small tasks keep all threads busy to the end.
+int64_t PanelsOfTask(int64_t panels, int64_t rows, int threads) {
+  constexpr int64_t kTasksOfThread = 8;
+  return rows > 32 ? 1 : std::clamp<int64_t>(panels / (threads * kTasksOfThread), 1, 4);
+}
+
 }  // namespace
 
 GateUpColumn GateUpOf(int64_t packed_column) {
@@ -33,7 +40,11 @@ Linear::Linear(PackedWeight weight, Isa isa)
 void Linear::Forward(const LinearInput& input, const LinearOutput& output, ThreadTeam& team) const {
   PUNA_CHECK(input.format() == weight_.format && input.stride() == weight_.k)
       << Name(input.format()) << ' ' << input.stride() << " for " << Name(weight_.format) << ' ' << weight_.k;
-  team.ForEach(weight_.panels, [&](int64_t panel, int) { ForwardPanel(input, output, panel); });
+  const int64_t run = PanelsOfTask(weight_.panels, input.rows(), team.size());
+  team.ForEach((weight_.panels + run - 1) / run, [&](int64_t task, int) {
+    const int64_t end = std::min(weight_.panels, (task + 1) * run);
+    for (int64_t panel = task * run; panel < end; ++panel) ForwardPanel(input, output, panel);
+  });
 }
 
 void Linear::ForwardPanel(const LinearInput& input, const LinearOutput& output, int64_t panel) const {

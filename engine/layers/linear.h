@@ -29,7 +29,7 @@ class Linear {
   Linear(PackedWeight weight, Isa isa);
 
   // The rows of `input` (made for this weight's format). Each row's result is independent of the others and of the number of
-  // threads: a task is one panel, and a panel's sums run in one fixed order.
+  // threads: a task is some panels, and a panel's sums run in one fixed order.
   void Forward(const LinearInput& input, const LinearOutput& output, ThreadTeam& team) const;
 
   const PackedWeight& weight() const { return weight_; }
