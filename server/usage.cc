@@ -12,6 +12,7 @@ std::string GeneralHelp() {
   puna serve                              the built-in demo model on http://127.0.0.1:8080
   puna serve --model ~/models/Llama-3.2-3B-Instruct
   puna bench --model random:llama-3.2-3b  how fast this machine is, without a download
+  puna bench serve --url http://127.0.0.1:8080   puts a load on a running server, of any make
   puna healthcheck                        asks a running server; exit status 0 or 1
   puna version
 
