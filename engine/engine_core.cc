@@ -110,17 +110,14 @@ void EngineCore::Compute(const BatchPlan& plan) {
   const MatView<const float> hidden = model_->HiddenStates();
   int64_t row = 0, hidden_row = 0;
   for (const PlanItem& item : plan.items) {
-    Advance(item, logits.Rows(row, item.num_logits));
-    row += item.num_logits;
-  }
     const int num_hidden = item.num_hidden();
     if (num_hidden > 0) Pool(item, hidden.Rows(hidden_row, num_hidden));
     hidden_row += num_hidden;
+    Advance(item, logits.Rows(row, item.num_logits));
+    row += item.num_logits;
+  }
 }
 
-// What the item's rows of logits are wanted for: each belongs to a position and says something about the one behind it.
-void EngineCore::Advance(const PlanItem& item, MatView<const float> rows) {
-  Sequence& s = *item.sequence;
 void EngineCore::Pool(const PlanItem& item, MatView<const float> rows) {
   Sequence& s = *item.sequence;
   s.pooler->Add(rows);
@@ -131,6 +128,9 @@ void EngineCore::Pool(const PlanItem& item, MatView<const float> rows) {
   s.request.stream->Push(std::move(event));
 }
 
+// What the item's rows of logits are wanted for: each belongs to a position and says something about the one behind it.
+void EngineCore::Advance(const PlanItem& item, MatView<const float> rows) {
+  Sequence& s = *item.sequence;
   scheduler_.MarkComputed(item);
   for (int64_t i = 0; i < rows.rows; ++i) {
     const int next = item.first + item.num_tokens - item.num_logits + static_cast<int>(i) + 1;
