@@ -34,4 +34,12 @@ struct GemmKernels {
 
 const GemmKernels& GetGemmKernels(Isa isa);
 
+// Behind it, one file each.
+const GemmKernels& ScalarGemmKernels();
+const GemmKernels& Avx2GemmKernels();
+const GemmKernels& Avx2VnniGemmKernels();
+const GemmKernels& Vnni256GemmKernels();
+const GemmKernels& Avx512GemmKernels();
+const GemmKernels& Avx512Bf16GemmKernels();
+
 }  // namespace puna::engine

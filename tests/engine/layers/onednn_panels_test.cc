@@ -16,7 +16,7 @@ namespace {
 
 TEST_CASE("formats and instruction sets that oneDNN does not serve stay with our own kernels") {
   CHECK(OnednnPanels::For(WeightFormat::kW4A8, 3072, DetectIsa()) == nullptr);
-  for (const Isa isa : {Isa::kScalar, Isa::kAvx2}) {
+  for (const Isa isa : {Isa::kScalar, Isa::kAvx2, Isa::kAvx2Vnni}) {
     CHECK(OnednnPanels::For(WeightFormat::kBf16, 3072, isa) == nullptr);
     CHECK(OnednnPanels::For(WeightFormat::kW8A8, 3072, isa) == nullptr);
     CHECK(OnednnPanels::Describe(WeightFormat::kW8A8, 3072, isa) == std::string("puna ") + Name(isa));

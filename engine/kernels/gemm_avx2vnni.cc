@@ -1,0 +1,23 @@
+// 256-bit VNNI in the encoding of desktop processors (Intel since Alder Lake, AMD since Zen 5).
+
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/kernels/gemm.h"
+#include "engine/kernels/unroll.h"
+
+#define PUNA_DPBUSD(sum, u8, s8) _mm256_dpbusd_avx_epi32(sum, u8, s8)
+
+namespace puna::engine {
+namespace {
+#include "engine/kernels/gemm_avx2vnni.inc"
+}  // namespace
+
+const GemmKernels& Avx2VnniGemmKernels() {
+  static const GemmKernels kernels = {Avx2GemmKernels().bf16_panel, Int8Panel, Int4Panel};
+  return kernels;
+}
+
+}  // namespace puna::engine

@@ -1,0 +1,23 @@
+// 256-bit VNNI in the encoding of AVX-512VL: what gemm_avx2vnni.cc computes, for processors that have AVX-512 but not AVX-VNNI.
+
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/kernels/gemm.h"
+#include "engine/kernels/unroll.h"
+
+#define PUNA_DPBUSD(sum, u8, s8) _mm256_dpbusd_epi32(sum, u8, s8)
+
+namespace puna::engine {
+namespace {
+#include "engine/kernels/gemm_avx2vnni.inc"
+}  // namespace
+
+const GemmKernels& Vnni256GemmKernels() {
+  static const GemmKernels kernels = {Avx2GemmKernels().bf16_panel, Int8Panel, Int4Panel};
+  return kernels;
+}
+
+}  // namespace puna::engine
