@@ -87,8 +87,9 @@ const std::vector<Option>& Table() {
       {"prefix_caching", "Engine", "", "keep the KV cache of prompts that may come again",
        Switch<&E::prefix_caching>()},
       {"itl_target_ms", "Engine", "MS",
-       "pace that running streams keep while prompts arrive; 0: throughput first",
-       Number<&E::itl_target_ms>(0, 60000)},
+       "longest pause between tokens while prompts arrive; -1: 2.35 times the pause without; 0: none, "
+       "throughput first",
+       Number<&E::itl_target_ms>(-1, 60000)},
       {"speculation", "Engine", "", "guess repeated text and verify it; the output stays the same",
        Switch<&E::speculation>()},
       {"isa", "Engine", "SET", "instruction set of the kernels, for tests and comparisons",

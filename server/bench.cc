@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -12,6 +13,7 @@
 #include "engine/tokenizer/benchmark.h"
 #include "engine/tokenizer/tokenizer.h"
 #include "server/bench_engine.h"
+#include "server/bench_scenarios.h"
 #include "server/bench_serve.h"
 
 namespace puna::server {
@@ -78,6 +80,23 @@ void PrintTable(const EngineBenchResult& r) {
   }
 }
 
+int BenchScenario(ScenarioOptions scenario, const config::EngineConfig& engine, bool json) {
+  scenario.engine = engine;
+  const std::vector<Figure> figures = RunScenario(scenario, ShowProgress);
+  EndProgress();
+  nlohmann::ordered_json all = {{"scenario", scenario.name}, {"model", engine.model}, {"weights", engine.weights}};
+  for (const Figure& figure : figures) {
+    if (json) {
+      all[figure.name] = figure.value;
+    } else {
+      std::printf("%-28s %16.*f  %s\n", figure.name.c_str(), std::abs(figure.value) >= 1e5 ? 0 : 3, figure.value,
+                  figure.what.c_str());
+    }
+  }
+  if (json) std::puts(all.dump(2).c_str());
+  return 0;
+}
+
 int BenchTokenizer(const std::string& folder, const std::string& text_file) {
   const auto demo = engine::DemoModelFiles();
   const auto embedded = [&] {
@@ -125,6 +144,7 @@ int RunBench(int argc, char** argv) {
       "nothing else should run.\n\n"
       "  puna bench --model random:llama-3.2-3b --weights w4a8 --prompt 512 --generate 64 "
       "--streams 1,8\n"
+      "  puna bench pace --model random:llama-3.2-3b --weights w4a8     (also prefix, guess, context)\n"
       "  puna bench tokenizer --model FOLDER\n"
       "  puna bench serve --url http://127.0.0.1:8080 --scenario agents"};
   app.name("puna bench");
@@ -157,7 +177,10 @@ int RunBench(int argc, char** argv) {
                         "file to encode; default: a made-up mix of prose and code");
   ServeBenchOptions serve_options;
   const CLI::App* serve = AddServeBench(app, serve_options);
+  ScenarioOptions scenario;
+  AddScenarios(app, scenario);
   CLI11_PARSE(app, argc, argv);
+  if (!scenario.name.empty()) return BenchScenario(scenario, options.engine, json);
   if (serve->parsed()) return RunServeBench(serve_options);
   if (tokenizer->parsed()) return BenchTokenizer(options.engine.model, text_file);
   const EngineBenchResult result = RunEngineBench(options, ShowProgress);

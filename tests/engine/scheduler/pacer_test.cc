@@ -35,8 +35,21 @@ TEST_CASE("chunks settle where a step takes what it may") {
 TEST_CASE("the automatic target is in quiet steps") {
   Pacer pacer(-1);
   const int chunk = Settle(pacer, 4);
-  CHECK(StepSeconds(4 + chunk) <= 0.050 * Pacer::kQuietStepsTarget);
-  CHECK(chunk == Pacer::kMinChunk);
+  CHECK(StepSeconds(4 + chunk) <= 0.050 * Pacer::kQuietStepsTarget * 1.02);
+  CHECK(StepSeconds(4 + chunk + 2) > 0.050 * Pacer::kQuietStepsTarget);
+}
+
+TEST_CASE("a quiet step of few says what one of many costs, and one of many what one of few costs at most") {
+  Pacer pacer(-1);
+  for (int i = 0; i < 30; ++i) pacer.Observe(0, 2, StepSeconds(2));
+  for (int i = 0; i < 30; ++i) pacer.Observe(100, 0, StepSeconds(100));
+  const int beside_two = pacer.MaxPromptTokens(512, 2);
+  CHECK(beside_two == static_cast<int>(0.050 * (Pacer::kQuietStepsTarget - 1) / 0.004));
+  // 14 more that decode: 0.050 + 14 x 0.004 a quiet step.
+  CHECK(pacer.MaxPromptTokens(512, 16) == static_cast<int>(0.106 * (Pacer::kQuietStepsTarget - 1) / 0.004));
+  for (int i = 0; i < 30; ++i) pacer.Observe(0, 20, StepSeconds(20));
+  CHECK(pacer.MaxPromptTokens(512, 16) == static_cast<int>(0.080 * (Pacer::kQuietStepsTarget - 1) / 0.004));
+  CHECK(pacer.MaxPromptTokens(512, 1) == beside_two);
 }
 
 TEST_CASE("a prompt moves on however small the target, and never beyond the limit") {
