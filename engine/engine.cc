@@ -1,8 +1,9 @@
 #include "engine/engine.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <atomic>
-#include <mutex>
 #include <span>
 #include <thread>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "engine/base/check.h"
 #include "engine/engine_core.h"
 #include "engine/inbox.h"
+#include "engine/published.h"
 
 namespace puna::engine {
 namespace {
@@ -38,22 +40,20 @@ struct Engine::Impl {
   Inbox inbox;
   const int max_waiting;
   std::atomic<int64_t> step_start{0};  // nanoseconds of the steady clock; 0: idle
-  std::mutex stats_mutex;
-  EngineStats stats;
+  std::atomic<int64_t> beat{NowNanoseconds()};  // the last turn of the loop began
+  Published<EngineStats> stats;
   std::thread thread;
 };
 
 // The engine thread, whole.
 void Engine::Impl::Run() {
+  pthread_setname_np(pthread_self(), "puna-engine");
   while (!inbox.stopped()) {
     for (Request& request : inbox.Take(/*wait=*/core.idle())) core.Add(std::move(request));
-    step_start = NowNanoseconds();
+    beat = step_start = NowNanoseconds();
     const int num_ended = core.Step();
     step_start = 0;
-    {
-      const std::lock_guard lock(stats_mutex);
-      stats = core.stats();
-    }
+    stats.Set(core.stats());
     inbox.Left(num_ended);
   }
   for (Request& request : inbox.Take(/*wait=*/false)) core.Add(std::move(request));
@@ -91,15 +91,13 @@ EngineLimits Engine::limits() const { return impl_->core.limits(); }
 const std::string& Engine::fingerprint() const { return impl_->core.fingerprint(); }
 
 EngineStats Engine::stats() const {
-  EngineStats stats;
-  {
-    const std::lock_guard lock(impl_->stats_mutex);
-    stats = impl_->stats;
-  }
+  EngineStats stats = impl_->stats.Get();
   stats.waiting += impl_->inbox.size();
   stats.max_waiting = impl_->max_waiting;
+  const auto since = [](int64_t start) { return 1e-9 * static_cast<double>(std::max<int64_t>(0, NowNanoseconds() - start)); };
   const int64_t start = impl_->step_start;
-  if (start != 0) stats.seconds_in_current_step = 1e-9 * static_cast<double>(std::max<int64_t>(0, NowNanoseconds() - start));
+  if (start != 0) stats.seconds_in_current_step = since(start);
+  stats.seconds_since_beat = since(impl_->beat);
   return stats;
 }
 

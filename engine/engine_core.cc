@@ -81,7 +81,7 @@ int EngineCore::Step() {
   scheduler_.FinishCancelled();
   const BatchPlan plan = scheduler_.Schedule();
   if (!plan.empty()) {
-    const auto start = Clock::now();
+    const auto start = step_start_ = Clock::now();
     for (const PlanItem& item : plan.items) {
       if (!item.sequence->first_scheduled) item.sequence->first_scheduled = start;
     }
@@ -94,6 +94,9 @@ int EngineCore::Step() {
     totals_.last_step_seconds = Seconds(Clock::now() - start);
     scheduler_.ObserveStep(plan, totals_.last_step_seconds);
     ++totals_.steps;
+    totals_.step_time.Observe(totals_.last_step_seconds);
+    totals_.step_tokens.Observe(plan.num_tokens());
+    totals_.step_sequences.Observe(static_cast<double>(plan.items.size()));
   }
   return SendEnds();
 }
@@ -160,8 +163,7 @@ bool EngineCore::DrawNext(Sequence& s, std::span<const float> logits) {
     scheduler_.Finish(s, FinishReason::kError, "no token may follow: everything is forbidden, or the logits are not numbers");
     return false;
   }
-  if (!s.first_token) s.first_token = Clock::now();
-  ++totals_.generated_tokens;
+  NoteToken(s);
   PushToken(s, TokenEvent::Kind::kToken, drawn.id, std::move(drawn.logprobs));
   return scheduler_.Append(s, drawn.id);
 }
@@ -171,24 +173,52 @@ void EngineCore::AppendForced(Sequence& s) {
   if (s.ended() || !s.request.constraint || s.request.num_logprobs >= 0) return;
   for (const TokenId id : s.request.constraint->Forced()) {
     if (s.ended()) return;
-    if (!s.first_token) s.first_token = Clock::now();
-    ++totals_.generated_tokens;
+    NoteToken(s);
     PushToken(s, TokenEvent::Kind::kToken, id, std::nullopt);
     scheduler_.Append(s, id);
   }
+}
+
+void EngineCore::NoteToken(Sequence& s) {
+  const auto now = Clock::now();
+  ++totals_.generated_tokens;
+  if (!s.first_token) {
+    s.first_token = now;
+    totals_.time_to_first_token.Observe(Seconds(now - s.request.arrival));
+  } else if (*s.last_token < step_start_) {  // tokens of one step come together
+    totals_.inter_token_latency.Observe(Seconds(now - *s.last_token));
+  }
+  s.last_token = now;
+}
+
+void EngineCore::NoteEnd(const Sequence& s) {
+  switch (s.finish->reason) {
+    case FinishReason::kStop: ++totals_.finished_stop; break;
+    case FinishReason::kLength: ++totals_.finished_length; break;
+    case FinishReason::kError: ++totals_.finished_error; return;
+    case FinishReason::kShutdown: ++totals_.finished_cancelled; return;
+    case FinishReason::kCancelled:
+      if (!s.request.stream->had_enough()) {
+        ++totals_.finished_cancelled;
+        return;
+      }
+      ++totals_.finished_stop;
+      break;
+  }
+  const Usage& usage = s.finish->usage;
+  totals_.e2e_latency.Observe(usage.queue_seconds + usage.prefill_seconds + usage.decode_seconds);
+  totals_.queue_time.Observe(usage.queue_seconds);
+  totals_.prefill_time.Observe(usage.prefill_seconds);
+  totals_.decode_time.Observe(usage.decode_seconds);
+  totals_.prompt_lengths.Observe(s.num_prompt());
+  totals_.output_lengths.Observe(s.num_output());
 }
 
 int EngineCore::SendEnds() {
   const auto ended = scheduler_.TakeFinished();
   for (const auto& s : ended) {
     FillTimes(*s);
-    switch (s->finish->reason) {
-      case FinishReason::kStop: ++totals_.finished_stop; break;
-      case FinishReason::kLength: ++totals_.finished_length; break;
-      case FinishReason::kCancelled: ++totals_.finished_cancelled; break;
-      case FinishReason::kError: ++totals_.finished_error; break;
-      case FinishReason::kShutdown: break;
-    }
+    NoteEnd(*s);
     s->request.stream->Push({.kind = TokenEvent::Kind::kEnd, .id = kNoToken, .logprobs = {}, .finish = std::move(*s->finish)});
   }
   return static_cast<int>(ended.size());

@@ -37,6 +37,8 @@ class EngineCore {
   void Advance(const PlanItem& item, MatView<const float> rows);
   bool DrawNext(Sequence& sequence, std::span<const float> logits);
   void AppendForced(Sequence& sequence);
+  void NoteToken(Sequence& sequence);
+  void NoteEnd(const Sequence& sequence);
   int SendEnds();
 
   std::unique_ptr<Model> model_;
@@ -44,7 +46,8 @@ class EngineCore {
   const std::string fingerprint_;
   Scheduler scheduler_;
   Sampler sampler_;
-  EngineStats totals_;  // steps, tokens and ends
+  EngineStats totals_;  // steps, tokens, ends and all times
+  std::chrono::steady_clock::time_point step_start_;
 };
 
 }  // namespace puna::engine

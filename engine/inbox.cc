@@ -17,7 +17,7 @@ bool Inbox::Put(Request& request) {
 
 std::vector<Request> Inbox::Take(bool wait) {
   std::unique_lock lock(mutex_);
-  if (wait) arrived_.wait(lock, [this] { return stopped_ || !requests_.empty(); });
+  if (wait) arrived_.wait_for(lock, kIdleBeat, [this] { return stopped_ || !requests_.empty(); });
   return std::exchange(requests_, {});
 }
 

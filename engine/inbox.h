@@ -13,12 +13,15 @@ namespace puna::engine {
 
 class Inbox {
  public:
+  // An engine with nothing to do wakes so often, to show that it lives.
+  static constexpr std::chrono::seconds kIdleBeat{2};
+
   explicit Inbox(int capacity) : capacity_(capacity) {}
 
   // False, and the request is untouched: `capacity` requests are inside, or the door is closed.
   bool Put(Request& request);
 
-  // What has come, in order. wait: sleeps until something has, or Stop.
+  // What has come, in order. wait: sleeps until something has, or Stop, or for kIdleBeat.
   std::vector<Request> Take(bool wait);
 
   // So many requests have ended.

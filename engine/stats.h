@@ -25,7 +25,8 @@ struct EngineStats {
   uint64_t finished_stop = 0, finished_length = 0, finished_cancelled = 0, finished_error = 0;
   uint64_t draft_tokens = 0, accepted_draft_tokens = 0;
   double last_step_seconds = 0;
-  double seconds_in_current_step = 0;  // 0 when idle: a heartbeat
+  double seconds_in_current_step = 0;  // 0 when idle
+  double seconds_since_beat = 0;       // a heartbeat: stays below a step and, when idle, below a few seconds
 
   // Of each sequence, in seconds. Those that were cancelled or failed are in none of the last four.
   SecondsHistogram time_to_first_token;   // from submit

@@ -14,7 +14,7 @@ void TokenStream::Push(TokenEvent event) {
 
 TokenReader& TokenReader::operator=(TokenReader&& other) noexcept {
   if (this != &other) {
-    Cancel();
+    Abandon();
     stream_ = std::move(other.stream_);
   }
   return *this;
@@ -26,8 +26,17 @@ std::vector<TokenEvent> TokenReader::Wait(std::chrono::milliseconds timeout) {
   return std::exchange(stream_->events_, {});
 }
 
+void TokenStream::Set(Cancel cancel) {
+  Cancel expected = kNot;
+  cancel_.compare_exchange_strong(expected, cancel, std::memory_order_relaxed);
+}
+
 void TokenReader::Cancel() {
-  if (stream_) stream_->cancelled_.store(true, std::memory_order_relaxed);
+  if (stream_) stream_->Set(TokenStream::kEnough);
+}
+
+void TokenReader::Abandon() {
+  if (stream_) stream_->Set(TokenStream::kAbandoned);
 }
 
 }  // namespace puna::engine

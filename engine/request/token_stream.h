@@ -16,14 +16,18 @@ namespace puna::engine {
 class TokenStream {
  public:
   void Push(TokenEvent event);
-  bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
+  bool cancelled() const { return cancel_.load(std::memory_order_relaxed) != kNot; }
+  // Cancelled by a reader that has what it wanted, not by one that went away.
+  bool had_enough() const { return cancel_.load(std::memory_order_relaxed) == kEnough; }
 
  private:
   friend class TokenReader;
   mutable std::mutex mutex_;
   std::condition_variable arrived_;
   std::vector<TokenEvent> events_;
-  std::atomic<bool> cancelled_{false};
+  enum Cancel { kNot, kEnough, kAbandoned };
+  void Set(Cancel cancel);
+  std::atomic<Cancel> cancel_{kNot};  // once set, it stays
 };
 
 // The client's end. Its destructor cancels: a request nobody reads any more ends within a step.
@@ -33,13 +37,15 @@ class TokenReader {
   TokenReader(TokenReader&&) noexcept = default;
   TokenReader& operator=(TokenReader&& other) noexcept;
   TokenReader(const TokenReader&) = delete;
-  ~TokenReader() { Cancel(); }
+  ~TokenReader() { Abandon(); }
 
   // All events that have arrived, in order; waits for the first until `timeout` has passed, then returns none.
   std::vector<TokenEvent> Wait(std::chrono::milliseconds timeout);
-  void Cancel();
+  void Cancel();  // the rest is not wanted
 
  private:
+  void Abandon();
+
   std::shared_ptr<TokenStream> stream_;
 };
 

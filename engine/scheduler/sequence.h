@@ -52,7 +52,7 @@ struct Sequence {
   bool was_admitted = false;            // at some time
   Usage usage;                          // counts; times are filled in by whoever has a clock
   std::optional<Finish> finish;         // set: it has ended
-  std::optional<std::chrono::steady_clock::time_point> first_scheduled, first_token;
+  std::optional<std::chrono::steady_clock::time_point> first_scheduled, first_token, last_token;
 };
 
 }  // namespace puna::engine

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <ctime>
 #include <functional>
+#include <numeric>
 #include <random>
 #include <thread>
 #include <vector>
@@ -158,6 +159,42 @@ TEST_CASE("destruction ends every stream") {
   std::optional<Finish> finish;
   ReadAll(*reader, finish);
   CHECK(finish->reason == FinishReason::kShutdown);
+}
+
+template <typename Histogram>
+uint64_t CountOf(const Histogram& histogram) {
+  return std::accumulate(histogram.counts.begin(), histogram.counts.end(), uint64_t{0});
+}
+
+TEST_CASE("each sequence is in the histograms once, each step too") {
+  Engine engine(std::make_unique<FakeModel>(), [] {
+    EngineOptions options = MakeOptions();
+    options.speculation = false;
+    return options;
+  }());
+  std::optional<TokenReader> enough = engine.Submit(MakeRequest(3, 900));
+  enough->Cancel();
+  std::optional<Finish> finish;
+  ReadAll(*enough, finish);
+  for (uint32_t i = 0; i < 3; ++i) {
+    std::optional<TokenReader> reader = engine.Submit(MakeRequest(i, 5));
+    ReadAll(*reader, finish);
+  }
+  WaitFor([&engine] { return CountOf(engine.stats().e2e_latency) == 4; });
+  const EngineStats stats = engine.stats();
+  CHECK(stats.finished_stop + stats.finished_length == 4);
+  CHECK(stats.finished_cancelled == 0);
+  CHECK(CountOf(stats.time_to_first_token) >= 3);
+  CHECK(CountOf(stats.time_to_first_token) + CountOf(stats.inter_token_latency) == stats.generated_tokens);
+  CHECK(stats.output_lengths.sum == static_cast<double>(stats.generated_tokens));
+  CHECK(CountOf(stats.step_time) == stats.steps);
+  CHECK(CountOf(stats.step_sequences) == stats.steps);
+}
+
+TEST_CASE("an idle engine shows that it lives") {
+  Engine engine(std::make_unique<FakeModel>(), MakeOptions());
+  WaitFor([&engine] { return engine.stats().seconds_since_beat > 1; });
+  WaitFor([&engine] { return engine.stats().seconds_since_beat < 1; });
 }
 
 TEST_CASE("an idle engine sleeps") {

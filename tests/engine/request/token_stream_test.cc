@@ -54,6 +54,20 @@ TEST_CASE("a reader that goes away cancels, one that moves does not") {
   CHECK(stream->cancelled());
 }
 
+TEST_CASE("a reader that cancels has had enough, also when it then goes away") {
+  auto stream = std::make_shared<TokenStream>();
+  auto left = std::make_shared<TokenStream>();
+  {
+    TokenReader reader(stream);
+    reader.Cancel();
+    CHECK(stream->cancelled());
+    const TokenReader other(left);
+  }
+  CHECK(stream->had_enough());
+  CHECK(left->cancelled());
+  CHECK_FALSE(left->had_enough());
+}
+
 TEST_CASE("assigning over a reader cancels what it read") {
   auto first = std::make_shared<TokenStream>();
   auto second = std::make_shared<TokenStream>();
