@@ -1,44 +1,71 @@
 #include "server/load_model.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <memory>
 #include <new>
 #include <optional>
 #include <stdexcept>
 
 #include "engine/demo/demo_model.h"
+#include "engine/model/packed_llama.h"
 #include "server/kv_budget.h"
+#include "server/log.h"
 #include "server/machine_limits.h"
 
 namespace puna::server {
 namespace {
-
-std::optional<engine::WeightFormat> WeightsOf(const config::EngineConfig& config) {
-  for (const auto format :
-       {engine::WeightFormat::kBf16, engine::WeightFormat::kW8A8, engine::WeightFormat::kW4A8}) {
-    if (config.weights == Name(format)) return format;
-  }
-  return std::nullopt;  // auto
-}
 
 engine::Checkpoint Open(const std::string& model) {
   if (!model.empty()) return engine::OpenCheckpoint(model);
   return engine::OpenCheckpointFromMemory("puna-demo", engine::DemoModelFiles());
 }
 
+// The packed file that stands for the model, or null.
+std::shared_ptr<const engine::PackedFile> OpenPacked(const config::EngineConfig& config) {
+  const std::filesystem::path model(config.model);
+  const bool is_file = model.filename() == engine::kPackedFileName;
+  const std::filesystem::path path = is_file ? model : model / engine::kPackedFileName;
+  std::error_code error;
+  if (config.model.empty() || !std::filesystem::exists(path, error)) return nullptr;
+  auto packed = engine::PackedFile::Open(path.string());
+  packed->CheckOrigins();
+  const std::string& held = packed->info().weights;
+  if (config.weights == "auto" || config.weights == held) return packed;
+  if (is_file || packed->info().origins.empty()) {
+    throw std::runtime_error(path.string() + ": expected weights in " + config.weights + " as --weights says, found " +
+                             held + "; leave --weights out, or pack the original model again");
+  }
+  LogInfo(path.string() + " holds " + held + "; --weights " + config.weights + " is read from the files beside it");
+  return nullptr;
+}
+
 }  // namespace
+
+std::optional<engine::WeightFormat> WeightsOf(const std::string& name) {
+  for (const auto format :
+       {engine::WeightFormat::kBf16, engine::WeightFormat::kW8A8, engine::WeightFormat::kW4A8}) {
+    if (name == Name(format)) return format;
+  }
+  return std::nullopt;  // auto
+}
 
 int NumThreads(const config::EngineConfig& config) {
   return config.threads > 0 ? config.threads : ReadMachineLimits().cpus;
 }
 
 LoadedModel LoadModel(const config::EngineConfig& config, const engine::LoadProgress& progress) {
-  const engine::Checkpoint checkpoint = Open(config.model);
   engine::LlamaOptions options;
-  options.weights = WeightsOf(config);
+  options.weights = WeightsOf(config.weights);
   options.isa = engine::ChooseIsa(config.isa);
   options.threads = NumThreads(config);
   options.max_batched_tokens = config.max_num_batched_tokens;
   if (config.kv_cache_dtype == "int8") options.kv_dtype = engine::KvDtype::kInt8;
+  if (const auto packed = OpenPacked(config)) {
+    const engine::PackedInfo& info = packed->info();
+    return {info.name, info.config, info.generation, LoadPackedLlama(packed, options, progress)};
+  }
+  const engine::Checkpoint checkpoint = Open(config.model);
   try {
     return {checkpoint.name, checkpoint.config, checkpoint.generation,
             LoadLlama(checkpoint, options, progress)};
@@ -55,8 +82,9 @@ engine::EngineOptions MakeEngineOptions(const config::EngineConfig& config,
                           ? std::min(config.max_model_len, model.max_position())
                           : model.max_position();
   engine::EngineOptions options;
-  options.num_blocks =
-      NumKvBlocks(config, model.kv_bytes_per_block(), longest, ReadMachineLimits().memory_left);
+  // Mapped weights are here to stay, though the system counts their pages as free.
+  const int64_t memory_left = ReadMachineLimits().memory_left - static_cast<int64_t>(model.mapped_bytes());
+  options.num_blocks = NumKvBlocks(config, model.kv_bytes_per_block(), longest, memory_left);
   options.max_num_seqs = config.max_num_seqs;
   options.max_num_batched_tokens = config.max_num_batched_tokens;
   options.max_waiting = config.max_waiting;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "config/engine_config.h"
@@ -18,9 +19,13 @@ struct LoadedModel {
   std::unique_ptr<engine::Model> model;
 };
 
-// An empty name is the demo model inside the binary. Throws std::runtime_error: one line with path,
+// An empty name is the demo model inside the binary. A folder with puna-packed.bin is mapped from that file, unless other
+// weights than the file's are asked for. Throws std::runtime_error: one line with path,
 // expected, found and remedy.
 LoadedModel LoadModel(const config::EngineConfig& config, const engine::LoadProgress& progress);
+
+// A name of engine::WeightFormat, or "auto": none.
+std::optional<engine::WeightFormat> WeightsOf(const std::string& name);
 
 // What the engine is told, with a KV pool that fits into what memory is left beside the loaded
 // model.

@@ -82,8 +82,9 @@ MachineLimits ReadMachineLimits(const std::string& root) {
     // Pages of files that were read count as used, but make room when memory is asked for.
     const std::string stat = ReadAll(cgroup + "/memory.stat");
     const int64_t current = ReadLimit(cgroup + "/memory.current");
-    const int64_t used =
-        current == kUnlimited ? 0 : current - Field(stat, "inactive_file").value_or(0);
+    const int64_t used = current == kUnlimited ? 0
+                                               : current - Field(stat, "inactive_file").value_or(0) -
+                                                     Field(stat, "active_file").value_or(0);
     limits.memory_limit = std::min(limits.memory_limit, limit);
     limits.memory_left = std::min(limits.memory_left, std::max<int64_t>(0, limit - used));
   }

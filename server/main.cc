@@ -12,6 +12,7 @@
 #include "server/bench.h"
 #include "server/healthcheck.h"
 #include "server/log.h"
+#include "server/pack.h"
 #include "server/serve.h"
 #include "server/usage.h"
 
@@ -52,6 +53,7 @@ int Run(int argc, char** argv) {
   const std::string command = arguments.empty() || arguments[0][0] == '-' ? "" : arguments[0];
   if (!command.empty()) arguments.erase(arguments.begin());
   if (command == "bench") return RunBench(argc - 1, argv + 1);
+  if (command == "pack") return RunPack(argc - 1, argv + 1);
   if (command == "healthcheck") return RunHealthcheck(arguments);
   const std::string first = argc > 1 ? argv[1] : "";
   if (command == "version" || first == "--version")

@@ -1,6 +1,7 @@
 #include "server/text_files.h"
 
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 
 #include "engine/demo/demo_model.h"
@@ -31,6 +32,19 @@ engine::FileSet TextFiles(const std::string& model) {
   const std::filesystem::path path(model);
   return engine::FileSet::Folder(std::filesystem::is_directory(path) ? model
                                                                      : path.parent_path().string());
+}
+
+void CopyTextFiles(const engine::FileSet& files, const std::string& folder) {
+  for (const char* name : {"tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json",
+                           "chat_template.jinja", "chat_template.json", "generation_config.json"}) {
+    const std::filesystem::path target = std::filesystem::path(folder) / name;
+    if (!files.Has(name) || std::filesystem::exists(target)) continue;
+    const auto file = files.Open(name);
+    std::ofstream out(target, std::ios::binary);
+    out.write(reinterpret_cast<const char*>(file->bytes().data()), static_cast<std::streamsize>(file->bytes().size()));
+    out.close();
+    if (!out) throw std::runtime_error(target.string() + ": cannot be written; check permissions and the space left");
+  }
 }
 
 engine::Tokenizer LoadTokenizer(const engine::FileSet& files, int vocab_size) {

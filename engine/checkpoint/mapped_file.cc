@@ -22,6 +22,14 @@ namespace {
          .remedy = "check that it exists and that this user may read it"});
 }
 
+// A hint to the kernel about all pages that `part` touches.
+void Advise(std::span<const std::byte> part, int advice) {
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(part.data()) / page * page;
+  const uintptr_t end = reinterpret_cast<uintptr_t>(part.data()) + part.size();
+  madvise(reinterpret_cast<void*>(begin), end - begin, advice);
+}
+
 struct Descriptor {
   int fd;
   ~Descriptor() {
@@ -60,12 +68,16 @@ MappedFile::~MappedFile() {
 }
 
 void MappedFile::Release(std::span<const std::byte> part) const {
-  if (!mapped_ || part.empty()) return;
   // Rounded outwards: a neighbour's bytes on the same page only have to be faulted in again.
-  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  const uintptr_t begin = reinterpret_cast<uintptr_t>(part.data()) / page * page;
-  const uintptr_t end = reinterpret_cast<uintptr_t>(part.data()) + part.size();
-  madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);  // a hint
+  if (mapped_ && !part.empty()) Advise(part, MADV_DONTNEED);
+}
+
+void MappedFile::Populate(std::span<const std::byte> part) const {
+  if (!mapped_ || part.empty()) return;
+  Advise(part, MADV_WILLNEED);
+#ifdef MADV_POPULATE_READ
+  Advise(part, MADV_POPULATE_READ);
+#endif
 }
 
 }  // namespace puna::engine

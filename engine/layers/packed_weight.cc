@@ -5,6 +5,7 @@
 #include <cstring>
 #include <exception>
 
+#include "engine/base/aligned_buffer.h"
 #include "engine/base/check.h"
 #include "engine/kernels/half.h"
 #include "engine/layers/linear_input.h"
@@ -125,8 +126,7 @@ class FirstFailure {
 
 }  // namespace
 
-PackedWeight Pack(WeightFormat format, int64_t outputs, int64_t inputs, const std::function<RowRef(int64_t)>& row_of,
-                  ThreadTeam& team) {
+PackedWeight EmptyWeight(WeightFormat format, int64_t outputs, int64_t inputs) {
   PackedWeight w;
   w.format = format;
   w.outputs = outputs;
@@ -134,16 +134,20 @@ PackedWeight Pack(WeightFormat format, int64_t outputs, int64_t inputs, const st
   w.k = PaddedCols(format, inputs);
   w.panels = (outputs + kPanelCols - 1) / kPanelCols;
   w.panel_bytes = PanelBytes(format, w.k);
-  w.data = AlignedBuffer<uint8_t>(w.panels * w.panel_bytes);
-  if (format == WeightFormat::kW8A8) {
-    w.scales = AlignedBuffer<float>(w.panels * kPanelCols);
-    w.sums = AlignedBuffer<int32_t>(w.panels * kPanelCols);
-  }
-  if (format == WeightFormat::kW4A8) w.weighted_sums = AlignedBuffer<float>(w.panels * kPanelCols);
+  return w;
+}
+
+PackedWeight Pack(WeightFormat format, int64_t outputs, int64_t inputs, const std::function<RowRef(int64_t)>& row_of,
+                  ThreadTeam& team) {
+  PackedWeight w = EmptyWeight(format, outputs, inputs);
+  AlignedBuffer<uint8_t> data(w.panels * w.panel_bytes);
+  AlignedBuffer<float> scales(format == WeightFormat::kW8A8 ? w.panels * kPanelCols : 0);
+  AlignedBuffer<int32_t> sums(scales.size());
+  AlignedBuffer<float> weighted_sums(format == WeightFormat::kW4A8 ? w.panels * kPanelCols : 0);
   FirstFailure failure;
   team.ForEach(w.panels, failure.Guard([&](int64_t p) {
     RowBuffers row(w.k);
-    uint8_t* panel = w.data.data() + p * w.panel_bytes;
+    uint8_t* panel = data.data() + p * w.panel_bytes;
     for (int n = 0; n < kPanelCols; ++n) {
       const int64_t column = p * kPanelCols + n;
       const RowRef ref = column < outputs ? row_of(column) : RowRef{};
@@ -157,12 +161,16 @@ PackedWeight Pack(WeightFormat format, int64_t outputs, int64_t inputs, const st
       PUNA_CHECK(ref.source->cols() == inputs) << ref.source->name();
       switch (format) {
         case WeightFormat::kBf16: PackBf16Row(ref, n, row, inputs, panel); break;
-        case WeightFormat::kW8A8: PackInt8Row(ref, n, row, inputs, panel, &w.scales[column], &w.sums[column]); break;
-        case WeightFormat::kW4A8: PackInt4Row(ref, n, row, inputs, w.k, panel, &w.weighted_sums[column]); break;
+        case WeightFormat::kW8A8: PackInt8Row(ref, n, row, inputs, panel, &scales[column], &sums[column]); break;
+        case WeightFormat::kW4A8: PackInt4Row(ref, n, row, inputs, w.k, panel, &weighted_sums[column]); break;
       }
     }
   }));
   failure.Rethrow();
+  w.data = SharedArray<uint8_t>(std::move(data));
+  w.scales = SharedArray<float>(std::move(scales));
+  w.sums = SharedArray<int32_t>(std::move(sums));
+  w.weighted_sums = SharedArray<float>(std::move(weighted_sums));
   return w;
 }
 

@@ -1,14 +1,15 @@
-// PackedWeight: one weight matrix in the panels that the kernels read (engine/kernels/gemm.h), made once while loading.
+// PackedWeight: one weight matrix in the panels that the kernels read (engine/kernels/gemm.h), made once while loading
+// or mapped from a file (packed_blob.h).
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <vector>
 
-#include "engine/base/aligned_buffer.h"
 #include "engine/base/thread_team.h"
 #include "engine/checkpoint/weight_source.h"
 #include "engine/kernels/gemm.h"
+#include "engine/layers/shared_array.h"
 #include "engine/layers/weight_format.h"
 
 namespace puna::engine {
@@ -26,10 +27,10 @@ struct PackedWeight {
   int64_t k = 0;            // padded K
   int64_t panels = 0;
   int64_t panel_bytes = 0;
-  AlignedBuffer<uint8_t> data;           // [panels][panel_bytes]
-  AlignedBuffer<float> scales;           // W8A8: [panels * 64], of each output
-  AlignedBuffer<int32_t> sums;           // W8A8: [panels * 64], sum of each output's codes
-  AlignedBuffer<float> weighted_sums;    // W4A8: [panels * 64], sum over groups of scale * (sum of codes)
+  SharedArray<uint8_t> data;             // [panels][panel_bytes]
+  SharedArray<float> scales;             // W8A8: [panels * 64], of each output
+  SharedArray<int32_t> sums;             // W8A8: [panels * 64], sum of each output's codes
+  SharedArray<float> weighted_sums;      // W4A8: [panels * 64], sum over groups of scale * (sum of codes)
 
   const uint8_t* panel(int64_t p) const { return data.data() + p * panel_bytes; }
   size_t bytes() const {
@@ -39,6 +40,9 @@ struct PackedWeight {
   // Output row `row` as float32 [inputs]: an embedding.
   void ReadRow(int64_t row, float* out) const;
 };
+
+// A weight of this shape, all but its memory.
+PackedWeight EmptyWeight(WeightFormat format, int64_t outputs, int64_t inputs);
 
 // Packs rows row_of(0 .. outputs), each of `inputs` columns, on all threads. A source whose encoding is the format's own keeps
 // its codes; others are rounded: int8 to nearest by the row's largest value, int4 by the group scale (of a few shrunken ones)

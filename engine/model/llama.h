@@ -25,6 +25,14 @@ struct LlamaOptions {
 // Told how much is done, in [0, 1], from the calling thread.
 using LoadProgress = std::function<void(double)>;
 
+// What LlamaModel has to know of a checkpoint beside the weights.
+struct LlamaSpec {
+  ModelConfig config;
+  bool asymmetric_activations = false;
+  bool online_hadamard_down_proj = false;
+};
+LlamaSpec SpecOf(const Checkpoint& checkpoint);
+
 // Reads, rounds where needed and packs every weight, on `threads` threads. Throws std::runtime_error when the checkpoint cannot
 // be run in the wanted format, std::bad_alloc when memory is short.
 std::unique_ptr<Model> LoadLlama(const Checkpoint& checkpoint, const LlamaOptions& options, const LoadProgress& progress);

@@ -42,17 +42,22 @@ struct LlamaModel::LoraBuffers {
   AlignedBuffer<float> low, gate_up;
 };
 
-std::unique_ptr<Model> LoadLlama(const Checkpoint& checkpoint, const LlamaOptions& options, const LoadProgress& progress) {
-  return std::make_unique<LlamaModel>(checkpoint, options, progress);
+LlamaSpec SpecOf(const Checkpoint& checkpoint) {
+  return {checkpoint.config, checkpoint.activation_rule == Checkpoint::ActivationRule::kAsymmetric,
+          checkpoint.online_hadamard_down_proj};
 }
 
-LlamaModel::LlamaModel(const Checkpoint& checkpoint, const LlamaOptions& options, const LoadProgress& progress)
-    : config_(checkpoint.config),
+std::unique_ptr<Model> LoadLlama(const Checkpoint& checkpoint, const LlamaOptions& options, const LoadProgress& progress) {
+  return std::make_unique<LlamaModel>(SpecOf(checkpoint), PackLlama(checkpoint, options, progress), options);
+}
+
+LlamaModel::LlamaModel(const LlamaSpec& spec, LlamaWeights weights, const LlamaOptions& options)
+    : config_(spec.config),
       options_(options),
-      asymmetric_(checkpoint.activation_rule == Checkpoint::ActivationRule::kAsymmetric),
-      hadamard_(checkpoint.online_hadamard_down_proj),
+      asymmetric_(spec.asymmetric_activations),
+      hadamard_(spec.online_hadamard_down_proj),
       team_(options.threads),
-      weights_(PackLlama(checkpoint, options, progress, team_)),
+      weights_(std::move(weights)),
       attention_(config_.num_attention_heads, config_.num_key_value_heads, config_.head_dim, options.kv_dtype, options.isa),
       rope_(RopeInvFreq(config_.head_dim, config_.rope_theta, config_.rope_scaling)),
       input_(weights_.format, options.max_batched_tokens,

@@ -14,7 +14,7 @@ namespace puna::engine {
 
 class LlamaModel final : public Model {
  public:
-  LlamaModel(const Checkpoint& checkpoint, const LlamaOptions& options, const LoadProgress& progress);
+  LlamaModel(const LlamaSpec& spec, LlamaWeights weights, const LlamaOptions& options);
   ~LlamaModel() override;
 
   int vocab_size() const override { return config_.vocab_size; }
@@ -27,6 +27,7 @@ class LlamaModel final : public Model {
   void CopyBlock(BlockId from, BlockId to, int num_tokens) override;
   std::string Fingerprint() const override;
   size_t weight_bytes() const override { return weights_.bytes(); }
+  size_t mapped_bytes() const override { return weights_.mapped_bytes; }
   std::string Format() const override { return Name(weights_.format); }
 
  private:

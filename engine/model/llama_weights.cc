@@ -143,8 +143,8 @@ WeightFormat NativeFormat(const Checkpoint& checkpoint) {
   return format;
 }
 
-LlamaWeights PackLlama(const Checkpoint& checkpoint, const LlamaOptions& options, const LoadProgress& progress,
-                       ThreadTeam& team) {
+LlamaWeights PackLlama(const Checkpoint& checkpoint, const LlamaOptions& options, const LoadProgress& progress) {
+  ThreadTeam team(options.threads);
   LlamaWeights w;
   w.format = options.weights.value_or(NativeFormat(checkpoint));
   w.head_format = w.format == WeightFormat::kBf16 ? WeightFormat::kBf16 : WeightFormat::kW8A8;

@@ -27,6 +27,7 @@ struct LlamaWeights {
   std::unique_ptr<Linear> lm_head;                 // null: tied
   std::vector<LlamaLayer> layers;
   std::vector<float> norm;  // [hidden]
+  size_t mapped_bytes = 0;  // of bytes(), those that lie in a mapped file
 
   const Linear& head() const { return lm_head ? *lm_head : embed_tokens; }
   bool has_lora() const;
@@ -36,7 +37,7 @@ struct LlamaWeights {
 // The format that suits a checkpoint best: its own, or the most exact one of its linears' where they differ.
 WeightFormat NativeFormat(const Checkpoint& checkpoint);
 
-LlamaWeights PackLlama(const Checkpoint& checkpoint, const LlamaOptions& options, const LoadProgress& progress,
-                       ThreadTeam& team);
+// Reads every weight, on options.threads threads.
+LlamaWeights PackLlama(const Checkpoint& checkpoint, const LlamaOptions& options, const LoadProgress& progress);
 
 }  // namespace puna::engine

@@ -37,6 +37,8 @@ class Model {
   // Everything that a result depends on beside the weights: format, kernels, KV type. For system_fingerprint.
   virtual std::string Fingerprint() const = 0;
   virtual size_t weight_bytes() const = 0;
+  // Of these, bytes that are mapped from a file: resident, but to the system free memory.
+  virtual size_t mapped_bytes() const { return 0; }
   virtual std::string Format() const = 0;  // bf16, w8a8, w4a8
 };
 

@@ -47,7 +47,7 @@ TEST_CASE("the tightest cgroup counts, file pages do not") {
   root.Write("sys/fs/cgroup/outer/memory.max", std::to_string(4 * kGiB) + "\n");
   root.Write("sys/fs/cgroup/outer/memory.current", std::to_string(3 * kGiB) + "\n");
   root.Write("sys/fs/cgroup/outer/memory.stat",
-             "anon 5\ninactive_file " + std::to_string(2 * kGiB) + "\n");
+             "anon 5\ninactive_file " + std::to_string(kGiB) + "\nactive_file " + std::to_string(kGiB) + "\n");
   root.Write("sys/fs/cgroup/outer/cpu.max", "50000 100000\n");
   CHECK(root.Read().memory_limit == 4 * kGiB);
   CHECK(root.Read().memory_left == 3 * kGiB);

@@ -1,0 +1,198 @@
+// A model mapped from puna-packed.bin is the model that was packed, to the bit; a file that is not right is refused by name.
+#include "engine/model/packed_llama.h"
+
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <numeric>
+#include <sstream>
+
+#include "engine/checkpoint/content_hash.h"
+#include "engine/checkpoint/packed_prefix.h"
+#include "tests/support/llama_runner.h"
+#include "tests/support/shared_data.h"
+#include "tests/support/tiny_checkpoint.h"
+
+namespace puna::engine {
+namespace {
+
+using testing::TemporaryFolder;
+
+std::vector<std::vector<float>> Logits(Model& model, int tokens) {
+  model.AllocateKvCache(4);
+  std::vector<TokenId> ids(tokens);
+  for (int i = 0; i < tokens; ++i) ids[i] = (i * 37 + 5) % model.vocab_size();
+  std::vector<int32_t> wanted(tokens);
+  std::iota(wanted.begin(), wanted.end(), 0);
+  const std::vector<BlockId> table = {2, 0, 3, 1};
+  const SequenceChunk sequence{0, tokens, 0, table};
+  const auto logits = model.Forward({ids, {&sequence, 1}, wanted});
+  std::vector<std::vector<float>> rows;
+  for (int r = 0; r < tokens; ++r) rows.emplace_back(logits.row(r), logits.row(r) + logits.cols);
+  return rows;
+}
+
+LlamaOptions OptionsFor(std::optional<WeightFormat> format) { return {format, DetectIsa(), 2, 32}; }
+
+std::string Pack(const std::string& source, const TemporaryFolder& to, std::optional<WeightFormat> format,
+                 std::vector<PackedOrigin> origins = {}) {
+  const std::string path = to.path() + "/" + kPackedFileName;
+  WritePackedLlama(OpenCheckpoint(source), path, std::move(origins), OptionsFor(format), {});
+  return path;
+}
+
+void CheckSame(const std::string& source, std::optional<WeightFormat> format) {
+  CAPTURE(source);
+  const TemporaryFolder folder;
+  const auto packed = PackedFile::Open(Pack(source, folder, format));
+  const auto mapped = LoadPackedLlama(packed, OptionsFor(std::nullopt), {});
+  const auto loaded = LoadLlama(OpenCheckpoint(source), OptionsFor(format), {});
+  CHECK(mapped->Format() == loaded->Format());
+  CHECK(mapped->weight_bytes() == loaded->weight_bytes());
+  CHECK(mapped->mapped_bytes() > loaded->weight_bytes() * 9 / 10);
+  CHECK(loaded->mapped_bytes() == 0);
+  CHECK(mapped->Fingerprint() == loaded->Fingerprint());
+  CHECK(Logits(*mapped, 20) == Logits(*loaded, 20));
+}
+
+TEST_CASE("a packed model gives the same bits as the one that it was made from, in every format, tied or not") {
+  for (const bool tied : {true, false}) {
+    testing::TinyModel shape;
+    shape.tied = tied;
+    shape.head_dim = 32;
+    shape.ffn = 96;  // the last panel is half empty
+    const TemporaryFolder source(testing::TinyCheckpointFiles(shape));
+    for (const auto format : {WeightFormat::kBf16, WeightFormat::kW8A8, WeightFormat::kW4A8}) CheckSame(source.path(), format);
+  }
+}
+
+TEST_CASE("online rotation, asymmetric activations and adaptors are packed as well") {
+  if (!testing::HaveShared("golden/formats")) return;
+  for (const char* name : {"spinquant_int4_eo8", "qlora_int4_eo8", "ct_w8a8"}) {
+    CheckSame(testing::SharedPath("golden/formats/") + name, std::nullopt);
+  }
+}
+
+TEST_CASE("the configuration survives") {
+  const TemporaryFolder folder;
+  const std::string path = Pack("random:tiny", folder, WeightFormat::kW4A8);
+  const Checkpoint source = OpenCheckpoint("random:tiny");
+  const PackedInfo& info = PackedFile::Open(path)->info();
+  CHECK(info.name == source.name);
+  CHECK(info.weights == "w4a8");
+  CHECK(info.head_weights == "w8a8");
+  CHECK(info.config.hidden_size == source.config.hidden_size);
+  CHECK(info.config.rope_theta == source.config.rope_theta);
+  CHECK(info.config.rope_scaling.has_value() == source.config.rope_scaling.has_value());
+  CHECK(info.config.tie_word_embeddings == source.config.tie_word_embeddings);
+  CHECK(info.config.eos_token_ids == source.config.eos_token_ids);
+}
+
+// --- What must be refused.
+
+std::string ReadFile(const std::string& path) {
+  std::stringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+std::string Refusal(const TemporaryFolder& folder, const std::string& bytes, std::optional<WeightFormat> weights = {}) {
+  folder.Write(kPackedFileName, bytes);
+  try {
+    LoadPackedLlama(PackedFile::Open(folder.path() + "/" + kPackedFileName), OptionsFor(weights), {});
+  } catch (const std::runtime_error& error) {
+    return error.what();
+  }
+  return "none";
+}
+
+// The file with its header's text changed and its checksum mended.
+std::string WithHeader(std::string bytes, const std::string& from, const std::string& to) {
+  PackedPrefix prefix;
+  std::memcpy(&prefix, bytes.data(), sizeof prefix);
+  std::string header = bytes.substr(prefix.header_offset);
+  const size_t at = header.find(from);
+  REQUIRE(at != std::string::npos);
+  header.replace(at, from.size(), to);
+  prefix.header_bytes = header.size();
+  prefix.header_hash = ContentHash(std::as_bytes(std::span(header)));
+  std::memcpy(bytes.data(), &prefix, sizeof prefix);
+  return bytes.substr(0, prefix.header_offset) + header;
+}
+
+#define CHECK_TELLS(text, part)                \
+  do {                                         \
+    const std::string refusal = (text);        \
+    CAPTURE(refusal);                          \
+    CHECK(refusal.find(part) != std::string::npos); \
+    CHECK(refusal.find("again") != std::string::npos); \
+  } while (false)
+
+TEST_CASE("truncated, foreign and damaged files are refused with what to do") {
+  const TemporaryFolder folder;
+  const std::string good = ReadFile(Pack("random:tiny", folder, WeightFormat::kW4A8));
+  CHECK(Refusal(folder, good) == "none");
+  CHECK_TELLS(Refusal(folder, ""), "PUNAPACK");
+  CHECK_TELLS(Refusal(folder, "some other file, longer than a prefix is, and of no use here"), "PUNAPACK");
+  for (const size_t size : {size_t{47}, size_t{48}, size_t{5000}, good.size() / 2, good.size() - 1}) {
+    CHECK_TELLS(Refusal(folder, good.substr(0, size)), "expected");
+  }
+  std::string version = good;
+  version[8] = 9;
+  CHECK_TELLS(Refusal(folder, version), "version: expected 1, found 9");
+  std::string flipped = good;
+  flipped[flipped.size() - 20] ^= 1;
+  CHECK_TELLS(Refusal(folder, flipped), "checksum");
+  std::string offset = good;
+  std::memset(offset.data() + 16, 0xff, 8);
+  CHECK_TELLS(Refusal(folder, offset), "to lie within the file");
+}
+
+TEST_CASE("a header that lies about its sections is refused") {
+  const TemporaryFolder folder;
+  const std::string good = ReadFile(Pack("random:tiny", folder, WeightFormat::kW4A8));
+  CHECK_TELLS(Refusal(folder, WithHeader(good, "\"layers.0.o_proj\"", "\"layers.9.o_proj\"")), "layers.0.o_proj");
+  CHECK_TELLS(Refusal(folder, WithHeader(good, "\"bytes\":", "\"bytes\":9")), "within the file");
+  CHECK_TELLS(Refusal(folder, WithHeader(good, "\"offset\":4096", "\"offset\":4100")), "multiple of 4096");
+  CHECK_TELLS(Refusal(folder, WithHeader(good, "\"layout\":1", "\"layout\":2")), "layout");
+  CHECK_TELLS(Refusal(folder, WithHeader(good, "\"weights\":\"w4a8\"", "\"weights\":\"w8a8\"")), "expected w8a8");
+  CHECK_TELLS(Refusal(folder, WithHeader(good, "\"hidden_size\":", "\"hidden_size\":1")), "expected");
+  CHECK_TELLS(Refusal(folder, good, WeightFormat::kBf16), "weights: expected bf16, found w4a8");
+}
+
+TEST_CASE("a file beside it that is no longer the one it was made from is noticed; another date alone is none") {
+  const TemporaryFolder folder(testing::TinyCheckpointFiles({.head_dim = 32}));
+  const auto packed = PackedFile::Open(Pack(folder.path(), folder, WeightFormat::kW8A8, OriginsIn(folder.path())));
+  REQUIRE(packed->info().origins.size() == 2);  // config.json and model.safetensors, not the packed file
+  CHECK_NOTHROW(packed->CheckOrigins());
+  const std::string weights = ReadFile(folder.path() + "/model.safetensors");
+  folder.Write("model.safetensors", weights);
+  CHECK_NOTHROW(packed->CheckOrigins());
+  std::string changed = weights;
+  changed.back() ^= 1;
+  folder.Write("model.safetensors", changed);
+  std::filesystem::last_write_time(folder.path() + "/model.safetensors", std::filesystem::file_time_type::clock::now());
+  CHECK_THROWS_WITH_AS(packed->CheckOrigins(), doctest::Contains("other contents"), std::runtime_error);
+  folder.Write("model.safetensors", weights + " ");
+  CHECK_THROWS_WITH_AS(packed->CheckOrigins(), doctest::Contains("model.safetensors"), std::runtime_error);
+  std::filesystem::remove(folder.path() + "/model.safetensors");
+  CHECK_NOTHROW(packed->CheckOrigins());
+}
+
+TEST_CASE("the layout has a number that changes with it") {
+  // If this fails, the packed bytes of a model have changed: raise kPackedLayout, then note the new value here.
+  const TemporaryFolder folder;
+  uint64_t hashes = 0;
+  for (const auto format : {WeightFormat::kBf16, WeightFormat::kW8A8, WeightFormat::kW4A8}) {
+    const auto packed = PackedFile::Open(Pack("random:tiny", folder, format));
+    for (const char* name : {"layers.0.qkv_proj", "layers.1.gate_up_proj", "embed_tokens", "layers.1.input_layernorm"}) {
+      hashes = hashes * 31 + ContentHash(packed->Bytes(packed->Section(name)));
+    }
+  }
+  CHECK(HashText(hashes) == "f8d5716b74002574");
+}
+
+}  // namespace
+}  // namespace puna::engine
