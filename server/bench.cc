@@ -61,7 +61,7 @@ void PrintJson(const EngineBenchResult& r) {
 
 void PrintTable(const EngineBenchResult& r) {
   std::printf("%s, %s, %d threads, %s\n\n", r.model.c_str(), r.weights.c_str(), r.threads,
-              r.isa.c_str());
+              r.kernels.c_str());
   std::printf("machine   read %.1f GB/s, oneDNN bf16 %.2f Tflop/s, int8 %.2f Top/s\n",
               r.read_bandwidth_bytes_per_s / 1e9, r.bf16_peak_flops / 1e12, r.int8_peak_ops / 1e12);
   std::printf("memory    weights %.2f GiB, KV %.2f GiB, resident %.2f GiB\n",

@@ -161,6 +161,7 @@ class EngineBench {
     result_.load_seconds = Seconds() - loading;
     result_.model = config.model.empty() ? loaded.name : config.model;
     result_.weights = loaded.model->Format();
+    result_.kernels = loaded.model->Kernels();
     result_.isa = engine::Name(engine::ChooseIsa(config.isa));
     result_.threads = config.threads;
     result_.prompt_tokens = options_.prompt_tokens;

@@ -28,7 +28,7 @@ struct DecodeFigures {
 };
 
 struct EngineBenchResult {
-  std::string model, weights, isa;
+  std::string model, weights, isa, kernels;
   int threads = 0;
   int prompt_tokens = 0;
   double load_seconds = 0;

@@ -33,6 +33,7 @@ class Linear {
   void Forward(const LinearInput& input, const LinearOutput& output, ThreadTeam& team) const;
 
   const PackedWeight& weight() const { return weight_; }
+  bool uses_onednn() const { return onednn_ != nullptr; }  // for many rows
 
  private:
   void ForwardPanel(const LinearInput& input, const LinearOutput& output, int64_t panel) const;

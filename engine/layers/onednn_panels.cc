@@ -70,7 +70,7 @@ const OnednnPanels* OnednnPanels::For(WeightFormat format, int64_t k, Isa isa) {
     std::unique_ptr<OnednnPanels> panels(new OnednnPanels(format, k));
     if (panels->AgreesWith(isa)) entry->second = std::move(panels);
   } catch (const dnnl::error&) {
-    // This processor has no such micro-kernel: the entry stays empty, and Describe says so.
+    // This processor has no such micro-kernel: the entry stays empty, and Model::Kernels says so.
   }
   return entry->second.get();
 }
@@ -110,10 +110,6 @@ bool OnednnPanels::AgreesWith(Isa isa) const {
   }
   Run(a.data(), kRows, panel.data(), theirs.data());
   return std::memcmp(ours.data(), theirs.data(), ours.bytes()) == 0;
-}
-
-std::string OnednnPanels::Describe(WeightFormat format, int64_t k, Isa isa) {
-  return For(format, k, isa) != nullptr ? "oneDNN brgemm" : std::string("puna ") + Name(isa);
 }
 
 }  // namespace puna::engine

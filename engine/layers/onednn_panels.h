@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
 
 #include "engine/base/cpu_features.h"
 #include "engine/layers/weight_format.h"
@@ -27,9 +26,6 @@ class OnednnPanels {
 
   // y [Share(rows), 64], float32 or (W8A8) int32, = a [Share(rows), k] * panel. a as in GemmKernels, rows k elements apart.
   void Run(const void* a, int rows, const void* panel, void* y) const;
-
-  // What serves large numbers of rows, for logs: "oneDNN brgemm" or "puna avx512".
-  static std::string Describe(WeightFormat format, int64_t k, Isa isa);
 
  private:
   static constexpr int kSmallRows = 32;

@@ -99,6 +99,11 @@ std::string LlamaModel::Fingerprint() const {
          Name(options_.kv_dtype) + " isa=" + Name(options_.isa);
 }
 
+std::string LlamaModel::Kernels() const {
+  return Name(options_.isa) +
+         std::string(weights_.layers.front().qkv_proj.uses_onednn() ? ", oneDNN brgemm for many rows" : "");
+}
+
 void LlamaModel::CopyBlock(BlockId from, BlockId to, int num_tokens) {
   PUNA_CHECK(num_tokens >= 0 && num_tokens <= kBlockSize) << num_tokens;
   // A copied block is written on from num_tokens; what stands behind is never looked at.

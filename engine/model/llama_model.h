@@ -29,6 +29,7 @@ class LlamaModel final : public Model {
   size_t weight_bytes() const override { return weights_.bytes(); }
   size_t mapped_bytes() const override { return weights_.mapped_bytes; }
   std::string Format() const override { return Name(weights_.format); }
+  std::string Kernels() const override;
 
  private:
   void Embed(const ForwardInput& input);

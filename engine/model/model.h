@@ -40,6 +40,7 @@ class Model {
   // Of these, bytes that are mapped from a file: resident, but to the system free memory.
   virtual size_t mapped_bytes() const { return 0; }
   virtual std::string Format() const = 0;  // bf16, w8a8, w4a8
+  virtual std::string Kernels() const { return {}; }  // what multiplies the matrices, for people to read
 };
 
 }  // namespace puna::engine
