@@ -178,6 +178,7 @@ TEST_CASE("each sequence is in the histograms once, each step too") {
   ReadAll(*enough, finish);
   for (uint32_t i = 0; i < 3; ++i) {
     std::optional<TokenReader> reader = engine.Submit(MakeRequest(i, 5));
+    finish.reset();
     ReadAll(*reader, finish);
   }
   WaitFor([&engine] { return CountOf(engine.stats().e2e_latency) == 4; });
