@@ -70,6 +70,15 @@ class Walk {
         ++arrived;
         clients_.push_back(MakeClient());
         Submit(core_, clients_.back());
+        // The `n` of one request: the same but for the seed, at the same moment.
+        for (uint32_t n = random_() % 5; n > 2; --n) {
+          Client sibling;
+          sibling.asked = Copy(clients_.back().asked);
+          ++sibling.asked.sampling.seed;
+          ++arrived;
+          clients_.push_back(std::move(sibling));
+          Submit(core_, clients_.back());
+        }
       }
       if (random_() % 40 == 0) Leave();
       core_.Step();
@@ -170,7 +179,7 @@ TEST_CASE("random walk: arrive, finish, leave, preempt, share, guess; the answer
     options.max_num_batched_tokens = seed % 3 == 0 ? 7 : 40;
     options.prefix_caching = seed % 4 != 0;
     Walk walk(seed, options, {.vocab_size = 97, .window = 0});
-    walk.Run(150);
+    walk.Run(200);
     const EngineStats stats = walk.stats();
     total.preemptions += stats.preemptions;
     total.prefix_cache_hit_tokens += stats.prefix_cache_hit_tokens;
@@ -192,7 +201,7 @@ TEST_CASE("random walk: arrive, finish, leave, preempt, share, guess; the answer
 
 TEST_CASE("random walk over text that repeats itself: prompt lookup pays and changes nothing") {
   Walk walk(99, SmallOptions(), {.vocab_size = 30, .window = 2});
-  walk.Run(150);
+  walk.Run(300);
   CHECK(walk.stats().accepted_draft_tokens > 500);
 }
 

@@ -1,5 +1,6 @@
 // The same request gives the same ids and log-probabilities, to the bit, alone and in a crowd, cold and from the cache, with any
-// chunks, preempted or not, guessed or not, with one thread and two: on the demo model, for each weight format.
+// chunks, preempted or not, guessed or not, with one thread and two: on the demo model and a golden one, for each weight format
+// and each format of the cache.
 #include <doctest/doctest.h>
 
 #include <random>
@@ -10,21 +11,28 @@
 #include "engine/engine_core.h"
 #include "engine/model/llama.h"
 #include "tests/support/reference_run.h"
+#include "tests/support/shared_data.h"
 
 namespace puna::engine {
 namespace {
 
 using std::chrono::milliseconds;
 
+const std::string kDemo = std::string(PUNA_SOURCE_DIR) + "/engine/demo/model";
+
 struct Setup {
+  std::string folder;
   WeightFormat format = WeightFormat::kBf16;
+  KvDtype kv_dtype = KvDtype::kBf16;
   int threads = 1;
   EngineOptions engine;
 };
 
-Setup Plain(WeightFormat format) {
+Setup Plain(const std::string& folder, WeightFormat format, KvDtype kv_dtype) {
   Setup setup;
+  setup.folder = folder;
   setup.format = format;
+  setup.kv_dtype = kv_dtype;
   setup.engine.num_blocks = 1000;
   setup.engine.max_num_seqs = 32;
   setup.engine.max_model_len = 1024;
@@ -35,9 +43,10 @@ Setup Plain(WeightFormat format) {
 }
 
 EngineCore MakeCore(const Setup& setup) {
-  const Checkpoint checkpoint = OpenCheckpoint(std::string(PUNA_SOURCE_DIR) + "/engine/demo/model");
+  const Checkpoint checkpoint = OpenCheckpoint(setup.folder);
   LlamaOptions options;
   options.weights = setup.format;
+  options.kv_dtype = setup.kv_dtype;
   options.isa = DetectIsa();
   options.threads = setup.threads;
   options.max_batched_tokens = setup.engine.max_num_batched_tokens;
@@ -48,7 +57,8 @@ EngineCore MakeCore(const Setup& setup) {
 Request MakeRequest(int which) {
   std::mt19937 random(which);
   Request request;
-  for (int i = 0; i < 40 + 130 * which; ++i) request.prompt.push_back(static_cast<TokenId>(random() % 2030));
+  // Ids that are in every vocabulary.
+  for (int i = 0; i < 40 + 130 * which; ++i) request.prompt.push_back(static_cast<TokenId>(random() % 500));
   request.stop.max_new_tokens = 40;
   request.num_logprobs = 3;
   request.sampling.temperature = which == 0 ? 0.0f : 1.0f;
@@ -108,67 +118,107 @@ void CheckSame(const std::vector<Answer>& got, const std::vector<Answer>& expect
   }
 }
 
-void CheckFormat(WeightFormat format) {
-  const std::vector<Answer> alone = RunEachAlone(Plain(format));
-  SUBCASE("among sixteen others, which come and go") {
-    EngineCore core = MakeCore(Plain(format));
-    std::vector<TokenReader> others;
-    for (int i = 0; i < 16; ++i) {
-      Request other = MakeRequest(100);
-      other.prompt.resize(5 + 20 * i, i);
-      other.stop.max_new_tokens = 5 + 3 * i;
-      others.push_back(Submit(core, std::move(other)));
-      if (i % 4 == 0) core.Step();
-    }
-    CheckSame(RunAll(core), alone);
+// What each of the company's sixteen is: of any length, gone after a while.
+Request MakeOther(int i) {
+  Request other = MakeRequest(100);
+  other.prompt.resize(5 + 20 * i, i);
+  other.stop.max_new_tokens = 5 + 3 * i;
+  return other;
+}
+
+std::vector<Answer> RunAmongSixteen(EngineCore& core, const std::vector<Answer>* predictions = nullptr) {
+  std::vector<TokenReader> others;
+  for (int i = 0; i < 16; ++i) {
+    others.push_back(Submit(core, MakeOther(i)));
+    if (i % 4 == 0) core.Step();
   }
-  SUBCASE("cold and from the cache") {
-    Setup setup = Plain(format);
+  return RunAll(core, predictions);
+}
+
+void CheckFormat(const std::string& folder, WeightFormat format, KvDtype kv_dtype) {
+  CAPTURE(std::string(Name(format)));
+  CAPTURE(std::string(Name(kv_dtype)));
+  const Setup plain = Plain(folder, format, kv_dtype);
+  const std::vector<Answer> alone = RunEachAlone(plain);
+  {
+    INFO("among sixteen others, which come and go");
+    EngineCore core = MakeCore(plain);
+    CheckSame(RunAmongSixteen(core), alone);
+  }
+  {
+    INFO("cold and from the cache");
+    Setup setup = plain;
     setup.engine.prefix_caching = true;
     EngineCore core = MakeCore(setup);
     CheckSame(RunAll(core), alone);
     CHECK(core.stats().prefix_cache_hit_tokens == 0);
     CheckSame(RunAll(core), alone);
-    CHECK(core.stats().prefix_cache_hit_tokens == 40 + 170 + 300 - 3);  // all but the last of each
+    CHECK(core.stats().prefix_cache_hit_tokens == 40 + 170 + 300 - 3);  // all but the last of each, copied within a block
   }
-  SUBCASE("in chunks") {
-    for (const int chunk : {5, 33}) {
-      Setup setup = Plain(format);
-      setup.engine.max_num_seqs = 4;
-      setup.engine.max_num_batched_tokens = chunk;
-      EngineCore core = MakeCore(setup);
-      CheckSame(RunAll(core), alone);
-    }
+  for (const int chunk : {5, 33}) {
+    INFO("in chunks of " << chunk);
+    Setup setup = plain;
+    setup.engine.max_num_seqs = 4;
+    setup.engine.max_num_batched_tokens = chunk;
+    EngineCore core = MakeCore(setup);
+    CheckSame(RunAll(core), alone);
   }
-  SUBCASE("preempted, without and with a cache to come back from") {
-    for (const bool caching : {false, true}) {
-      Setup setup = Plain(format);
-      setup.engine.num_blocks = 37;  // 3 + 11 + 19 for the prompts, 42 at the end
-      setup.engine.max_model_len = 340;
-      setup.engine.prefix_caching = caching;
-      EngineCore core = MakeCore(setup);
-      CheckSame(RunAll(core), alone);
-      CHECK(core.stats().preemptions > 0);
-    }
+  for (const bool caching : {false, true}) {
+    INFO("preempted, a cache to come back from: " << caching);
+    Setup setup = plain;
+    setup.engine.num_blocks = 37;  // 3 + 11 + 19 for the prompts, 42 at the end
+    setup.engine.max_model_len = 340;
+    setup.engine.prefix_caching = caching;
+    EngineCore core = MakeCore(setup);
+    CheckSame(RunAll(core), alone);
+    CHECK(core.stats().preemptions > 0);
   }
-  SUBCASE("guessed") {
-    Setup setup = Plain(format);
+  {
+    INFO("guessed");
+    Setup setup = plain;
     setup.engine.speculation = true;
     EngineCore core = MakeCore(setup);
     CheckSame(RunAll(core, &alone), alone);
     CHECK(core.stats().accepted_draft_tokens > 60);
   }
-  SUBCASE("with two threads") {
-    Setup setup = Plain(format);
+  {
+    INFO("with two threads");
+    Setup setup = plain;
     setup.threads = 2;
     EngineCore core = MakeCore(setup);
     CheckSame(RunAll(core), alone);
   }
+  {
+    INFO("all of it at once");
+    Setup setup = plain;
+    setup.threads = 2;
+    setup.engine.num_blocks = 40;
+    setup.engine.max_model_len = 360;
+    setup.engine.max_num_batched_tokens = 57;
+    setup.engine.prefix_caching = setup.engine.speculation = true;
+    EngineCore core = MakeCore(setup);
+    for (int round = 0; round < 2; ++round) CheckSame(RunAmongSixteen(core, &alone), alone);
+    CHECK(core.stats().prefix_cache_hit_tokens > 0);
+    CHECK(core.stats().accepted_draft_tokens > 60);
+  }
 }
 
-TEST_CASE("bf16 is exact") { CheckFormat(WeightFormat::kBf16); }
-TEST_CASE("w8a8 is exact") { CheckFormat(WeightFormat::kW8A8); }
-TEST_CASE("w4a8 is exact") { CheckFormat(WeightFormat::kW4A8); }
+TEST_CASE("bf16 is exact") { CheckFormat(kDemo, WeightFormat::kBf16, KvDtype::kBf16); }
+TEST_CASE("bf16 with an int8 cache is exact") { CheckFormat(kDemo, WeightFormat::kBf16, KvDtype::kInt8); }
+TEST_CASE("w8a8 is exact") { CheckFormat(kDemo, WeightFormat::kW8A8, KvDtype::kBf16); }
+TEST_CASE("w8a8 with an int8 cache is exact") { CheckFormat(kDemo, WeightFormat::kW8A8, KvDtype::kInt8); }
+TEST_CASE("w4a8 is exact") { CheckFormat(kDemo, WeightFormat::kW4A8, KvDtype::kBf16); }
+TEST_CASE("w4a8 with an int8 cache is exact") { CheckFormat(kDemo, WeightFormat::kW4A8, KvDtype::kInt8); }
+
+TEST_CASE("golden models are exact") {
+  if (!testing::HaveShared("golden/models")) return;
+  for (const std::string model : {"a", "b", "c"}) {
+    CAPTURE(model);
+    for (const WeightFormat format : {WeightFormat::kBf16, WeightFormat::kW8A8, WeightFormat::kW4A8}) {
+      CheckFormat(testing::SharedPath("golden/models/") + model, format, model == "b" ? KvDtype::kInt8 : KvDtype::kBf16);
+    }
+  }
+}
 
 }  // namespace
 }  // namespace puna::engine

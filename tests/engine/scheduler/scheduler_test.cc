@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <numeric>
+#include <tuple>
 #include <vector>
 
 namespace puna::engine {
@@ -216,6 +217,31 @@ TEST_CASE("who needs what a running sequence is computing waits for it, and othe
     if (item.sequence->arrival == 3) continue;
     for (int i = 0; i < 6; ++i) CHECK(item.sequence->table.blocks()[i] == first[i]);
   }
+  Complete(scheduler, plan);
+}
+
+// The engine's way with `n` of one request.
+TEST_CASE("requests with one prompt hold its blocks together: exact ids") {
+  const auto blocks = [](const Sequence& s) { return std::vector<BlockId>(s.table.blocks().begin(), s.table.blocks().end()); };
+  Scheduler scheduler(MakeOptions(10));
+  Sequence* s[3];
+  for (Sequence*& sequence : s) sequence = &scheduler.Add(MakeRequest(Range(0, 40)));
+  CHECK(Step(scheduler) == Plan{{0, 0, 40, 1}});
+  // Full blocks are shared while their first holder lives; the last part of the prompt is computed again, since the first
+  // writes on in its own block.
+  CHECK(Step(scheduler) == Plan{{0, 40, 1, 1}, {1, 32, 8, 1}, {2, 32, 8, 1}});
+  CHECK(blocks(*s[0]) == std::vector<BlockId>{0, 1, 2});
+  CHECK(blocks(*s[1]) == std::vector<BlockId>{0, 1, 3});
+  CHECK(blocks(*s[2]) == std::vector<BlockId>{0, 1, 4});
+  scheduler.Finish(*s[0], FinishReason::kCancelled);
+  CHECK(scheduler.pool().num_held() == 4);
+  Sequence& late = scheduler.Add(MakeRequest(Range(0, 40)));
+  const BatchPlan plan = scheduler.Schedule();
+  CHECK(Summary(plan) == Plan{{1, 40, 1, 1}, {2, 40, 1, 1}, {3, 39, 1, 1}});
+  CHECK(blocks(late) == std::vector<BlockId>{0, 1, 5});
+  REQUIRE(plan.copies.size() == 1);
+  const BlockCopy& copy = plan.copies[0].copy;
+  CHECK(std::tuple(copy.from, copy.to, copy.num_tokens) == std::tuple(2, 5, 7));
   Complete(scheduler, plan);
 }
 
