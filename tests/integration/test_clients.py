@@ -1,4 +1,4 @@
-"""OpenAI's own client from npm against the real binary. Skipped where there is no Node, or nothing to install it from."""
+"""Clients from npm, as people use them, against the real binary. Skipped where there is no Node, or nothing to install it from."""
 
 import filecmp
 import os
@@ -10,7 +10,8 @@ import unittest
 from puna import Server, clean_environment
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FILES = ("package.json", "package-lock.json", "openai_test.mjs")
+TESTS = ("openai_test.mjs", "ai_test.mjs", "langchain_test.mjs", "agents_test.mjs")
+FILES = ("package.json", "package-lock.json", *TESTS)
 
 
 def install():
@@ -37,16 +38,18 @@ def install():
 
 
 class Clients(unittest.TestCase):
-    def test_openai(self):
+    def test_all(self):
         folder, reason = install()
         if reason:
             print(reason)
             self.skipTest(reason)
         with Server("--api-key", "key", "--max-model-len", "4096", "--no-speculation") as server:
             environment = clean_environment({"OPENAI_BASE_URL": f"http://127.0.0.1:{server.port}/v1", "OPENAI_API_KEY": "key"})
-            result = subprocess.run(["node", "--test", "openai_test.mjs"], cwd=folder, env=environment, capture_output=True,
-                                    text=True, timeout=300, check=False)
-            self.assertEqual(result.returncode, 0, result.stdout + result.stderr + server.log())
+            for name in TESTS:
+                with self.subTest(name):
+                    result = subprocess.run(["node", "--test", name], cwd=folder, env=environment, capture_output=True,
+                                            text=True, timeout=300, check=False)
+                    self.assertEqual(result.returncode, 0, result.stdout + result.stderr + server.log())
 
 
 if __name__ == "__main__":

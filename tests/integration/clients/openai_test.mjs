@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import OpenAI from 'openai';
+import { zodResponseFormat, zodTextFormat } from 'openai/helpers/zod';
+import { z } from 'zod';
 
 const client = new OpenAI({ maxRetries: 0 });
 const model = 'puna-demo';
@@ -96,6 +98,48 @@ test('runs tools and goes on', async () => {
   });
   await runner.finalContent();
   assert.match(asked, /Paris/);
+});
+
+const City = z.object({
+  city: z.string().max(20),
+  population: z.number().int().min(0).max(100000000),
+  kind: z.enum(['capital', 'port', 'other']),
+  rivers: z.array(z.string().max(12)).max(3),
+  mayor: z.object({ name: z.string().max(20), since: z.number().nullable() }),
+});
+
+test('parses what a zod schema demands, at a high temperature', async () => {
+  for (const seed of [1, 2, 3]) {
+    const chat = await client.chat.completions.parse({
+      model, messages: question, temperature: 1.5, seed, max_completion_tokens: 600,
+      response_format: zodResponseFormat(City, 'city'),
+    });
+    City.parse(chat.choices[0].message.parsed);
+    const response = await client.responses.parse({
+      model, input: 'Paris', temperature: 1.5, max_output_tokens: 600, text: { format: zodTextFormat(City, 'city') },
+    });
+    City.parse(response.output_parsed);
+  }
+});
+
+test('embeds texts, as numbers and as base64', async () => {
+  const input = ['Paris is a city.', 'Rome is a city.', 'x = x + 1'];
+  const { data, usage } = await client.embeddings.create({ model, input });  // the client asks for base64 and decodes it
+  const plain = await client.embeddings.create({ model, input, encoding_format: 'float' });
+  assert.equal(data.length, 3);
+  assert.equal(usage.prompt_tokens, plain.usage.total_tokens);
+  const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
+  for (let i = 0; i < 3; i += 1) {
+    assert.equal(data[i].index, i);
+    assert.ok(Math.abs(dot(data[i].embedding, plain.data[i].embedding) - 1) < 1e-4);
+  }
+  assert.ok(dot(data[0].embedding, data[1].embedding) > dot(data[0].embedding, data[2].embedding));
+});
+
+test('counts tokens', async () => {
+  const { usage } = await client.responses.create({ model, input: 'Hello', instructions: 'Be kind.', max_output_tokens: 1 });
+  const counted = await client.responses.inputTokens.count({ model, input: 'Hello', instructions: 'Be kind.' });
+  assert.deepEqual(counted, { ...counted, object: 'response.input_tokens', input_tokens: usage.input_tokens });
 });
 
 test('completes text', async () => {
