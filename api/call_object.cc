@@ -37,6 +37,8 @@ void CallObject::FollowMember(JsonScanner::Event event, char c) {
     case JsonScanner::Event::kKeyEnd:
       recording_ = false;
       key_ = Classify(Decode(token_));
+      begins_otherwise_ |= !has_key_ && key_ != Key::kName;
+      has_key_ = true;
       break;
     case JsonScanner::Event::kValueStart:
       StartValue(c);

@@ -23,6 +23,8 @@ class CallObject {
   bool begun() const { return begun_; }  // the opening brace has come
   // Known as soon as its string has closed; decoded. Empty while unknown, not a string, or empty.
   const std::string& name() const { return name_; }
+  // Whether the object begins with another key, once that is known.
+  bool begins_otherwise() const { return begins_otherwise_; }
   // While or after the arguments object is read; positions count the bytes fed.
   bool in_arguments() const { return in_arguments_; }
   size_t arguments_begin() const { return arguments_begin_; }
@@ -40,6 +42,7 @@ class CallObject {
   JsonScanner scanner_;
   bool accept_parameters_;
   bool begun_ = false;
+  bool has_key_ = false, begins_otherwise_ = false;
   bool recording_ = false;  // a key, or the value of "name", goes to token_
   std::string token_;
   Key key_ = Key::kOther;

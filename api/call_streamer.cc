@@ -13,7 +13,9 @@ CallStreamer::Step CallStreamer::FeedObject(char c) {
   Step step;
   const bool was_in_arguments = object_->in_arguments();
   const CallObject::State state = object_->Feed(c);
-  if (state == CallObject::State::kError) {
+  // A grammar guarantees calls of Llama's JSON form only where the name comes first.
+  const bool open = format_ == ToolFormat::kLlama && object_->begins_otherwise();
+  if (state == CallObject::State::kError || open) {
     failed_ = true;
     step.stray = true;
     return step;

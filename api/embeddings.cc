@@ -63,6 +63,7 @@ EmbeddingsRequest ParseEmbeddingsRequest(std::string_view text) {
     throw InvalidValue("pooling", "expected mean or last.");
   request.pooling =
       pooling == "last" ? EmbeddingsRequest::Pooling::kLast : EmbeddingsRequest::Pooling::kMean;
+  request.add_special_tokens = body.Get<bool>("add_special_tokens", true);
   request.user = body.Get<std::string>("user", "");
   return request;
 }

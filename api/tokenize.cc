@@ -83,4 +83,11 @@ std::string DetokenizeJson(const std::string& prompt) {
   return Dump(json);
 }
 
+std::string InputTokensJson(size_t count) {
+  Json json;
+  json["object"] = "response.input_tokens";
+  json["input_tokens"] = count;
+  return Dump(json);
+}
+
 }  // namespace puna::api

@@ -38,4 +38,8 @@ struct DetokenizeRequest {
 DetokenizeRequest ParseDetokenizeRequest(std::string_view body);
 std::string DetokenizeJson(const std::string& prompt);
 
+// What a body of /v1/chat/completions or /v1/responses costs, in the shape of OpenAI's
+// /v1/responses/input_tokens: {"object": "response.input_tokens", "input_tokens": 11}.
+std::string InputTokensJson(size_t count);
+
 }  // namespace puna::api

@@ -45,12 +45,20 @@ OutputDelta ToolCallParser::Finish() {
   const ModelOutput output =
       options_.format == ToolFormat::kLlama ? ReadLlamaOutput(text_) : ReadHermesOutput(text_);
   if (output.content.size() > sent_) delta.content = output.content.substr(sent_);
+  if (!AreOffered(output.calls)) delta.content = text_.substr(sent_);
   sent_ = text_.size();
-  for (const CallText& call : output.calls) {
+  for (const CallText& call : AreOffered(output.calls) ? output.calls : std::vector<CallText>()) {
     BeginCall(call.name, delta.calls);
     ContinueCall(call.arguments, delta.calls);
   }
   return delta;
+}
+
+bool ToolCallParser::AreOffered(const std::vector<CallText>& calls) const {
+  const std::vector<std::string>& names = options_.names;
+  return names.empty() || std::all_of(calls.begin(), calls.end(), [&](const CallText& call) {
+           return std::find(names.begin(), names.end(), call.name) != names.end();
+         });
 }
 
 void ToolCallParser::Advance() {

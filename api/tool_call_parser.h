@@ -17,8 +17,8 @@
 //   its name and the opening brace of its arguments are there. Its delta with id and name comes
 //   then, and its arguments follow byte for byte. A call that max_tokens cuts ends with what there
 //   is. Only the JSON forms
-//   ({"name": ..., "parameters": {...}}, with or without <|python_tag|>, and Hermes' <tool_call>)
-//   stream like this.
+//   ({"name": ..., "parameters": {...}} with the name first, with or without <|python_tag|>, and
+//   Hermes' <tool_call>) stream like this.
 #pragma once
 
 #include <cstddef>
@@ -57,6 +57,7 @@ struct OutputDelta {
 };
 
 class CallStreamer;
+struct CallText;
 
 class ToolCallParser {
  public:
@@ -64,6 +65,8 @@ class ToolCallParser {
     ToolFormat format = ToolFormat::kLlama;
     bool constrained = false;
     bool parallel = true;  // false: calls after the first are not given
+    // Calls of other functions are plain text; empty: any name will do.
+    std::vector<std::string> names = {};
   };
   // `ids` must outlive the parser.
   ToolCallParser(Options options, IdGenerator& ids);
@@ -87,6 +90,7 @@ class ToolCallParser {
     kCalls,  // streamed calls have begun (constrained)
   };
 
+  bool AreOffered(const std::vector<CallText>& calls) const;
   void Advance();
   bool AdvanceWhole();
   bool AdvanceText();

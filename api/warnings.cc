@@ -1,5 +1,7 @@
 #include "api/warnings.h"
 
+#include <algorithm>
+
 namespace puna::api {
 
 namespace {
@@ -17,6 +19,11 @@ void Warnings::Add(std::string text) {
   }
   if (text.size() > kMaxText) text = text.substr(0, kMaxText) + "...";
   texts_.push_back(std::move(text));
+}
+
+void Warnings::AddOnce(const std::string& text) {
+  const auto same = [&](const std::string& known) { return known == text.substr(0, kMaxText) + "..." || known == text; };
+  if (std::none_of(texts_.begin(), texts_.end(), same)) Add(text);
 }
 
 std::string Warnings::HeaderValue() const {

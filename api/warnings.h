@@ -11,6 +11,8 @@ class Warnings {
  public:
   // At most 20 are kept; further ones are counted.
   void Add(std::string text);
+  // Unless it is there already.
+  void AddOnce(const std::string& text);
   bool empty() const { return texts_.empty(); }
   const std::vector<std::string>& texts() const { return texts_; }
 

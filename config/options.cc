@@ -60,8 +60,9 @@ const std::vector<Option>& Table() {
        "random:llama-3.2-3b for random weights; empty: the small built-in demo model",
        Text<&E::model>()},
       {"served_model_name", "Model", "NAME",
-       "name under which clients ask for it; empty: the folder's name",
-       Text<&S::served_model_name>()},
+       "names under which clients ask for it, separated by commas, the first is in answers; empty: "
+       "the folder's name",
+       List<&S::served_model_names>()},
       {"weights", "Model", "FORMAT",
        "how weights are kept: bf16 is exact, w8a8 and w4a8 are smaller and faster; auto: as the "
        "checkpoint is",

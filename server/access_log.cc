@@ -8,6 +8,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr size_t kMaxUser = 128;  // bytes: the log is ours
+
 double Milliseconds(double seconds) { return std::round(seconds * 1e4) / 10; }
 
 Json Fields(const AccessLine& line) {
@@ -30,6 +32,7 @@ Json Fields(const AccessLine& line) {
   time("prefill_ms", line.prefill_seconds);
   time("decode_ms", line.decode_seconds);
   if (!line.finish.empty()) fields["finish"] = line.finish;
+  if (!line.user.empty()) fields["user"] = line.user.substr(0, kMaxUser);
   if (!line.error.empty()) fields["error"] = line.error;
   return fields;
 }

@@ -32,9 +32,13 @@ api::Usage ToApi(const TotalUsage& usage) {
 bool Collect(Generation& generation, const HttpRequest& request,
              const Generation::OnPiece& on_piece, HttpReply& reply) {
   if (generation.Run(on_piece, [&] { return !request.client_gone(); })) return true;
+  ClientLeft(reply);
+  return false;
+}
+
+void ClientLeft(HttpReply& reply) {
   reply.status = kClientClosedRequest;
   reply.access->finish = "client left";
-  return false;
 }
 
 void Stream(Generation& generation, StreamWriter& writer, const Generation::OnPiece& on_piece,

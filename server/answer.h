@@ -25,6 +25,9 @@ api::Usage ToApi(const TotalUsage& usage);
 bool Collect(Generation& generation, const HttpRequest& request,
              const Generation::OnPiece& on_piece, HttpReply& reply);
 
+// Notes that there is nobody to answer.
+void ClientLeft(HttpReply& reply);
+
 // Runs it as a stream of server-sent events: what `on_piece` writes, then `usage_chunk` (when it is
 // wanted), then [DONE]. A failure becomes an error event.
 using UsageChunk = std::function<std::string(const api::Usage&)>;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "api/error.h"
+#include "api/llama_calls.h"
 #include "engine/grammar/grammar_constraint.h"
 #include "engine/grammar/tool_call_constraint.h"
 
@@ -10,18 +11,23 @@ namespace puna::server {
 namespace {
 
 using Mode = api::ToolChoice::Mode;
+using Style = engine::ToolCallStyle;
 using engine::TokenId;
+
+// Whether the model's end ids end the answer.
+bool Ends(const Service& service, const engine::StopCriteria& stop) {
+  return std::all_of(service.end_ids.begin(), service.end_ids.end(), [&](TokenId id) {
+    return std::find(stop.end_ids.begin(), stop.end_ids.end(), id) != stop.end_ids.end();
+  });
+}
 
 // The ids that may end a constrained answer. The grammar says when, so that a client's wish for a
 // length of its own cannot be met.
 std::vector<TokenId> EndIds(const Service& service, const std::string& param, const engine::Request& request) {
   if (request.stop.min_new_tokens > 0)
     throw api::InvalidValue("min_tokens", "it contradicts '" + param + "', which says when the answer is complete.");
-  for (const TokenId id : service.end_ids) {
-    const auto& ends = request.stop.end_ids;
-    if (std::find(ends.begin(), ends.end(), id) == ends.end())
-      throw api::InvalidValue("ignore_eos", "it contradicts '" + param + "', which says when the answer is complete.");
-  }
+  if (!Ends(service, request.stop))
+    throw api::InvalidValue("ignore_eos", "it contradicts '" + param + "', which says when the answer is complete.");
   return service.end_ids;
 }
 
@@ -35,28 +41,40 @@ std::vector<api::ToolSpec> Callable(const AnswerForm& form) {
   return tools;
 }
 
+// The forms of calls that this model may begin at any time.
+std::vector<engine::ToolCallConstraint::Form> CallForms(const AnswerForm& form, bool parallel, const Service& service) {
+  GrammarStore& grammars = *service.grammars;
+  const std::vector<api::ToolSpec> tools = Callable(form);
+  const auto find = [&](Style style) { return grammars.FindCalls(tools, style, parallel, form.warnings); };
+  if (service.chat->tool_format() == api::ToolFormat::kHermes)
+    return {{find(Style::kHermes), &grammars.Tag(std::string(api::kHermesTag))}};
+  return {{find(Style::kLlama), nullptr}, {find(Style::kFunctionTag), &grammars.Tag(std::string(api::kFunctionTag))}};
+}
+
 void SetTools(const AnswerForm& form, const Service& service, ChoicePlan& plan) {
   const api::ToolFormat format = service.chat->tool_format();
   const bool parallel = form.parallel_tool_calls && !form.tool_choice.named;
   const bool required = form.tool_choice.mode == Mode::kRequired;
-  const bool hermes = format == api::ToolFormat::kHermes;
   const bool form_is_free = form.format.kind == api::OutputFormat::Kind::kText;
   if (required && !form_is_free)
     throw api::InvalidValue("tool_choice", "it demands a call, and '" + form.format.param + "' another form of answer.");
-  // Hermes' calls may stand behind any text: they are constrained only where one is demanded.
-  const bool free_length = plan.request.stop.min_new_tokens > 0 || (!service.end_ids.empty() && plan.request.stop.end_ids.empty());
-  const bool constrained = required || (form_is_free && !hermes && !free_length);
-  plan.output.tools = {format, constrained, parallel};
+  const bool constrained = (required || form_is_free) && !service.end_ids.empty();
+  plan.output.tools = {format, constrained, parallel, {}};
+  for (const api::ToolSpec& tool : Callable(form)) plan.output.tools->names.push_back(tool.name);
   if (!constrained) return;
-  const auto grammar = service.grammars->FindCalls(Callable(form), format, parallel);
-  std::vector<TokenId> ends = EndIds(service, "tool_choice", plan.request);
   engine::MaskCache& masks = service.grammars->masks();
   if (required) {
-    plan.request.constraint = std::make_unique<engine::GrammarConstraint>(grammar, masks, std::move(ends));
+    const Style style = format == api::ToolFormat::kHermes ? Style::kHermes : Style::kLlama;
+    plan.request.constraint = std::make_unique<engine::GrammarConstraint>(
+        service.grammars->FindCalls(Callable(form), style, parallel, form.warnings), masks,
+        EndIds(service, "tool_choice", plan.request));
     return;
   }
+  const engine::StopCriteria& stop = plan.request.stop;
+  const bool goes_on = stop.min_new_tokens > 0 || !Ends(service, stop);
   const TokenId tag = service.tokenizer.SpecialId("<|python_tag|>").value_or(engine::kNoToken);
-  plan.request.constraint = std::make_unique<engine::ToolCallConstraint>(grammar, masks, std::move(ends), tag);
+  plan.request.constraint = std::make_unique<engine::ToolCallConstraint>(
+      CallForms(form, parallel, service), masks, engine::ToolCallConstraint::Ends{service.end_ids, goes_on}, tag);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "api/message.h"
 #include "api/output_format.h"
+#include "api/warnings.h"
 #include "server/generation.h"
 #include "server/service.h"
 
@@ -15,6 +16,7 @@ struct AnswerForm {
   const api::OutputFormat& format;
   const std::vector<api::ToolSpec>& tools;
   const api::ToolChoice& tool_choice;
+  api::Warnings& warnings;  // what cannot be held to is told there
   bool parallel_tool_calls = true;
 };
 

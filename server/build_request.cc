@@ -90,8 +90,10 @@ uint64_t SeedOf(const api::SamplingFields& fields) {
 }
 
 void CheckModel(const std::string& model, const Service& service) {
-  if (!model.empty() && model != service.model_name)
-    throw api::ModelNotFound(model, service.model_name);
+  const auto& aliases = service.aliases;
+  const bool known = model.empty() || model == service.model_name ||
+                     std::find(aliases.begin(), aliases.end(), model) != aliases.end();
+  if (!known) throw api::ModelNotFound(model, service.model_name);
 }
 
 }  // namespace puna::server

@@ -2,6 +2,7 @@
 #include "api/chat_request.h"
 #include "api/chat_response.h"
 #include "api/sse.h"
+#include "api/tokenize.h"
 #include "server/answer.h"
 #include "server/answer_form.h"
 #include "server/build_request.h"
@@ -12,17 +13,20 @@
 namespace puna::server {
 namespace {
 
-AnswerForm FormOf(const api::ChatRequest& chat) {
-  return {chat.format, chat.tools, chat.tool_choice, chat.parallel_tool_calls};
+AnswerForm FormOf(api::ChatRequest& chat) {
+  return {chat.format, chat.tools, chat.tool_choice, chat.warnings, chat.parallel_tool_calls};
 }
 
-std::vector<ChoicePlan> Plan(const api::ChatRequest& chat, const HttpRequest& http,
+std::vector<engine::TokenId> Prompt(api::ChatRequest& chat, const Service& service) {
+  return ChatPrompt({chat.messages, OfferedTools(FormOf(chat)), chat.chat_template_kwargs,
+                     chat.add_generation_prompt, chat.continue_final_message},
+                    service);
+}
+
+std::vector<ChoicePlan> Plan(api::ChatRequest& chat, const HttpRequest& http,
                              const Service& service) {
   const AnswerForm form = FormOf(chat);
-  const std::vector<engine::TokenId> prompt =
-      ChatPrompt({chat.messages, OfferedTools(form), chat.chat_template_kwargs,
-                  chat.add_generation_prompt, chat.continue_final_message},
-                 service);
+  const std::vector<engine::TokenId> prompt = Prompt(chat, service);
   const uint64_t seed = SeedOf(chat.sampling);
   std::vector<ChoicePlan> plans;
   for (int i = 0; i < chat.n; ++i) {
@@ -123,13 +127,21 @@ void Job::Stream(ByteSink& sink, AccessLine& access) {
 void ChatCompletions(Service& service, const HttpRequest& http, HttpReply& reply) {
   api::ChatRequest chat = api::ParseChatRequest(http.body);
   CheckModel(chat.model, service);
-  TellWarnings(chat.warnings, http, reply);
+  reply.access->user = chat.user;
   const auto job = std::make_shared<Job>(service, http, std::move(chat));
+  TellWarnings(job->chat.warnings, http, reply);
   if (!job->chat.streaming.stream) return job->Answer(http, reply);
   reply.content_type = api::kSseContentType;
   reply.headers["Cache-Control"] = "no-cache";
   reply.access->stream = true;
   reply.stream = [job, access = reply.access](ByteSink& sink) { job->Stream(sink, *access); };
+}
+
+void ChatInputTokens(Service& service, const HttpRequest& http, HttpReply& reply) {
+  api::ChatRequest chat = api::ParseChatRequest(http.body);
+  CheckModel(chat.model, service);
+  TellWarnings(chat.warnings, http, reply);
+  reply.body = api::InputTokensJson(Prompt(chat, service).size());
 }
 
 }  // namespace puna::server

@@ -14,12 +14,6 @@
 namespace puna::server {
 namespace {
 
-std::vector<engine::TokenId> PromptIds(const api::PromptInput& input, bool add_special_tokens,
-                                       const Service& service) {
-  if (const auto* ids = std::get_if<std::vector<int>>(&input)) return *ids;
-  return TextPrompt(std::get<std::string>(input), add_special_tokens, service);
-}
-
 // best_of choices for each prompt, one prompt after the other.
 std::vector<ChoicePlan> Plan(const api::CompletionRequest& body, const HttpRequest& http,
                              const Service& service) {
@@ -27,7 +21,7 @@ std::vector<ChoicePlan> Plan(const api::CompletionRequest& body, const HttpReque
   const bool ranked = body.best_of > body.n;
   std::vector<ChoicePlan> plans;
   for (const api::PromptInput& input : body.prompts) {
-    const std::vector<engine::TokenId> prompt = PromptIds(input, body.add_special_tokens, service);
+    const std::vector<engine::TokenId> prompt = InputPrompt(input, body.add_special_tokens, service);
     for (int i = 0; i < body.best_of; ++i) {
       ChoicePlan& plan = plans.emplace_back();
       plan.request = BuildRequest(body.sampling, prompt, "prompt", seed, i, service);
@@ -134,6 +128,7 @@ void Completions(Service& service, const HttpRequest& http, HttpReply& reply) {
   api::CompletionRequest body = api::ParseCompletionRequest(http.body);
   CheckModel(body.model, service);
   TellWarnings(body.warnings, http, reply);
+  reply.access->user = body.user;
   const auto job = std::make_shared<Job>(service, http, std::move(body));
   if (!job->body.streaming.stream) return job->Answer(http, reply);
   reply.content_type = api::kSseContentType;

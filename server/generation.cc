@@ -20,9 +20,26 @@ int RetryAfter(const engine::EngineStats& stats) {
 
 }  // namespace
 
+void ThrowFailure(const engine::Finish& failure) {
+  if (failure.reason == engine::FinishReason::kShutdown) throw api::ShuttingDown(1);
+  throw api::Internal(failure.error);
+}
+
+void ThrowNoPlace(const Service& service) {
+  const int seconds = RetryAfter(service.engine->stats());
+  throw service.stopping ? api::ShuttingDown(seconds) : api::Overloaded(seconds);
+}
+
+void Deadline::Check() const {
+  if (timeout_.count() == 0 || std::chrono::steady_clock::now() - start_ <= timeout_) return;
+  throw api::ApiError(504, "server_error", "request_timeout",
+                      "The request took longer than this server allows (" +
+                          std::to_string(timeout_.count()) + " s).");
+}
+
 Generation::Generation(Service& service, std::vector<ChoicePlan> plans, int choices_per_prompt,
                        api::IdGenerator& ids)
-    : timeout_(service.config.request_timeout_s), choices_per_prompt_(choices_per_prompt) {
+    : deadline_(service.config.request_timeout_s), choices_per_prompt_(choices_per_prompt) {
   if (static_cast<int>(plans.size()) > service.capacity) {
     throw api::InvalidValue("n", "the request asks for " + std::to_string(plans.size()) +
                                      " answers at once, and this server holds " +
@@ -31,25 +48,15 @@ Generation::Generation(Service& service, std::vector<ChoicePlan> plans, int choi
   for (ChoicePlan& plan : plans) {
     prompt_tokens_.push_back(static_cast<int>(plan.request.prompt.size()));
     std::optional<engine::TokenReader> reader = service.engine->Submit(std::move(plan.request));
-    if (!reader) {
-      const int seconds = RetryAfter(service.engine->stats());
-      throw service.stopping ? api::ShuttingDown(seconds) : api::Overloaded(seconds);
-    }
+    if (!reader) ThrowNoPlace(service);
     choices_.push_back(std::make_unique<OutputPipeline>(std::move(plan.output), service.tokenizer,
                                                         *std::move(reader), ids));
   }
 }
 
 void Generation::Check(const OutputPipeline& choice) const {
-  if (const std::optional<engine::Finish> failure = choice.failure()) {
-    if (failure->reason == engine::FinishReason::kShutdown) throw api::ShuttingDown(1);
-    throw api::Internal(failure->error);
-  }
-  if (timeout_.count() > 0 && std::chrono::steady_clock::now() - start_ > timeout_) {
-    throw api::ApiError(504, "server_error", "request_timeout",
-                        "The request took longer than this server allows (" +
-                            std::to_string(timeout_.count()) + " s).");
-  }
+  if (const std::optional<engine::Finish> failure = choice.failure()) ThrowFailure(*failure);
+  deadline_.Check();
 }
 
 // Waits for the first choice that is not done, then takes what the others have: they are computed

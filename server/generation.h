@@ -25,6 +25,24 @@ struct TotalUsage {
   int accepted_prediction_tokens = 0, rejected_prediction_tokens = 0;
 };
 
+// Tells the client of a sequence that the engine ended with `failure`: throws api::ApiError.
+[[noreturn]] void ThrowFailure(const engine::Finish& failure);
+
+// How long one request may take.
+class Deadline {
+ public:
+  explicit Deadline(int seconds) : timeout_(seconds) {}  // 0: no limit
+  // Throws api::ApiError 504 when time is up.
+  void Check() const;
+
+ private:
+  std::chrono::seconds timeout_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+// Refuses a request that found no place in the engine: throws api::ApiError.
+[[noreturn]] void ThrowNoPlace(const Service& service);
+
 class Generation {
  public:
   // Submits all choices or none; each `choices_per_prompt` of them share a prompt. Throws
@@ -48,8 +66,7 @@ class Generation {
   bool ReadAll(const OnPiece& on_piece);
   void Check(const OutputPipeline& choice) const;
 
-  std::chrono::seconds timeout_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  Deadline deadline_;
   std::vector<int> prompt_tokens_;
   int choices_per_prompt_;
   std::vector<std::unique_ptr<OutputPipeline>> choices_;

@@ -1,7 +1,5 @@
 #include "server/grammar_store.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
 #include "api/error.h"
@@ -28,16 +26,17 @@ void AddToKey(const std::string& part, std::string& key) {
   key += std::to_string(part.size()) + ":" + part;
 }
 
-// Whether the tool's arguments can be held to its schema. Throws when a strict one's cannot.
-bool CanEnforce(const api::ToolSpec& tool) {
+// The tool as far as its arguments can be held to its schema. Throws when a strict one's cannot.
+engine::ToolGrammarSpec Enforceable(const api::ToolSpec& tool, std::vector<std::string>& warnings) {
+  engine::ToolGrammarSpec spec{tool.name, tool.parameters};
   try {
-    engine::CompileToolCalls({{tool.name, tool.parameters}}, engine::ToolCallStyle::kLlama, false);
-    return true;
+    engine::CompileToolCalls({spec}, engine::ToolCallStyle::kLlama, false);
   } catch (const engine::GrammarError& e) {
     if (tool.strict) throw api::InvalidValue("tools", e.what());
-    spdlog::warn("the arguments of a tool are not held to its schema: {}", e.what());
-    return false;
+    warnings.push_back(std::string("the arguments of a tool that is not strict can be any object: ") + e.what());
+    spec.parameters = R"({"type": "object"})";
   }
+  return spec;
 }
 
 }  // namespace
@@ -45,20 +44,21 @@ bool CanEnforce(const api::ToolSpec& tool) {
 GrammarStore::GrammarStore(const engine::Tokenizer& tokenizer, int vocab_size)
     : vocabulary_(tokenizer, vocab_size), masks_(vocabulary_) {}
 
-GrammarStore::GrammarPtr GrammarStore::FindOrCompile(const std::string& key, const Compiler& compile) {
+GrammarStore::Entry GrammarStore::FindOrCompile(const std::string& key, const Compiler& compile) {
   {
     const std::lock_guard lock(mutex_);
-    const auto known = std::find_if(grammars_.begin(), grammars_.end(), [&](const auto& g) { return g.first == key; });
+    const auto known = std::find_if(grammars_.begin(), grammars_.end(), [&](const Entry& entry) { return entry.key == key; });
     if (known != grammars_.end()) {
       grammars_.splice(grammars_.begin(), grammars_, known);
-      return known->second;
+      return *known;
     }
   }
-  auto grammar = std::make_shared<const engine::Grammar>(compile());
+  Entry entry{key, nullptr};
+  entry.grammar = std::make_shared<const engine::Grammar>(compile(entry.warnings));
   const std::lock_guard lock(mutex_);
-  grammars_.emplace_front(key, grammar);
+  grammars_.push_front(entry);
   if (grammars_.size() > kCapacity) grammars_.pop_back();
-  return grammar;
+  return entry;
 }
 
 GrammarStore::GrammarPtr GrammarStore::Find(const api::OutputFormat& format) {
@@ -66,31 +66,39 @@ GrammarStore::GrammarPtr GrammarStore::Find(const api::OutputFormat& format) {
   AddToKey(format.source, key);
   for (const std::string& choice : format.choices) AddToKey(choice, key);
   try {
-    return FindOrCompile(key, [&] { return Compile(format); });
+    return FindOrCompile(key, [&](std::vector<std::string>&) { return Compile(format); }).grammar;
   } catch (const engine::GrammarError& e) {
     const std::string param = format.param.starts_with("response_format") ? "response_format" : format.param;
     throw api::InvalidValue(param, e.what());
   }
 }
 
-GrammarStore::GrammarPtr GrammarStore::FindCalls(const std::vector<api::ToolSpec>& tools, api::ToolFormat format, bool parallel) {
-  const auto style = format == api::ToolFormat::kHermes ? engine::ToolCallStyle::kHermes : engine::ToolCallStyle::kLlama;
+GrammarStore::GrammarPtr GrammarStore::FindCalls(const std::vector<api::ToolSpec>& tools, engine::ToolCallStyle style, bool parallel,
+                                                 api::Warnings& warnings) {
   std::string key = "tools " + std::to_string(static_cast<int>(style)) + (parallel ? "+ " : "1 ");
   for (const api::ToolSpec& tool : tools) {
     AddToKey(tool.name, key);
     AddToKey(tool.parameters, key);
     key += tool.strict ? 's' : '-';
   }
-  return FindOrCompile(key, [&] {
+  const Entry entry = FindOrCompile(key, [&](std::vector<std::string>& told) {
     std::vector<engine::ToolGrammarSpec> specs;
-    for (const api::ToolSpec& tool : tools)
-      specs.push_back({tool.name, CanEnforce(tool) ? tool.parameters : R"({"type": "object"})"});
+    for (const api::ToolSpec& tool : tools) specs.push_back(Enforceable(tool, told));
     try {
       return engine::CompileToolCalls(specs, style, parallel);
     } catch (const engine::GrammarError& e) {
       throw api::InvalidValue("tools", e.what());
     }
   });
+  for (const std::string& warning : entry.warnings) warnings.AddOnce(warning);
+  return entry.grammar;
+}
+
+const engine::TagFinder& GrammarStore::Tag(const std::string& tag) {
+  const std::lock_guard lock(mutex_);
+  std::unique_ptr<engine::TagFinder>& finder = tags_[tag];
+  if (!finder) finder = std::make_unique<engine::TagFinder>(vocabulary_, tag);
+  return *finder;
 }
 
 }  // namespace puna::server

@@ -10,9 +10,10 @@
 
 #include "api/message.h"
 #include "api/output_format.h"
-#include "api/tool_call_parser.h"
-#include "engine/grammar/grammar.h"
+#include "api/warnings.h"
+#include "engine/grammar/compile.h"
 #include "engine/grammar/mask_cache.h"
+#include "engine/grammar/tag_finder.h"
 #include "engine/tokenizer/tokenizer.h"
 
 namespace puna::server {
@@ -27,19 +28,29 @@ class GrammarStore {
 
   // Throws api::ApiError 400: what cannot be enforced, by keyword. Not for kText.
   GrammarPtr Find(const api::OutputFormat& format);
-  // The schema of a tool that is not strict and cannot be enforced counts as any object.
-  GrammarPtr FindCalls(const std::vector<api::ToolSpec>& tools, api::ToolFormat format, bool parallel);
+  // The schema of a tool that is not strict and cannot be enforced counts as any object, which a
+  // warning says.
+  GrammarPtr FindCalls(const std::vector<api::ToolSpec>& tools, engine::ToolCallStyle style, bool parallel,
+                       api::Warnings& warnings);
+  // Finds where calls begin; it lives as long as the store.
+  const engine::TagFinder& Tag(const std::string& tag);
 
   engine::MaskCache& masks() { return masks_; }
 
  private:
-  using Compiler = std::function<engine::Grammar()>;
-  GrammarPtr FindOrCompile(const std::string& key, const Compiler& compile);
+  struct Entry {
+    std::string key;
+    GrammarPtr grammar;
+    std::vector<std::string> warnings = {};
+  };
+  using Compiler = std::function<engine::Grammar(std::vector<std::string>& warnings)>;
+  Entry FindOrCompile(const std::string& key, const Compiler& compile);
 
   engine::TokenVocabulary vocabulary_;
   engine::MaskCache masks_;
   std::mutex mutex_;
-  std::list<std::pair<std::string, GrammarPtr>> grammars_;  // the last used first
+  std::list<Entry> grammars_;  // the last used first
+  std::unordered_map<std::string, std::unique_ptr<engine::TagFinder>> tags_;
 };
 
 }  // namespace puna::server

@@ -11,12 +11,15 @@ namespace puna::server {
 Router MakeRouter(Service& service);
 
 void ChatCompletions(Service& service, const HttpRequest& request, HttpReply& reply);
+void ChatInputTokens(Service& service, const HttpRequest& request, HttpReply& reply);
 void Completions(Service& service, const HttpRequest& request, HttpReply& reply);
 void Responses(Service& service, const HttpRequest& request, HttpReply& reply);
+void ResponsesInputTokens(Service& service, const HttpRequest& request, HttpReply& reply);
 void GetResponse(Service& service, const HttpRequest& request, HttpReply& reply);
 void DeleteResponse(Service& service, const HttpRequest& request, HttpReply& reply);
 void CancelResponse(Service& service, const HttpRequest& request, HttpReply& reply);
 void ListInputItems(Service& service, const HttpRequest& request, HttpReply& reply);
+void Embeddings(Service& service, const HttpRequest& request, HttpReply& reply);
 void Tokenize(Service& service, const HttpRequest& request, HttpReply& reply);
 void Detokenize(Service& service, const HttpRequest& request, HttpReply& reply);
 void ListModels(Service& service, const HttpRequest& request, HttpReply& reply);

@@ -1,4 +1,4 @@
-// GET /v1/models and /v1/models/{id}: the one model that is served.
+// GET /v1/models and /v1/models/{id}: the one model that is served, under each of its names.
 #include "api/models_response.h"
 #include "server/build_request.h"
 #include "server/handlers.h"
@@ -6,19 +6,21 @@
 namespace puna::server {
 namespace {
 
-api::ModelInfo Describe(const Service& service) {
-  return {service.model_name, service.created, "puna", service.engine->limits().max_model_len};
+api::ModelInfo Describe(const std::string& name, const Service& service) {
+  return {name, service.created, "puna", service.engine->limits().max_model_len};
 }
 
 }  // namespace
 
 void ListModels(Service& service, const HttpRequest&, HttpReply& reply) {
-  reply.body = api::ModelListJson({Describe(service)});
+  std::vector<api::ModelInfo> models = {Describe(service.model_name, service)};
+  for (const std::string& alias : service.aliases) models.push_back(Describe(alias, service));
+  reply.body = api::ModelListJson(models);
 }
 
 void GetModel(Service& service, const HttpRequest& request, HttpReply& reply) {
   CheckModel(request.tail, service);
-  reply.body = api::ModelJson(Describe(service));
+  reply.body = api::ModelJson(Describe(request.tail, service));
 }
 
 }  // namespace puna::server

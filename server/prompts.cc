@@ -27,4 +27,10 @@ std::vector<engine::TokenId> TextPrompt(const std::string& text, bool add_specia
   return ids;
 }
 
+std::vector<engine::TokenId> InputPrompt(const api::PromptInput& input, bool add_special_tokens,
+                                         const Service& service) {
+  if (const auto* ids = std::get_if<std::vector<int>>(&input)) return *ids;
+  return TextPrompt(std::get<std::string>(input), add_special_tokens, service);
+}
+
 }  // namespace puna::server

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "api/completion_request.h"
 #include "server/service.h"
 
 namespace puna::server {
@@ -15,5 +16,9 @@ std::vector<engine::TokenId> ChatPrompt(const Conversation& conversation, const 
 // Plain text, behind <|begin_of_text|> when special tokens are wanted.
 std::vector<engine::TokenId> TextPrompt(const std::string& text, bool add_special_tokens,
                                         const Service& service);
+
+// The same for an input that may be ids already.
+std::vector<engine::TokenId> InputPrompt(const api::PromptInput& input, bool add_special_tokens,
+                                         const Service& service);
 
 }  // namespace puna::server

@@ -6,6 +6,7 @@
 #include "api/responses_builder.h"
 #include "api/responses_request.h"
 #include "api/sse.h"
+#include "api/tokenize.h"
 #include "server/answer.h"
 #include "server/answer_form.h"
 #include "server/build_request.h"
@@ -18,8 +19,8 @@ namespace {
 
 using Status = api::ResponseBuilder::Status;
 
-AnswerForm FormOf(const api::ResponsesRequest& body) {
-  return {body.format, body.tools, body.tool_choice, body.parallel_tool_calls};
+AnswerForm FormOf(api::ResponsesRequest& body) {
+  return {body.format, body.tools, body.tool_choice, body.warnings, body.parallel_tool_calls};
 }
 
 // The turns before this one.
@@ -45,7 +46,7 @@ void CompleteInput(api::ResponsesRequest& body, const Service& service, api::IdG
 }
 
 std::vector<engine::TokenId> Render(const std::vector<api::Message>& messages,
-                                    const api::ResponsesRequest& body, const Service& service) {
+                                    api::ResponsesRequest& body, const Service& service) {
   return ChatPrompt({messages, OfferedTools(FormOf(body)), ""}, service);
 }
 
@@ -209,12 +210,23 @@ void Responses(Service& service, const HttpRequest& http, HttpReply& reply) {
   CheckModel(body.model, service);
   const auto job = std::make_shared<Job>(service, http, std::move(body));
   TellWarnings(job->body().warnings, http, reply);
+  reply.access->user = job->body().user;
   if (job->body().store) reply.headers["X-Puna-Store"] = "memory";
   if (!job->body().stream) return job->Answer(http, reply);
   reply.content_type = api::kSseContentType;
   reply.headers["Cache-Control"] = "no-cache";
   reply.access->stream = true;
   reply.stream = [job, access = reply.access](ByteSink& sink) { job->Stream(sink, *access); };
+}
+
+void ResponsesInputTokens(Service& service, const HttpRequest& http, HttpReply& reply) {
+  api::IdGenerator ids;
+  api::ResponsesRequest body =
+      Completed(api::ParseResponsesRequest(http.body), service, ids);
+  CheckModel(body.model, service);
+  const size_t count = Prompt(Earlier(body.previous_response_id, service), body, service).size();
+  TellWarnings(body.warnings, http, reply);
+  reply.body = api::InputTokensJson(count);
 }
 
 }  // namespace puna::server

@@ -46,10 +46,11 @@ std::unique_ptr<Service> LoadService(const config::Config& config) {
   const engine::EngineOptions options = MakeEngineOptions(config.engine, *loaded.model);
   LogInfo(Summary(config.engine, loaded, options));
   const int vocab_size = loaded.config.vocab_size;
+  const std::vector<std::string>& names = config.server.served_model_names;
   std::unique_ptr<Service> service(new Service{
       .config = config.server,
-      .model_name =
-          config.server.served_model_name.empty() ? loaded.name : config.server.served_model_name,
+      .model_name = names.empty() ? loaded.name : names[0],
+      .aliases = {names.begin() + (names.empty() ? 0 : 1), names.end()},
       .created = std::time(nullptr),
       .tokenizer = std::move(tokenizer),
       .chat = std::move(chat),

@@ -21,6 +21,7 @@ namespace puna::server {
 struct Service {
   const config::ServerConfig& config;
   std::string model_name;  // as clients know it
+  std::vector<std::string> aliases{};  // other names that they may use
   int64_t created = 0;     // seconds since 1970, of the start
   engine::Tokenizer tokenizer;
   std::optional<ChatFormat> chat;          // none: the model has no chat template

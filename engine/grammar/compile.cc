@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kMaxRepeatedCalls = 16;
 
-NodeId CompileTool(const ToolGrammarSpec& tool, const char* arguments, JsonNodes& json, GrammarBuilder& b) {
+NodeId CompileParameters(const ToolGrammarSpec& tool, JsonNodes& json, GrammarBuilder& b) {
   NodeId parameters = b.Literal("{}");
   if (!tool.parameters.empty()) {
     try {
@@ -25,7 +25,20 @@ NodeId CompileTool(const ToolGrammarSpec& tool, const char* arguments, JsonNodes
       throw GrammarError(e.keyword(), "tool '" + tool.name + "' " + e.path(), std::string(e.what()).substr(e.keyword().size() + 4 + e.path().size() + 2));
     }
   }
-  return b.Sequence({b.Literal("{\"name\": " + Json(tool.name).dump() + ", \"" + arguments + "\": "), parameters, b.Literal("}")});
+  return parameters;
+}
+
+NodeId CompileTool(const ToolGrammarSpec& tool, ToolCallStyle style, JsonNodes& json, GrammarBuilder& b) {
+  const NodeId parameters = CompileParameters(tool, json, b);
+  const auto around = [&](const std::string& before, const std::string& behind) {
+    return b.Sequence({b.Literal(before), parameters, b.Literal(behind)});
+  };
+  const std::string named = "{\"name\": " + Json(tool.name).dump();
+  switch (style) {
+    case ToolCallStyle::kLlama: return around(named + ", \"parameters\": ", "}");
+    case ToolCallStyle::kFunctionTag: return around("<function=" + tool.name + ">", "</function>");
+    default: return around("<tool_call>\n" + named + ", \"arguments\": ", "}\n</tool_call>");
+  }
 }
 
 }  // namespace
@@ -64,12 +77,11 @@ Grammar CompileGbnf(std::string_view text) {
 Grammar CompileToolCalls(const std::vector<ToolGrammarSpec>& tools, ToolCallStyle style, bool parallel) {
   GrammarBuilder b;
   JsonNodes json(b);
-  const bool hermes = style == ToolCallStyle::kHermes;
   std::vector<NodeId> branches;
-  for (const ToolGrammarSpec& tool : tools) branches.push_back(CompileTool(tool, hermes ? "arguments" : "parameters", json, b));
-  NodeId call = b.Choice(std::move(branches));
-  if (hermes) call = b.Sequence({b.Literal("<tool_call>\n"), call, b.Literal("\n</tool_call>")});
-  const NodeId next = b.Sequence({b.Literal(hermes ? "\n" : "; "), call});
+  for (const ToolGrammarSpec& tool : tools) branches.push_back(CompileTool(tool, style, json, b));
+  const NodeId call = b.Choice(std::move(branches));
+  const char* between = style == ToolCallStyle::kLlama ? "; " : style == ToolCallStyle::kHermes ? "\n" : "";
+  const NodeId next = b.Sequence({b.Literal(between), call});
   const NodeId root = parallel ? b.Sequence({call, b.Repeat(next, 0, kMaxRepeatedCalls - 1)}) : call;
   return std::move(b).Finish(root, "tools", "#");
 }

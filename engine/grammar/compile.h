@@ -24,6 +24,7 @@ struct ToolGrammarSpec {
 };
 enum class ToolCallStyle {
   kLlama,  // {"name": "f", "parameters": {...}}, several with "; " in between
+  kFunctionTag,  // <function=f>{...}</function>, several one after the other
   kHermes  // <tool_call>\n{"name": "f", "arguments": {...}}\n</tool_call>, several with a new line
 };
 // One call of one of the tools, or several. Errors in a tool's schema have the tool in their path.

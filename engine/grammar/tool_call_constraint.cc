@@ -1,5 +1,7 @@
 #include "engine/grammar/tool_call_constraint.h"
 
+#include <algorithm>
+
 #include "engine/base/check.h"
 
 namespace puna::engine {
@@ -12,10 +14,24 @@ std::string_view SkipSpace(std::string_view text) {
   return at == std::string_view::npos ? std::string_view() : text.substr(at);
 }
 
+void Forbid(TokenId id, std::span<uint64_t> allowed) {
+  allowed[static_cast<size_t>(id) / 64] &= ~(uint64_t{1} << (id % 64));
+}
+
 }  // namespace
 
-ToolCallConstraint::ToolCallConstraint(std::shared_ptr<const Grammar> calls, MaskCache& masks, std::vector<TokenId> end_ids, TokenId python_tag)
-    : grammar_(std::move(calls), masks, std::move(end_ids)), masks_(masks), python_tag_(python_tag) {}
+ToolCallConstraint::ToolCallConstraint(const std::vector<Form>& forms, MaskCache& masks, const Ends& ends, TokenId python_tag)
+    : masks_(masks), ends_(ends), python_tag_(python_tag) {
+  for (const Form& form : forms) {
+    auto grammar = std::make_unique<GrammarConstraint>(form.calls, masks, ends.ids);
+    if (form.tag == nullptr) {
+      start_ = std::move(grammar);
+    } else {
+      watches_.push_back({form.tag, std::move(grammar)});
+    }
+  }
+  open_ = start_ != nullptr;
+}
 
 ToolCallConstraint::Start ToolCallConstraint::CompareStart(std::string_view text) {
   constexpr std::string_view kName = "\"name\"";
@@ -27,56 +43,122 @@ ToolCallConstraint::Start ToolCallConstraint::CompareStart(std::string_view text
   return kName.starts_with(text) ? Start::kPartial : Start::kNo;
 }
 
-bool ToolCallConstraint::Fits(std::string_view text) { return grammar_.Fits(SkipSpace(text)); }
+bool ToolCallConstraint::FitsStart(std::string_view text) { return start_->Fits(SkipSpace(text)); }
+
+// Whether the token, whose byte before `end` completes the tag, goes on as a call does.
+bool ToolCallConstraint::FitsTag(Watch& watch, std::string_view token, size_t end) {
+  return watch.grammar->Fits(watch.tag->tag() + std::string(token.substr(end)));
+}
+
+bool ToolCallConstraint::active() const {
+  if (free_) return false;
+  return call_ != nullptr || open_ || std::any_of(watches_.begin(), watches_.end(), [](const Watch& watch) {
+           return !watch.tag->Completing(watch.state).empty();
+         });
+}
 
 void ToolCallConstraint::MaskNext(std::span<uint64_t> allowed) {
-  if (state_ == State::kFree) return;
-  if (state_ == State::kCall) return grammar_.MaskNext(allowed);
+  if (free_) return;
+  if (call_ != nullptr) {
+    if (!(ends_.goes_on && call_->complete())) call_->MaskNext(allowed);
+    return;
+  }
+  if (open_) MaskStart(allowed);
+  for (Watch& watch : watches_) {
+    for (const TagFinder::Hit& hit : watch.tag->Completing(watch.state)) {
+      if (!FitsTag(watch, masks_.vocabulary().TextOf(hit.id), hit.end)) Forbid(hit.id, allowed);
+    }
+  }
+}
+
+void ToolCallConstraint::MaskStart(std::span<uint64_t> allowed) {
   const TokenVocabulary& vocabulary = masks_.vocabulary();
   for (TokenId id = 0; id < vocabulary.vocab_size(); ++id) {
     const std::string_view token = vocabulary.TextOf(id);
     // Only a token with a quotation mark can complete the start.
     if (token.find('"') == std::string_view::npos) continue;
     const std::string text = text_ + std::string(token);
-    if (CompareStart(text) == Start::kDone && !Fits(text)) allowed[static_cast<size_t>(id) / 64] &= ~(uint64_t{1} << (id % 64));
+    if (CompareStart(text) == Start::kDone && !FitsStart(text)) Forbid(id, allowed);
   }
+}
+
+void ToolCallConstraint::Begin(GrammarConstraint& call, std::string_view text) {
+  const bool fits = call.AcceptText(text);
+  PUNA_CHECK(fits) << "a call that the grammar does not know: " << text;
+  call_ = &call;
+}
+
+// Whether the id stands behind calls that are complete, and not in one.
+bool ToolCallConstraint::GoesOn(TokenId id) {
+  if (!ends_.goes_on || !call_->complete()) return false;
+  const std::string_view token = masks_.vocabulary().TextOf(id);
+  return token.empty() || !call_->Fits(token);
 }
 
 void ToolCallConstraint::Accept(TokenId id) {
-  if (state_ == State::kFree) return;
-  if (state_ == State::kCall) return grammar_.Accept(id);
-  const std::string_view token = masks_.vocabulary().TextOf(id);
-  if (token.empty()) {
-    const bool tagged = id == python_tag_ && id != kNoToken && SkipSpace(text_).empty();
-    state_ = tagged ? State::kCall : State::kFree;
+  if (free_) return;
+  if (call_ != nullptr) {
+    free_ = GoesOn(id);
+    if (!free_) call_->Accept(id);
     return;
   }
-  text_ += token;
-  const Start start = CompareStart(text_);
-  if (start == Start::kNo) state_ = State::kFree;
-  if (start != Start::kDone) return;
-  const bool fits = grammar_.AcceptText(SkipSpace(text_));
-  PUNA_CHECK(fits) << "a call that the grammar does not know: " << text_;
-  state_ = State::kCall;
+  const std::string_view token = masks_.vocabulary().TextOf(id);
+  token.empty() ? AcceptSpecial(id) : AcceptFree(token);
+  free_ = call_ == nullptr && !open_ && watches_.empty();
+}
+
+void ToolCallConstraint::AcceptSpecial(TokenId id) {
+  const bool tagged = open_ && id == python_tag_ && id != kNoToken && SkipSpace(text_).empty();
+  open_ = false;
+  for (Watch& watch : watches_) watch.state = 0;
+  if (tagged) Begin(*start_, "");
+}
+
+void ToolCallConstraint::AcceptFree(std::string_view token) {
+  if (open_) {
+    text_ += token;
+    const Start start = CompareStart(text_);
+    if (start == Start::kDone) return Begin(*start_, SkipSpace(text_));
+    open_ = start == Start::kPartial;
+  }
+  for (Watch& watch : watches_) {
+    size_t end;
+    watch.state = watch.tag->Step(watch.state, token, end);
+    if (end != token.npos) return Begin(*watch.grammar, watch.tag->tag() + std::string(token.substr(end)));
+  }
 }
 
 std::vector<TokenId> ToolCallConstraint::Forced() {
-  return state_ == State::kCall ? grammar_.Forced() : std::vector<TokenId>();
+  if (free_ || call_ == nullptr) return {};
+  std::vector<TokenId> ids = call_->Forced();
+  const auto is_end = [this](TokenId id) { return std::find(ends_.ids.begin(), ends_.ids.end(), id) != ends_.ids.end(); };
+  while (ends_.goes_on && !ids.empty() && is_end(ids.back())) ids.pop_back();
+  return ids;
 }
 
+// Guesses end where a call begins: what follows is drawn.
 int ToolCallConstraint::CountAccepted(std::span<const TokenId> ids) {
-  if (state_ == State::kFree) return static_cast<int>(ids.size());
-  if (state_ == State::kCall) return grammar_.CountAccepted(ids);
+  const int all = static_cast<int>(ids.size());
+  if (free_ || ids.empty()) return all;
+  if (call_ != nullptr) return GoesOn(ids[0]) ? 1 : call_->CountAccepted(ids);
   std::string text = text_;
-  for (size_t i = 0; i < ids.size(); ++i) {
-    const std::string_view token = masks_.vocabulary().TextOf(ids[i]);
-    if (token.empty()) return static_cast<int>(i);  // what a special token begins is drawn, not guessed
+  bool open = open_;
+  std::vector<int> states;
+  for (const Watch& watch : watches_) states.push_back(watch.state);
+  for (int i = 0; i < all; ++i) {
+    const std::string_view token = masks_.vocabulary().TextOf(ids[static_cast<size_t>(i)]);
+    if (token.empty()) return i;
     text += token;
-    const Start start = CompareStart(text);
-    if (start == Start::kNo) return static_cast<int>(ids.size());
-    if (start == Start::kDone && !Fits(text)) return static_cast<int>(i);
+    const Start start = open ? CompareStart(text) : Start::kNo;
+    if (start == Start::kDone) return i + FitsStart(text);
+    open = start == Start::kPartial;
+    for (size_t w = 0; w < watches_.size(); ++w) {
+      size_t end;
+      states[w] = watches_[w].tag->Step(states[w], token, end);
+      if (end != token.npos) return i + FitsTag(watches_[w], token, end);
+    }
   }
-  return static_cast<int>(ids.size());
+  return all;
 }
 
 }  // namespace puna::engine

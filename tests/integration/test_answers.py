@@ -182,6 +182,18 @@ class Completions(SharedServer):
         for ours, theirs in zip(scored["choices"][0]["logprobs"]["token_logprobs"][1:], logprobs["token_logprobs"][1:]):
             self.assertAlmostEqual(ours, theirs, delta=1e-2)
 
+    def test_embeddings(self):
+        first = self.server.post("/v1/embeddings", {"input": "Paris is a city."}).json
+        self.assertAlmostEqual(sum(x * x for x in first["data"][0]["embedding"]), 1, delta=1e-4)
+        texts = ["word " * count for count in (1, 700, 40)] * 12 + ["Paris is a city."]  # chunked, and more than run at once
+        many = self.server.post("/v1/embeddings", {"input": texts, "user": "somebody new"}).json
+        self.assertEqual([entry["index"] for entry in many["data"]], list(range(len(texts))))
+        self.assertEqual(many["data"][-1]["embedding"], first["data"][0]["embedding"])
+        self.assertEqual(many["data"][0], {**many["data"][3], "index": 0})
+        self.assertIn('user="somebody new"', self.server.log())
+        last = self.server.post("/v1/embeddings", {"input": "Paris is a city.", "pooling": "last"}).json
+        self.assertNotEqual(last["data"][0]["embedding"], first["data"][0]["embedding"])
+
     def test_best_of(self):
         body = self.server.complete("Hello", n=2, best_of=4, seed=1, temperature=1.5, max_tokens=6).json
         self.assertEqual([c["index"] for c in body["choices"]], [0, 1])
@@ -189,12 +201,14 @@ class Completions(SharedServer):
 
 
 class Others(SharedServer):
-    arguments = ("--served-model-name", "my/model")
+    arguments = ("--served-model-name", "my/model,gpt-4o")
 
     def test_models(self):
         models = self.server.get("/v1/models").json
         self.assertEqual(models["object"], "list")
-        self.assertEqual([m["id"] for m in models["data"]], ["my/model"])
+        self.assertEqual([m["id"] for m in models["data"]], ["my/model", "gpt-4o"])
+        self.assertEqual(self.server.get("/v1/models/gpt-4o").json, models["data"][1])
+        self.assertEqual(self.server.chat("Hi", model="gpt-4o", max_tokens=1).json["model"], "my/model")
         self.assertEqual(self.server.get("/v1/models/my/model").json, models["data"][0])
         self.assertEqual(self.server.get("/v1/models/my%2Fmodel").json, models["data"][0])
         self.assertEqual(self.server.get("/v1/models/other").error["code"], "model_not_found")
@@ -210,6 +224,21 @@ class Others(SharedServer):
         self.assertEqual(reply["count"], len(reply["tokens"]))
         self.assertEqual(len(reply["token_strs"]), len(reply["tokens"]))
         self.assertEqual(self.server.post("/detokenize", {"tokens": reply["tokens"]}).json, {"prompt": text})
+
+    def test_input_tokens(self):
+        body = {"messages": [{"role": "user", "content": "Hello there"}],
+                "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]}
+        counted = self.server.post("/v1/chat/completions/input_tokens", body).json
+        used = self.server.post("/v1/chat/completions", {**body, "max_tokens": 1}).json["usage"]["prompt_tokens"]
+        self.assertEqual(counted, {"object": "response.input_tokens", "input_tokens": used})
+        self.assertEqual(self.server.post("/tokenize", body).json["count"], used)
+        first = self.server.post("/v1/responses", {"input": "Hello", "max_output_tokens": 4}).json
+        body = {"input": "And then?", "instructions": "Be kind.", "previous_response_id": first["id"]}
+        counted = self.server.post("/v1/responses/input_tokens", body).json["input_tokens"]
+        used = self.server.post("/v1/responses", {**body, "max_output_tokens": 1}).json["usage"]["input_tokens"]
+        self.assertEqual(counted, used)
+        self.assertEqual(self.server.post("/v1/responses/input_tokens", {}).error["param"], "input")
+        self.assertEqual(self.server.post("/v1/chat/completions/input_tokens", {"messages": 1}).error["param"], "messages")
 
     def test_capabilities_name_every_endpoint(self):
         endpoints = self.server.get("/v1/capabilities").json["endpoints"]

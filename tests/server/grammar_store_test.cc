@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "api/error.h"
 #include "engine/grammar/grammar_constraint.h"
 #include "tests/server/byte_tokenizer.h"
 
@@ -25,14 +26,36 @@ TEST_CASE("a call is written with a vocabulary of single bytes") {
   api::ToolSpec tool;
   tool.name = "f";
   tool.parameters = R"({"type": "object", "properties": {}, "additionalProperties": false})";
-  const auto grammar = store.FindCalls({tool}, api::ToolFormat::kLlama, /*parallel=*/false);
-  CHECK(store.FindCalls({tool}, api::ToolFormat::kLlama, false) == grammar);  // compiled once
+  api::Warnings warnings;
+  const auto style = engine::ToolCallStyle::kLlama;
+  const auto grammar = store.FindCalls({tool}, style, /*parallel=*/false, warnings);
+  CHECK(store.FindCalls({tool}, style, false, warnings) == grammar);  // compiled once
+  CHECK(warnings.empty());
   engine::GrammarConstraint constraint(grammar, store.masks(), {kEnd});
   for (const engine::TokenId id : Ids(R"({"name": "f", "parameters": {}})")) {
     CHECK(Allowed(constraint) == std::vector{id});
     constraint.Accept(id);
   }
   CHECK(Allowed(constraint) == std::vector{kEnd});
+}
+
+TEST_CASE("a tool that cannot be enforced is told of each time, and refused when it is strict") {
+  const engine::Tokenizer tokenizer = ByteTokenizer();
+  GrammarStore store(tokenizer, kPythonTag + 1);
+  api::ToolSpec tool;
+  tool.name = "f";
+  tool.parameters = R"({"type": "object", "properties": {"a": {"not": {"type": "string"}}}})";
+  for (int i = 0; i < 2; ++i) {
+    api::Warnings warnings;
+    store.FindCalls({tool}, engine::ToolCallStyle::kHermes, true, warnings);
+    store.FindCalls({tool}, engine::ToolCallStyle::kHermes, true, warnings);
+    REQUIRE(warnings.texts().size() == 1);
+    CHECK(warnings.texts()[0].find("tool 'f'") != std::string::npos);
+    CHECK(warnings.texts()[0].find("not") != std::string::npos);
+  }
+  tool.strict = true;
+  api::Warnings warnings;
+  CHECK_THROWS_AS(store.FindCalls({tool}, engine::ToolCallStyle::kHermes, true, warnings), api::ApiError);
 }
 
 }  // namespace

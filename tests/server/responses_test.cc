@@ -8,47 +8,13 @@
 #include "api/error.h"
 #include "server/handlers.h"
 #include "server/log.h"
+#include "tests/server/scripted_model.h"
 #include "tests/server/service_fixture.h"
 
 namespace puna::server {
 namespace {
 
 using nlohmann::json;
-
-// Writes `script`, byte after byte, then the end token. One request at a time.
-class ScriptedModel : public engine::FakeModel {
- public:
-  ScriptedModel(const std::string& script, std::chrono::microseconds step_time)
-      : FakeModel(Options(step_time)), script_(script) {}
-
-  engine::MatView<const float> Forward(const engine::ForwardInput& input) override {
-    const auto logits = FakeModel::Forward(input);
-    scores_.assign(logits.data, logits.data + logits.rows * logits.cols);
-    for (int64_t row = 0; row < logits.rows; ++row) {
-      const engine::SequenceChunk& chunk = input.sequences[0];
-      const int length = chunk.num_computed + input.logits_rows[row] - chunk.first_token + 1;
-      if (chunk.num_tokens > 1 || length != last_ + 1) begin_ = length;
-      last_ = length;
-      const size_t at = length - begin_;
-      const int next = at < script_.size() ? static_cast<unsigned char>(script_[at]) : kEnd;
-      scores_[row * logits.cols + next] = 100;
-    }
-    return {scores_.data(), logits.rows, logits.cols};
-  }
-
- private:
-  static engine::FakeModelOptions Options(std::chrono::microseconds step_time) {
-    engine::FakeModelOptions options;
-    options.vocab_size = kPythonTag + 1;
-    options.step_time = step_time;
-    return options;
-  }
-
-  const std::string script_;
-  int begin_ = 0;  // tokens of the prompt
-  int last_ = 0;
-  std::vector<float> scores_;
-};
 
 const std::string kConfig = json{
     {"bos_token", "<|begin_of_text|>"},
@@ -186,7 +152,7 @@ TEST_CASE("the stream tells the same as the whole") {
 }
 
 TEST_CASE("calls become items, and their outputs go on from a stored response") {
-  Fixture f(R"(<tool_call>{"name": "get_weather", "arguments": {}}</tool_call>)");
+  Fixture f("<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {}}\n</tool_call>");
   const json first = f.Create({{"input", "Weather?"}, {"tools", {kWeather}}});
   REQUIRE(first["output"].size() == 1);
   const json& call = first["output"][0];
@@ -317,7 +283,7 @@ TEST_CASE("capabilities name what is served") {
   Fixture f("ok");
   const json capabilities = json::parse(f.Call("GET", "/v1/capabilities").body);
   CHECK(capabilities["endpoints"].contains("/v1/responses"));
-  CHECK_FALSE(capabilities["endpoints"].contains("/v1/embeddings"));
+  CHECK(capabilities["endpoints"].contains("/v1/embeddings"));
   CHECK(capabilities["stored_responses"]["where"] == "memory");
 }
 

@@ -167,6 +167,7 @@ TEST_CASE("tool calls") {
   CHECK(Run(one, R"({"name": "add", "parameters": {"b)") == Match::kNo);
   CHECK(Whole(CompileToolCalls(tools, ToolCallStyle::kLlama, true), add + "; " + stop));
   CHECK(Whole(CompileToolCalls(tools, ToolCallStyle::kHermes, false), "<tool_call>\n{\"name\": \"stop\", \"arguments\": {}}\n</tool_call>"));
+  CHECK(Whole(CompileToolCalls(tools, ToolCallStyle::kFunctionTag, true), "<function=stop>{}</function><function=stop>{}</function>"));
   CHECK_THROWS_WITH_AS(CompileToolCalls({{"f", R"({"not":{}})"}}, ToolCallStyle::kLlama, false),
                        doctest::Contains("tool 'f'"), GrammarError);
 }

@@ -85,35 +85,99 @@ TEST_CASE("what is forced is appended without a choice") {
   CHECK(rest.back() == bench.end);
 }
 
+// What begins calls in Llama's JSON form, <function=...> and Hermes'.
+struct CallForms {
+  explicit CallForms(const Bench& bench) : bench(bench) {}
+
+  std::vector<ToolCallConstraint::Form> Llama() const { return {{json, nullptr}, {function, &function_tag}}; }
+  std::vector<ToolCallConstraint::Form> Hermes() const { return {{hermes, &hermes_tag}}; }
+  void Feed(ToolCallConstraint& constraint, std::string_view text) const {
+    for (const TokenId id : bench.tokenizer.Encode(text)) constraint.Accept(id);
+  }
+  std::string Allowed(ToolCallConstraint& constraint) const {
+    std::string bytes;
+    for (const TokenId id : bench.Allowed(constraint)) bytes += bench.vocabulary.TextOf(id);
+    return bytes;
+  }
+
+  const Bench& bench;
+  std::shared_ptr<const Grammar> json = Share(CompileToolCalls({{"add", ""}}, ToolCallStyle::kLlama, false));
+  std::shared_ptr<const Grammar> function = Share(CompileToolCalls({{"add", ""}}, ToolCallStyle::kFunctionTag, false));
+  std::shared_ptr<const Grammar> hermes = Share(CompileToolCalls({{"add", ""}, {"sub", ""}}, ToolCallStyle::kHermes, true));
+  TagFinder function_tag{bench.vocabulary, "<function="}, hermes_tag{bench.vocabulary, "<tool_call>"};
+};
+
 TEST_CASE("calls are constrained once they begin") {
-  Bench bench;
-  const auto calls = Share(CompileToolCalls({{"add", ""}}, ToolCallStyle::kLlama, false));
-  const auto feed = [&](ToolCallConstraint& c, std::string_view text) {
-    for (const TokenId id : bench.tokenizer.Encode(text)) c.Accept(id);
-  };
-  ToolCallConstraint call(calls, bench.masks, {bench.end}, server::kPythonTag);
-  feed(call, "{\"name\"");
+  const Bench bench;
+  const CallForms forms(bench);
+  const ToolCallConstraint::Ends ends{{bench.end}, false};
+  MaskCache masks(bench.vocabulary, 64);
+  const auto llama = [&] { return ToolCallConstraint(forms.Llama(), masks, ends, server::kPythonTag); };
+  ToolCallConstraint call = llama();
+  forms.Feed(call, "{\"name\"");
   CHECK(call.active());
-  CHECK(bench.Allowed(call) == bench.tokenizer.Encode(":"));
-  feed(call, ": \"add\", \"parameters\": {}}");
+  CHECK(forms.Allowed(call) == ":");
+  forms.Feed(call, ": \"add\", \"parameters\": {}}");
   CHECK(bench.Allowed(call) == std::vector<TokenId>{bench.end});
 
-  ToolCallConstraint text(calls, bench.masks, {bench.end}, server::kPythonTag);
-  feed(text, "{\"na");
+  ToolCallConstraint text = llama();
+  forms.Feed(text, "{\"na");
   CHECK(text.active());
-  feed(text, "tion");
+  forms.Feed(text, "tion");
   CHECK_FALSE(text.active());
+  forms.Feed(text, "s <function<function");
+  CHECK(text.active());  // the next byte may begin a call
+  CHECK(forms.Allowed(text).size() == 256);
+  forms.Feed(text, "=");
+  CHECK(forms.Allowed(text) == "a");
+  forms.Feed(text, "add>{}</function>");
+  CHECK(bench.Allowed(text) == std::vector<TokenId>{bench.end});
 
-  ToolCallConstraint spaced(calls, bench.masks, {bench.end}, server::kPythonTag);
-  feed(spaced, "{ \"name");
+  ToolCallConstraint spaced = llama();
+  forms.Feed(spaced, "{ \"name");
   const std::vector<TokenId> quote = bench.tokenizer.Encode("\"");
-  const std::vector<TokenId> allowed = bench.Allowed(spaced);
-  CHECK(std::find(allowed.begin(), allowed.end(), quote[0]) == allowed.end());
+  CHECK(forms.Allowed(spaced).find('"') == std::string::npos);
   CHECK(spaced.CountAccepted(quote) == 0);
 
-  ToolCallConstraint tagged(calls, bench.masks, {bench.end}, server::kPythonTag);
+  ToolCallConstraint tagged = llama();
   tagged.Accept(server::kPythonTag);
-  CHECK(bench.Allowed(tagged) == bench.tokenizer.Encode("{"));
+  CHECK(forms.Allowed(tagged) == "{");
+}
+
+TEST_CASE("Hermes' calls are constrained behind any text, and nothing follows them") {
+  const Bench bench;
+  const CallForms forms(bench);
+  MaskCache masks(bench.vocabulary, 64);
+  ToolCallConstraint call(forms.Hermes(), masks, {{bench.end}, false}, kNoToken);
+  forms.Feed(call, "I shall add. <tool_<tool_call");
+  CHECK(forms.Allowed(call).size() == 256);
+  CHECK(call.CountAccepted(bench.tokenizer.Encode(">\n{\"na")) == 1);
+  forms.Feed(call, ">");
+  CHECK(forms.Allowed(call) == "\n");
+  CHECK(call.Forced().size() > 8);
+  forms.Feed(call, "\n{\"name\": \"");
+  CHECK(forms.Allowed(call) == "as");
+  forms.Feed(call, "sub\", \"arguments\": {}}\n</tool_call>");
+  CHECK(forms.Allowed(call) == "\n");
+  CHECK(bench.Allowed(call).size() == 2);
+  forms.Feed(call, "\n<tool_call>");
+  call.Accept(bench.tokenizer.Encode("\n")[0]);
+  CHECK(forms.Allowed(call) == "{");
+}
+
+TEST_CASE("with more tokens wanted than the calls have, what follows them is free") {
+  const Bench bench;
+  const CallForms forms(bench);
+  MaskCache masks(bench.vocabulary, 64);
+  ToolCallConstraint call(forms.Llama(), masks, {{bench.end}, true}, server::kPythonTag);
+  forms.Feed(call, "{\"name\": \"ad");
+  CHECK(forms.Allowed(call) == "d");
+  forms.Feed(call, "d\", \"parameters\": {}}");
+  CHECK(call.Forced().empty());
+  CHECK(forms.Allowed(call).size() == 256);
+  call.Accept(bench.end);
+  CHECK_FALSE(call.active());
+  forms.Feed(call, "<function=nobody>");
 }
 
 }  // namespace
