@@ -28,12 +28,16 @@ inline constexpr int64_t KvBlockElements(int head_dim) { return int64_t{2} * kSl
 inline constexpr int64_t KvBlockBytesBf16(int head_dim) { return KvBlockElements(head_dim) * 2; }
 inline constexpr int64_t KvBlockBytesInt8(int head_dim) { return KvBlockElements(head_dim) + 2 * kSlots * 4; }
 
+// Brings a line of memory as near as the second-level cache.
+[[gnu::always_inline]] static inline void Fetch(const void* p) { __builtin_prefetch(p, 0, 2); }
+
 // Query rows against positions [first, first + num_positions) of one head, num_positions in [1, kSpan].
 struct SpanTask {
   const bf16* q = nullptr;               // [rows, d], already times log2(e) / sqrt(d)
   int rows = 0;
   int head_dim = 0;                      // a multiple of 32
   const bf16* const* blocks = nullptr;   // [(num_positions + 15) / 16], each one block of this head
+  const bf16* const* next = nullptr;     // [kSpanBlocks]: blocks that are wanted next, fetched meanwhile; null: none
   int num_positions = 0;
   const float* k_scales = nullptr;       // [num_positions rounded up to 16]; null: keys and values are as they are
   const float* v_scales = nullptr;
@@ -64,8 +68,9 @@ struct AttentionKernels {
   // The same, rounded to int8 under one scale for the key and one for the value (largest magnitude / 127).
   void (*store_kv_int8)(const float* k, const float* v, int64_t d, int slot, uint8_t* block);
 
-  // An int8 block's codes as a bf16 block [KvBlockElements(d)], its scales to k_scales [16] and v_scales [16].
-  void (*unpack_int8)(const uint8_t* block, int64_t d, bf16* out, float* k_scales, float* v_scales);
+  // An int8 block's codes as a bf16 block [KvBlockElements(d)], its scales to k_scales [16] and v_scales [16]. next: a block
+  // that is wanted next, fetched meanwhile; null: none.
+  void (*unpack_int8)(const uint8_t* block, const uint8_t* next, int64_t d, bf16* out, float* k_scales, float* v_scales);
 };
 
 const AttentionKernels& GetAttentionKernels(Isa isa);

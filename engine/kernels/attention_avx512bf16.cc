@@ -27,11 +27,12 @@ inline void WidenCodes(const uint8_t* codes, int64_t n, bf16* out) {
 }
 
 template <int R, int B>
-void ScoreTile(const bf16* q, int d, const bf16* const* blocks, float* scores) {
+void ScoreTile(const bf16* q, int d, const bf16* const* blocks, const bf16* const* next, float* scores) {
   __m512 acc[R][B] = {};
   for (int i = 0; i < d; i += 2) {
     __m512bh k[B];
     Unroll<B>(PUNA_UNROLLED(b) { k[b] = (__m512bh)_mm512_loadu_si512(blocks[b] + i * kSlots); });
+    if (next != nullptr) Unroll<B>(PUNA_UNROLLED(b) { Fetch(next[b] + i * kSlots); });
     Unroll<R>(PUNA_UNROLLED(r) {
       const __m512bh x = BroadcastPair(q + r * d + i);
       Unroll<B>(PUNA_UNROLLED(b) { acc[r][b] = _mm512_dpbf16_ps(acc[r][b], x, k[b]); });
@@ -43,10 +44,13 @@ void ScoreTile(const bf16* q, int d, const bf16* const* blocks, float* scores) {
 }
 
 template <int R, int V>
-void ValueTile(const bf16* weights, const bf16* const* blocks, int pairs, int d, int first, float* acc) {
+void ValueTile(const bf16* weights, const bf16* const* blocks, const bf16* const* next, int pairs, int d, int first,
+               float* acc) {
   __m512 sum[R][V] = {};
   for (int p = 0; p < pairs; ++p) {
-    const bf16* values = blocks[p / (kSlots / 2)] + kSlots * d + (p % (kSlots / 2) * d + first) * 2;
+    const int place = kSlots * d + (p % (kSlots / 2) * d + first) * 2;
+    const bf16* values = blocks[p / (kSlots / 2)] + place;
+    if (next != nullptr) Unroll<V>(PUNA_UNROLLED(c) { Fetch(next[p / (kSlots / 2)] + place + 32 * c); });
     __m512bh v[V];
     Unroll<V>(PUNA_UNROLLED(c) { v[c] = (__m512bh)_mm512_loadu_si512(values + 32 * c); });
     Unroll<R>(PUNA_UNROLLED(r) {

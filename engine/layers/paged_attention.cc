@@ -12,6 +12,10 @@ namespace {
 // stay in the second-level cache.
 constexpr int kTileRows = 48;
 
+// When spans are spread over the threads: as many runs for each, so that all finish together, and at most so many spans in one.
+constexpr int kRunsPerThread = 8;
+constexpr int kMaxRun = 16;
+
 }  // namespace
 
 struct PagedAttention::Item {
@@ -23,6 +27,13 @@ struct PagedAttention::Item {
 
   int visible() const { return sequence.num_computed + first_token + num_tokens; }  // positions seen by the last token
   int spans() const { return (visible() + kSpan - 1) / kSpan; }
+};
+
+struct PagedAttention::Part {
+  const Item* item = nullptr;
+  int span = 0;
+
+  int num_positions() const { return std::min(kSpan, item->visible() - span * kSpan); }
 };
 
 struct PagedAttention::Scratch {
@@ -107,22 +118,33 @@ const uint8_t* PagedAttention::HeadBlock(const Item& item, int block, const uint
   return layer_cache + item.sequence.block_table[block] * block_bytes() + item.kv_head * head_bytes_;
 }
 
-void PagedAttention::AttendSpan(const Item& item, int span, const bf16* rows, const uint8_t* layer_cache, Scratch& scratch,
-                                float* max, float* sum, float* acc) const {
-  const int begin = span * kSpan;
+// next: the part that this thread computes next, or null. Its blocks are fetched meanwhile; otherwise memory would rest while
+// we compute.
+void PagedAttention::AttendSpan(const Part& part, const Part* next, const bf16* rows, const uint8_t* layer_cache,
+                                Scratch& scratch, float* max, float* sum, float* acc) const {
+  const Item& item = *part.item;
+  const int begin = part.span * kSpan;
   SpanTask task;
-  task.num_positions = std::min(kSpan, item.visible() - begin);
+  task.num_positions = part.num_positions();
   const bf16* blocks[kSpanBlocks];
+  const bf16* wanted[kSpanBlocks];
   for (int b = 0; b * kSlots < task.num_positions; ++b) {
     const uint8_t* block = HeadBlock(item, begin / kSlots + b, layer_cache);
+    const uint8_t* ahead = nullptr;
+    if (next != nullptr) {
+      const int last = (next->num_positions() - 1) / kSlots;
+      ahead = HeadBlock(*next->item, next->span * kSpanBlocks + std::min(b, last), layer_cache);
+    }
     if (dtype_ == KvDtype::kBf16) {
       blocks[b] = reinterpret_cast<const bf16*>(block);
+      wanted[b] = reinterpret_cast<const bf16*>(ahead);
       continue;
     }
     bf16* unpacked = scratch.unpacked.data() + b * KvBlockElements(head_dim_);
-    kernels_.unpack_int8(block, head_dim_, unpacked, scratch.k_scales + b * kSlots, scratch.v_scales + b * kSlots);
+    kernels_.unpack_int8(block, ahead, head_dim_, unpacked, scratch.k_scales + b * kSlots, scratch.v_scales + b * kSlots);
     blocks[b] = unpacked;
   }
+  if (next != nullptr && dtype_ == KvDtype::kBf16) task.next = wanted;
   if (dtype_ == KvDtype::kInt8) {
     task.k_scales = scratch.k_scales;
     task.v_scales = scratch.v_scales;
@@ -158,8 +180,9 @@ void PagedAttention::WholeItem(const Item& item, MatView<const bf16> q, const ui
   GatherQueries(item, q, scratch.q.data());
   std::fill_n(scratch.states.begin(), rows, RowState{});
   for (int span = 0; span < item.spans(); ++span) {
-    AttendSpan(item, span, scratch.q.data(), layer_cache, scratch, scratch.max.data(), scratch.sum.data(),
-               scratch.acc.data());
+    const Part part{&item, span}, next{&item, span + 1};
+    AttendSpan(part, next.span < item.spans() ? &next : nullptr, scratch.q.data(), layer_cache, scratch,
+               scratch.max.data(), scratch.sum.data(), scratch.acc.data());
     for (int r = 0; r < rows; ++r) {
       kernels_.merge(scratch.max[r], scratch.sum[r], scratch.acc.data() + int64_t{r} * head_dim_, head_dim_,
                      &scratch.states[r], scratch.out.data() + int64_t{r} * head_dim_);
@@ -168,29 +191,32 @@ void PagedAttention::WholeItem(const Item& item, MatView<const bf16> q, const ui
   Finish(item, scratch.states.data(), scratch.out.data(), out);
 }
 
-// Few rows against a long context: each span is a task of its own; a second round merges them, in the same order as above.
+// Few rows against a long context: a task is a run of spans; a second round merges them, in the same order as above.
 void PagedAttention::SplitItems(MatView<const bf16> q, const uint8_t* layer_cache, MatView<float> out, ThreadTeam& team) {
-  struct Part {
-    int item, span;
-  };
   std::vector<Part> parts;
   int64_t room = 0;
   for (size_t i = 0; i < items_.size(); ++i) {
     items_[i].partial = room;
-    for (int span = 0; span < items_[i].spans(); ++span) parts.push_back({static_cast<int>(i), span});
+    for (int span = 0; span < items_[i].spans(); ++span) parts.push_back({&items_[i], span});
     room += int64_t{items_[i].spans()} * items_[i].num_tokens * group_ * (head_dim_ + 2);
   }
   if (static_cast<int64_t>(partials_.size()) < room) partials_ = AlignedBuffer<float>(room);
   const auto partial = [&](const Item& item, int span) {
     return partials_.data() + item.partial + int64_t{span} * item.num_tokens * group_ * (head_dim_ + 2);
   };
-  team.ForEach(static_cast<int64_t>(parts.size()), [&](int64_t p, int thread) {
-    const Item& item = items_[parts[p].item];
-    Scratch& scratch = scratch_[thread];
-    const int rows = item.num_tokens * group_;
-    GatherQueries(item, q, scratch.q.data());
-    float* result = partial(item, parts[p].span);
-    AttendSpan(item, parts[p].span, scratch.q.data(), layer_cache, scratch, result, result + rows, result + 2 * rows);
+  const auto num_parts = static_cast<int64_t>(parts.size());
+  const int64_t run = std::clamp<int64_t>(num_parts / (kRunsPerThread * team.size()), 1, kMaxRun);
+  team.ForEach((num_parts + run - 1) / run, [&](int64_t task, int thread) {
+    const int64_t end = std::min(num_parts, (task + 1) * run);
+    for (int64_t p = task * run; p < end; ++p) {
+      const Item& item = *parts[p].item;
+      Scratch& scratch = scratch_[thread];
+      const int rows = item.num_tokens * group_;
+      GatherQueries(item, q, scratch.q.data());
+      float* result = partial(item, parts[p].span);
+      AttendSpan(parts[p], p + 1 < end ? &parts[p + 1] : nullptr, scratch.q.data(), layer_cache, scratch, result,
+                 result + rows, result + 2 * rows);
+    }
   });
   team.ForEach(static_cast<int64_t>(items_.size()), [&](int64_t i, int thread) {
     const Item& item = items_[i];

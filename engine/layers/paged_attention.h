@@ -52,8 +52,9 @@ class PagedAttention {
   struct Scratch;
   void PlanItems(std::span<const AttentionSequence> sequences);
   void GatherQueries(const Item& item, MatView<const bf16> q, bf16* rows) const;
-  void AttendSpan(const Item& item, int span, const bf16* rows, const uint8_t* layer_cache, Scratch& scratch, float* max,
-                  float* sum, float* acc) const;
+  struct Part;   // a span of an item
+  void AttendSpan(const Part& part, const Part* next, const bf16* rows, const uint8_t* layer_cache, Scratch& scratch,
+                  float* max, float* sum, float* acc) const;
   void Finish(const Item& item, const RowState* states, const float* acc, MatView<float> out) const;
   void WholeItem(const Item& item, MatView<const bf16> q, const uint8_t* layer_cache, MatView<float> out,
                  Scratch& scratch) const;

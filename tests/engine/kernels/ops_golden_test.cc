@@ -164,7 +164,7 @@ std::vector<float> PagedAttentionOf(const AttentionKernels& kernels, const Array
       else kernels.store_kv(key, value, d, static_cast<int>(p % 16), storage[p / 16].data());
     }
     for (size_t b = 0; int8 && b < codes.size(); ++b) {
-      kernels.unpack_int8(codes[b].data(), d, storage[b].data(), &k_scales[b * 16], &v_scales[b * 16]);
+      kernels.unpack_int8(codes[b].data(), b % 2 ? codes[0].data() : nullptr, d, storage[b].data(), &k_scales[b * 16], &v_scales[b * 16]);
     }
     for (const auto& block : storage) blocks.push_back(block.data());
     const int rows = static_cast<int>(queries * group);
