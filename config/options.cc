@@ -100,6 +100,10 @@ const std::vector<Option>& Table() {
        Text<&S::host>()},
       {"port", "Network", "PORT", "port to listen on; 0: any free one, printed at start",
        Integer<&S::port>(0, 65535)},
+      {"metrics_port", "Network", "PORT",
+       "second port that answers /health and /metrics alone, without a key, whatever the first one "
+       "is busy with; 0: none",
+       Integer<&S::metrics_port>(0, 65535)},
       {"max_connections", "Network", "N", "connections held at once; each stream holds one",
        Integer<&S::max_connections>(1, 65536)},
       {"max_body_mib", "Network", "MIB", "largest request body",
@@ -112,6 +116,9 @@ const std::vector<Option>& Table() {
       {"drain_timeout_s", "Network", "SECONDS",
        "time that running requests get to finish after SIGTERM",
        Integer<&S::drain_timeout_s>(0, 3600)},
+      {"hang_timeout_s", "Network", "SECONDS",
+       "an engine without a sign of life for so long is reported as hanging by /health and the log",
+       Integer<&S::hang_timeout_s>(1, 86400)},
 
       {"api_key", "Security", "KEY",
        "keys that clients may use, separated by commas; empty: no key is asked for (a file keeps "

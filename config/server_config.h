@@ -9,6 +9,8 @@ namespace puna::config {
 struct ServerConfig {
   std::string host = "127.0.0.1";
   int port = 8080;             // 0: any free port
+  int metrics_port = 0;        // /health and /metrics on a port and threads of their own; 0: only on `port`
+  int hang_timeout_s = 120;    // an engine without a sign of life for so long hangs
   int max_connections = 1024;  // streams and requests held at once
   int max_body_mib = 32;
   int request_timeout_s = 0;          // 0: none

@@ -11,7 +11,7 @@
 set -euo pipefail
 
 packages=(g++ cmake ninja-build make python3 curl ca-certificates xz-utils patch dpkg-dev
-  nlohmann-json3-dev libspdlog-dev libcli11-dev libssl-dev doctest-dev)
+  nlohmann-json3-dev libspdlog-dev libcli11-dev libssl-dev prometheus-cpp-dev doctest-dev)
 dev_packages=(clang clang-format clang-tidy libclang-rt-dev ccache nodejs npm)
 source_suite=trixie
 onednn_version=3.7.2

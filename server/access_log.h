@@ -8,6 +8,7 @@ namespace puna::server {
 // Negative numbers: not known for this request.
 struct AccessLine {
   std::string id, method, path;
+  std::string endpoint;  // the route that answered: one of few, whatever clients ask for
   int status = 0;
   double seconds = 0;
   bool stream = false;

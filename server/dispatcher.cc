@@ -21,11 +21,14 @@ bool IsJson(std::string type) {
   return type.empty() || type == "application/json" || suffix;
 }
 
-bool IsProbe(const std::string& path) {
+// Whoever asks after the health need not know a key.
+bool IsOpen(const std::string& path) {
   return path == "/health" || path.rfind("/health/", 0) == 0;
 }
 
 }  // namespace
+
+bool IsProbe(const std::string& path) { return IsOpen(path) || path == "/metrics"; }
 
 std::string RequestId(const std::string& given) {
   const bool usable =
@@ -89,13 +92,14 @@ void Dispatcher::Route(HttpRequest& request, const std::function<std::string()>&
     reply.headers["Allow"] = allowed;
     return;
   }
-  if (!IsProbe(request.path)) keys_.Check(request.header("Authorization"));
+  if (!IsOpen(request.path)) keys_.Check(request.header("Authorization"));
   if (allowed.empty()) ThrowUnknownPath(request);
   Router::Match match = router_.Find(request.method, request.path);
   if (match.handler == nullptr) {
     reply.headers["Allow"] = allowed;
     throw api::MethodNotAllowed(request.method, request.path, allowed);
   }
+  reply.access->endpoint = match.path;
   request.tail = std::move(match.tail);
   if (request.method == "POST") {
     const std::string type = request.header("Content-Type");

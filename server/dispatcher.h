@@ -33,6 +33,9 @@ class Dispatcher {
   Cors cors_;
 };
 
+// /health and below, /metrics: what monitors ask.
+bool IsProbe(const std::string& path);
+
 // Puts what a client named as its request id in order: kept when it is 1 to 128 printable ASCII
 // characters without spaces, else a new one.
 std::string RequestId(const std::string& given);

@@ -24,9 +24,6 @@ Router MakeRouter(Service& service) {
   add("GET", "/v1/models/*", GetModel);
   add("POST", "/tokenize", Tokenize);
   add("POST", "/detokenize", Detokenize);
-  add("GET", "/health", Health);
-  add("GET", "/health/live", HealthLive);
-  add("GET", "/health/ready", HealthReady);
   router.Add("GET", "/v1/capabilities",
              [text = Capabilities(service, router)](const HttpRequest&, HttpReply& reply) {
                reply.body = text;

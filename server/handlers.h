@@ -24,9 +24,6 @@ void Tokenize(Service& service, const HttpRequest& request, HttpReply& reply);
 void Detokenize(Service& service, const HttpRequest& request, HttpReply& reply);
 void ListModels(Service& service, const HttpRequest& request, HttpReply& reply);
 void GetModel(Service& service, const HttpRequest& request, HttpReply& reply);
-void Health(Service& service, const HttpRequest& request, HttpReply& reply);
-void HealthLive(Service& service, const HttpRequest& request, HttpReply& reply);
-void HealthReady(Service& service, const HttpRequest& request, HttpReply& reply);
 
 // The body of GET /v1/capabilities: every request field of what `router` answers, and what becomes
 // of it.

@@ -6,9 +6,11 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <mutex>
 #include <stdexcept>
 
 #include "api/error.h"
+#include "server/connection_guard.h"
 #include "server/log.h"
 #include "server/thread_pool.h"
 
@@ -21,26 +23,69 @@ constexpr int kReadTimeoutSeconds = 10;   // between two pieces of a request
 constexpr int kWriteTimeoutSeconds = 30;  // a reader that takes nothing for so long has left
 constexpr int kKeepAliveSeconds = 30;     // an idle connection
 
+// What a client may take in all, beside the times between two bytes.
+constexpr std::chrono::seconds kHeadTime{20};
+constexpr std::chrono::seconds kReserveTime{2};
+constexpr std::chrono::milliseconds kReserveLinger{500};  // no second request there
+constexpr std::chrono::seconds kBodyTime{30};  // and as long as the slowest of lines would need:
+constexpr double kSlowestBytesPerSecond = 16 << 10;
+constexpr size_t kReserveThreads = 8;
+
+thread_local bool in_reserve = false;
+
+// When all threads are taken, a few more answer probes, and tell the others that there is no place.
 class PoolAdapter : public httplib::TaskQueue {
  public:
-  explicit PoolAdapter(size_t max_threads) : pool_(max_threads) {}
+  explicit PoolAdapter(size_t max_threads) : pool_(max_threads), reserve_(kReserveThreads) {}
   bool enqueue(std::function<void()> task) override {
-    const bool taken = pool_.Enqueue(std::move(task));
-    if (!taken) LogWarning("a connection was closed: max_connections are open already");
-    return taken;
+    if (pool_.Enqueue(task)) return true;
+    return reserve_.Enqueue([task = std::move(task)] {
+      in_reserve = true;
+      task();
+    });
   }
-  void shutdown() override { pool_.Shutdown(); }
+  void shutdown() override {
+    pool_.Shutdown();
+    reserve_.Shutdown();
+  }
 
  private:
-  ThreadPool pool_;
+  ThreadPool pool_, reserve_;
 };
+
+// httplib::Server or SSLServer, whose connections are guarded.
+template <typename Base>
+class Guarded : public Base {
+ public:
+  template <typename... Args>
+  explicit Guarded(ConnectionGuard& guard, Args... args) : Base(args...), guard_(guard) {}
+
+ private:
+  bool process_and_close_socket(socket_t sock) override {
+    ConnectionGuard::Connection connection(guard_, sock, in_reserve);
+    connection.Expect(in_reserve ? kReserveTime : kHeadTime);
+    return Base::process_and_close_socket(sock);
+  }
+
+  ConnectionGuard& guard_;
+};
+
+// How long an answer may take to be read, and the next head to come.
+ConnectionGuard::Clock::duration TimeAfterReply(size_t bytes) {
+  const std::chrono::duration<double> reading(static_cast<double>(bytes) / kSlowestBytesPerSecond);
+  return std::chrono::seconds(kKeepAliveSeconds + kWriteTimeoutSeconds) + kHeadTime +
+         std::chrono::duration_cast<ConnectionGuard::Clock::duration>(reading);
+}
 
 class SinkAdapter : public ByteSink {
  public:
   SinkAdapter(httplib::DataSink& sink, std::function<bool()> gone)
       : sink_(sink), gone_(std::move(gone)) {}
   bool Write(std::string_view bytes) override {
+    ConnectionGuard::Connection* connection = ConnectionGuard::Connection::Current();
+    if (connection != nullptr) connection->Expect(TimeAfterReply(bytes.size()));
     open_ = open_ && sink_.write(bytes.data(), bytes.size());
+    if (connection != nullptr) connection->ExpectNothing();
     return open_;
   }
   bool client_gone() override { return !open_ || gone_(); }
@@ -68,11 +113,20 @@ class Body {
     std::string body;
     if (reader_ == nullptr) return request_.body;
     const auto* reader = std::exchange(reader_, nullptr);
+    const Clock::time_point start = Clock::now();
+    bool slow = false;
     const bool whole = (*reader)([&](const char* data, size_t size) {
       body.append(data, size);
-      return true;
+      const std::chrono::duration<double> taken = Clock::now() - start;
+      const double allowed =
+          kBodyTime.count() + static_cast<double>(body.size()) / kSlowestBytesPerSecond;
+      return !(slow = taken.count() > allowed);
     });
     if (whole) return body;
+    if (slow) {
+      throw api::ApiError(408, "invalid_request_error", "request_timeout",
+                          "The body came too slowly.");
+    }
     if (response_.status == 413) throw api::PayloadTooLarge(limit_);
     if (response_.status == 415)
       throw api::UnsupportedContentType(request_.get_header_value("Content-Encoding"));
@@ -97,18 +151,26 @@ class Body {
   size_t limit_;
 };
 
-void FinishAccess(AccessLine& line, int status, Clock::time_point start) {
+using Observer = std::function<void(const AccessLine&)>;
+
+void FinishAccess(AccessLine& line, int status, Clock::time_point start, const Observer& observer,
+                  size_t bytes = 0) {
   line.status = status;
   line.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   LogRequest(line);
+  if (observer) observer(line);
+  ConnectionGuard::Connection* connection = ConnectionGuard::Connection::Current();
+  if (connection == nullptr) return;
+  connection->Expect(connection->in_reserve() ? kReserveLinger : TimeAfterReply(bytes));
 }
 
 // The whole stream is written in one call of the library, so that a stop of the server does not cut
 // it.
 void SetStream(const httplib::Request& in, HttpReply reply, Clock::time_point start,
-               httplib::Response& out) {
+               httplib::Response& out, const Observer& observer) {
   auto shared = std::make_shared<HttpReply>(std::move(reply));
-  auto provider = [shared, start, gone = in.is_connection_closed](size_t, httplib::DataSink& sink) {
+  auto provider = [shared, start, &observer, gone = in.is_connection_closed](
+                      size_t, httplib::DataSink& sink) {
     SinkAdapter adapter(sink, gone);
     try {
       shared->stream(adapter);
@@ -117,7 +179,7 @@ void SetStream(const httplib::Request& in, HttpReply reply, Clock::time_point st
       shared->access->error = "internal_error";
     }
     if (!adapter.open() && shared->access->finish.empty()) shared->access->finish = "client left";
-    FinishAccess(*shared->access, shared->status, start);
+    FinishAccess(*shared->access, shared->status, start, observer);
     if (adapter.open()) sink.done();
     return adapter.open();
   };
@@ -129,17 +191,19 @@ void SetStream(const httplib::Request& in, HttpReply reply, Clock::time_point st
 }
 
 void Send(const httplib::Request& in, HttpReply reply, Clock::time_point start,
-          httplib::Response& out) {
+          httplib::Response& out, const Observer& observer) {
   out.status = reply.status;
   for (const auto& [name, value] : reply.headers) out.set_header(name, value);
-  if (reply.stream) return SetStream(in, std::move(reply), start, out);
+  if (reply.stream) return SetStream(in, std::move(reply), start, out, observer);
+  const size_t bytes = reply.body.size();
   if (!reply.body.empty()) out.set_content(std::move(reply.body), reply.content_type);
-  FinishAccess(*reply.access, reply.status, start);
+  FinishAccess(*reply.access, reply.status, start, observer, bytes);
 }
 
 // What the library refuses by itself, before there is a route: bad request lines, oversized heads,
 // odd encodings.
-void ReplyForLibrary(const httplib::Request& in, httplib::Response& out) {
+void ReplyForLibrary(const httplib::Request& in, httplib::Response& out,
+                     const Observer& observer) {
   if (!out.body.empty() || out.content_provider_) return;
   AccessLine line;
   line.id = RequestId("");
@@ -153,13 +217,14 @@ void ReplyForLibrary(const httplib::Request& in, httplib::Response& out) {
   out.set_content(api::ApiError(out.status, "invalid_request_error", line.error, what).ToJson(),
                   "application/json");
   out.set_header("X-Request-Id", line.id);
-  FinishAccess(line, out.status, Clock::now());
+  FinishAccess(line, out.status, Clock::now(), observer);
 }
 
-std::unique_ptr<httplib::Server> MakeServer(const config::ServerConfig& config) {
-  if (config.tls_cert_file.empty()) return std::make_unique<httplib::Server>();
-  auto server = std::make_unique<httplib::SSLServer>(config.tls_cert_file.c_str(),
-                                                     config.tls_key_file.c_str());
+std::unique_ptr<httplib::Server> MakeServer(const config::ServerConfig& config,
+                                            ConnectionGuard& guard) {
+  if (config.tls_cert_file.empty()) return std::make_unique<Guarded<httplib::Server>>(guard);
+  auto server = std::make_unique<Guarded<httplib::SSLServer>>(guard, config.tls_cert_file.c_str(),
+                                                              config.tls_key_file.c_str());
   if (!server->is_valid()) {
     throw std::runtime_error("cannot use the certificate " + config.tls_cert_file +
                              " with the key " + config.tls_key_file +
@@ -172,11 +237,15 @@ std::unique_ptr<httplib::Server> MakeServer(const config::ServerConfig& config) 
 
 struct HttpServer::Impl {
   Impl(const config::ServerConfig& c, Dispatcher d)
-      : config(c), dispatcher(std::move(d)), http(MakeServer(c)) {}
+      : config(c),
+        dispatcher(std::make_shared<const Dispatcher>(std::move(d))),
+        http(MakeServer(c, guard)) {}
 
   void Handle(const httplib::Request& in, httplib::Response& out,
               const httplib::ContentReader* reader) const {
     const Clock::time_point start = Clock::now();
+    ConnectionGuard::Connection* connection = ConnectionGuard::Connection::Current();
+    if (connection != nullptr) connection->ExpectNothing();
     HttpRequest request;
     request.id = RequestId(in.get_header_value("X-Request-Id"));
     request.method = in.method;
@@ -189,10 +258,33 @@ struct HttpServer::Impl {
     reply.access->method = in.method;
     reply.access->path = in.path;
     Body body(in, out, reader, MaxBody());
-    dispatcher.Dispatch(
-        request, [&] { return body.Read(); }, reply);
+    if (connection != nullptr && connection->in_reserve() && !IsProbe(in.path)) {
+      RefuseForLackOfThreads(reply);
+    } else {
+      Current()->Dispatch(
+          request, [&] { return body.Read(); }, reply);
+    }
+    if (connection != nullptr) connection->Expect(kBodyTime);
     body.Discard();
-    Send(in, std::move(reply), start, out);
+    if (connection != nullptr) connection->ExpectNothing();
+    Send(in, std::move(reply), start, out, observer);
+  }
+
+  void RefuseForLackOfThreads(HttpReply& reply) const {
+    reply.headers["X-Request-Id"] = reply.access->id;
+    try {
+      throw api::ApiError(503, "server_error", "too_many_connections",
+                          "All " + std::to_string(config.max_connections) +
+                              " connections of this server are taken.")
+          .WithRetryAfter(1);
+    } catch (...) {
+      ReplyWithCurrentException(reply);
+    }
+  }
+
+  std::shared_ptr<const Dispatcher> Current() const {
+    const std::lock_guard lock(mutex);
+    return dispatcher;
   }
 
   size_t MaxBody() const { return size_t{1} * config.max_body_mib << 20; }
@@ -212,7 +304,9 @@ struct HttpServer::Impl {
       setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     });
     http->set_error_handler(
-        [](const httplib::Request& in, httplib::Response& out) { ReplyForLibrary(in, out); });
+        [this](const httplib::Request& in, httplib::Response& out) {
+          ReplyForLibrary(in, out, observer);
+        });
     const auto without_body = [this](const httplib::Request& in, httplib::Response& out) {
       Handle(in, out, nullptr);
     };
@@ -226,7 +320,10 @@ struct HttpServer::Impl {
   }
 
   config::ServerConfig config;
-  Dispatcher dispatcher;
+  mutable std::mutex mutex;
+  std::shared_ptr<const Dispatcher> dispatcher;  // under the mutex
+  Observer observer;
+  ConnectionGuard guard;
   std::unique_ptr<httplib::Server> http;
   std::atomic<bool> stopped{false};
 };
@@ -237,6 +334,20 @@ HttpServer::HttpServer(const config::ServerConfig& config, Dispatcher dispatcher
 }
 
 HttpServer::~HttpServer() = default;
+
+void HttpServer::Replace(Dispatcher dispatcher) {
+  auto fresh = std::make_shared<const Dispatcher>(std::move(dispatcher));
+  const std::lock_guard lock(impl_->mutex);
+  impl_->dispatcher = std::move(fresh);
+}
+
+void HttpServer::OnRequest(std::function<void(const AccessLine&)> observer) {
+  impl_->observer = std::move(observer);
+}
+
+int HttpServer::open_connections() const { return impl_->guard.open(); }
+
+uint64_t HttpServer::cut_connections() const { return impl_->guard.cut(); }
 
 int HttpServer::Bind() {
   const config::ServerConfig& config = impl_->config;

@@ -2,10 +2,12 @@
 // cpp-httplib behind our own types.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "config/server_config.h"
+#include "server/access_log.h"
 #include "server/dispatcher.h"
 
 namespace puna::server {
@@ -15,6 +17,14 @@ class HttpServer {
   // Throws std::runtime_error when the certificate or its key cannot be used.
   HttpServer(const config::ServerConfig& config, Dispatcher dispatcher);
   ~HttpServer();
+
+  // What answers from the next request on; from any thread.
+  void Replace(Dispatcher dispatcher);
+  // Called with each request's line in the log. Before Serve.
+  void OnRequest(std::function<void(const AccessLine&)> observer);
+
+  int open_connections() const;
+  uint64_t cut_connections() const;  // of clients that took too long
 
   // Takes the port and returns its number. Throws std::runtime_error: address, reason, remedy.
   int Bind();

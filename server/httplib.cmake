@@ -10,11 +10,20 @@ endif()
 # The header marks where its implementation begins and ends, so that it can be compiled once: each file that includes
 # the whole costs ten seconds, each that includes the declarations alone two.
 set(split ${CMAKE_BINARY_DIR}/httplib)
-if(${PUNA_HTTPLIB} IS_NEWER_THAN ${split}/httplib.cc)
+if(${PUNA_HTTPLIB} IS_NEWER_THAN ${split}/httplib.cc OR ${CMAKE_CURRENT_LIST_FILE} IS_NEWER_THAN ${split}/httplib.cc)
   string(REPEAT "-" 76 border)
   set(border "// ${border}\n")
   string(LENGTH "${border}" border_length)
   file(READ ${PUNA_HTTPLIB} text)
+  # The one place through which every connection goes, so that server/http_server.cc can stand around it.
+  foreach(overrides "virtual bool process_and_close_socket(socket_t sock);"
+                    "bool process_and_close_socket(socket_t sock) override;")
+    string(FIND "${text}" "${overrides}" at)
+    if(at EQUAL -1)
+      message(FATAL_ERROR "${PUNA_HTTPLIB}: expected Server and SSLServer to have ${overrides}")
+    endif()
+    string(REPLACE "${overrides}" "protected: ${overrides} private:" text "${text}")
+  endforeach()
   string(FIND "${text}" "${border}" begin)
   string(FIND "${text}" "${border}" end REVERSE)
   if(begin EQUAL -1 OR begin EQUAL end)
@@ -30,7 +39,7 @@ if(${PUNA_HTTPLIB} IS_NEWER_THAN ${split}/httplib.cc)
   file(WRITE ${split}/httplib.cc
     "#include \"httplib.h\"\nnamespace httplib {\n${implementation}}  // namespace httplib\n")
 endif()
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PUNA_HTTPLIB})
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PUNA_HTTPLIB} ${CMAKE_CURRENT_LIST_FILE})
 
 add_library(puna_httplib STATIC ${split}/httplib.cc)
 target_include_directories(puna_httplib SYSTEM PUBLIC ${split})

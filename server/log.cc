@@ -1,5 +1,7 @@
 #include "server/log.h"
 
+#include "server/dispatcher.h"
+
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -39,7 +41,7 @@ void LogWarning(const std::string& message) { Write(spdlog::level::warn, message
 void LogError(const std::string& message) { Write(spdlog::level::err, message); }
 
 void LogRequest(const AccessLine& line) {
-  const bool probe = line.path.rfind("/health", 0) == 0 && line.status == 200;
+  const bool probe = IsProbe(line.path) && line.status == 200;
   const auto level = probe                ? spdlog::level::debug
                      : line.status >= 500 ? spdlog::level::err
                                           : spdlog::level::info;

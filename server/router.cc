@@ -33,7 +33,7 @@ Router::Match Router::Find(const std::string& method, const std::string& path) c
     if (route.method != wanted) continue;
     std::optional<std::string> tail = TailOf(route.path, path);
     if (!tail) continue;
-    match = {&route.handler, *std::move(tail)};
+    match = {&route.handler, route.path, *std::move(tail)};
     if (match.tail.empty()) break;  // a plain path
   }
   return match;

@@ -16,6 +16,7 @@ class Router {
 
   struct Match {
     const Handler* handler = nullptr;
+    std::string path;  // of the route, as added
     std::string tail;  // what stands for the * or the {}
   };
   // No handler: see AllowedMethods. HEAD is answered by GET's handler.

@@ -1,6 +1,8 @@
 #include "server/serve.h"
 
-#include <atomic>
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <ctime>
@@ -10,8 +12,10 @@
 
 #include "server/handlers.h"
 #include "server/http_server.h"
+#include "server/listener.h"
 #include "server/load_model.h"
 #include "server/log.h"
+#include "server/probes.h"
 #include "server/progress.h"
 #include "server/signals.h"
 #include "server/text_files.h"
@@ -37,27 +41,30 @@ std::string Summary(const config::EngineConfig& config, const LoadedModel& loade
          " threads";
 }
 
-std::unique_ptr<Service> LoadService(const config::Config& config) {
+std::unique_ptr<Service> LoadService(const config::Config& config, Vitals& vitals) {
   const engine::FileSet files = TextFiles(config.engine.model);
   std::optional<ChatFormat> chat = ChatFormat::Load(files, config.server.chat_template_file);
   Progress progress("loading the model");
-  LoadedModel loaded = LoadModel(config.engine, [&](double share) { progress.Tell(share); });
+  LoadedModel loaded = LoadModel(config.engine, [&](double share) {
+    progress.Tell(share);
+    vitals.TellLoaded(share);
+  });
   engine::Tokenizer tokenizer = LoadTokenizer(files, loaded.config.vocab_size);
   const engine::EngineOptions options = MakeEngineOptions(config.engine, *loaded.model);
   LogInfo(Summary(config.engine, loaded, options));
   const int vocab_size = loaded.config.vocab_size;
   const std::vector<std::string>& names = config.server.served_model_names;
-  std::unique_ptr<Service> service(new Service{
-      .config = config.server,
-      .model_name = names.empty() ? loaded.name : names[0],
-      .aliases = {names.begin() + (names.empty() ? 0 : 1), names.end()},
-      .created = std::time(nullptr),
-      .tokenizer = std::move(tokenizer),
-      .chat = std::move(chat),
-      .generation = loaded.generation,
-      .end_ids = loaded.config.eos_token_ids,
-      .capacity = options.max_num_seqs + options.max_waiting,
-      .engine = std::make_unique<engine::Engine>(std::move(loaded.model), options)});
+  std::unique_ptr<Service> service(
+      new Service{.config = config.server,
+                  .model_name = names.empty() ? loaded.name : names[0],
+                  .aliases = {names.begin() + (names.empty() ? 0 : 1), names.end()},
+                  .created = std::time(nullptr),
+                  .tokenizer = std::move(tokenizer),
+                  .chat = std::move(chat),
+                  .generation = loaded.generation,
+                  .end_ids = loaded.config.eos_token_ids,
+                  .capacity = options.max_num_seqs + options.max_waiting,
+                  .engine = std::make_unique<engine::Engine>(std::move(loaded.model), options)});
   service->grammars = std::make_unique<GrammarStore>(service->tokenizer, vocab_size);
   return service;
 }
@@ -78,9 +85,32 @@ void Announce(const Service& service, int port) {
   LogInfo(ReadyText(url, service.model_name, !config.api_keys.empty()));
 }
 
+// Each connection is a descriptor, and the usual limit is 1024 of them.
+void RaiseDescriptorLimit(int max_connections) {
+  constexpr rlim_t kOthers = 128;  // files of the model, pipes, probes
+  const rlim_t wanted = static_cast<rlim_t>(max_connections) + kOthers;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = std::min(wanted, limit.rlim_max);
+  setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur < wanted) {
+    LogWarning("max_connections is " + std::to_string(max_connections) +
+               ", and the system allows only " + std::to_string(limit.rlim_max) +
+               " open files; raise its limit (ulimit -n) or lower --max-connections");
+  }
+}
+
+void WatchConnections(HttpServer& http, Metrics& metrics) {
+  metrics.Watch("puna:http_connections", "Open connections.", false,
+                [&http] { return http.open_connections(); });
+  metrics.Watch("puna:http_connections_cut_total", "Connections of clients that took too long.",
+                true, [&http] { return static_cast<double>(http.cut_connections()); });
+  http.OnRequest([&metrics](const AccessLine& line) { metrics.CountRequest(line); });
+}
+
 // Lets what runs finish within the drain timeout. The status is 0 also when something had to be cut
 // off.
-int Drain(Service& service, HttpServer& http, std::thread& listener, std::atomic<bool>& ended) {
+int Drain(Service& service, HttpServer& http, const Listener& listener) {
   LogInfo("stopping: running requests have " + std::to_string(service.config.drain_timeout_s) +
           " s to finish");
   service.stopping = true;
@@ -88,13 +118,12 @@ int Drain(Service& service, HttpServer& http, std::thread& listener, std::atomic
   if (!service.engine->Drain(seconds(service.config.drain_timeout_s)))
     LogWarning("the drain timeout cut requests off");
   const auto deadline = std::chrono::steady_clock::now() + kCloseTimeout;
-  while (!ended && std::chrono::steady_clock::now() < deadline)
+  while (!listener.ended() && std::chrono::steady_clock::now() < deadline)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  if (!ended) {
+  if (!listener.ended()) {
     LogWarning("clients still hold connections; closing them");
     std::_Exit(0);
   }
-  listener.join();
   LogInfo("stopped");
   return 0;
 }
@@ -103,21 +132,37 @@ int Drain(Service& service, HttpServer& http, std::thread& listener, std::atomic
 
 int Serve(const config::Config& config) {
   ExitOnStopSignals();
-  const std::unique_ptr<Service> service = LoadService(config);
-  StopSignals signals;
-  HttpServer http(config.server, Dispatcher(MakeRouter(*service), ApiKeys(config.server.api_keys),
-                                            Cors(config.server.cors_origins)));
+  RaiseDescriptorLimit(config.server.max_connections);
+  std::unique_ptr<Service> service;  // outlives whoever asks it
+  Vitals vitals{seconds(config.server.hang_timeout_s)};
+  Metrics metrics;
+  const auto dispatcher = [&](Router router) {
+    return Dispatcher(std::move(router), ApiKeys(config.server.api_keys),
+                      Cors(config.server.cors_origins));
+  };
+  // The ports are taken before the long work of loading: who cannot have them hears so at once, and
+  // who asks meanwhile how we are gets an answer.
+  HttpServer http(config.server, dispatcher(LoadingRouter(vitals, metrics)));
+  WatchConnections(http, metrics);
   const int port = http.Bind();
-  std::atomic<bool> ended{false};
-  std::thread listener([&] {
-    if (!http.Serve()) LogError("the system refuses to accept connections");
-    ended = true;
-    signals.Notify();
-  });
+  const std::unique_ptr<ProbeListener> probes = ProbeListener::Make(config.server, vitals, metrics);
+  Listener listener(http);
+  service = LoadService(config, vitals);
+  Router router = MakeRouter(*service);
+  AddProbes(vitals, metrics, router);
+  http.Replace(dispatcher(std::move(router)));
+  StopSignals signals;
+  listener.OnEnd([&signals] { signals.Notify(); });
+  vitals.TellServing(*service);
   Announce(*service, port);
   signals.Wait();
-  if (!ended) return Drain(*service, http, listener, ended);
-  listener.join();
+  if (!listener.ended()) {
+    const int status = Drain(*service, http, listener);
+    listener.OnEnd(nullptr);
+    return status;
+  }
+  listener.OnEnd(nullptr);
+  LogError("the system refuses to accept connections");
   return 1;
 }
 

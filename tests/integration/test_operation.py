@@ -1,0 +1,118 @@
+"""What an operator sees: health, metrics, and a server whose clients are slow or gone."""
+
+import json
+import os
+import re
+import socket
+import time
+import unittest
+
+from puna import SharedServer, Server, TemporaryFolder, read_until, run
+
+LONG = {"prompt": "Hello", "ignore_eos": True, "max_tokens": 8000, "temperature": 1, "seed": 1}
+
+
+def metrics(server):
+    """Every sample of /metrics, by name with labels."""
+    samples = {}
+    for line in server.get("/metrics").body.decode().splitlines():
+        if not line.startswith("#"):
+            name, value = line.rsplit(" ", 1)
+            samples[name] = float(value)
+    return samples
+
+
+class Metrics(SharedServer):
+    def test_they_count_what_was_done(self):
+        before = metrics(self.server)
+        tokens = 0
+        for i in range(3):
+            usage = self.server.complete(f"Number {i} of", max_tokens=5 + i, ignore_eos=True).json["usage"]
+            self.assertEqual(usage["completion_tokens"], 5 + i)
+            tokens += usage["prompt_tokens"]
+        self.server.complete("Hello", max_tokens=300, ignore_eos=True, stop=["e"])
+        self.assertEqual(self.server.post("/v1/completions", {}).status, 400)
+        after = metrics(self.server)
+
+        def grown(name):
+            return after[name] - before.get(name, 0)
+        self.assertEqual(grown('puna:request_success_total{finished_reason="length"}'), 3)
+        self.assertEqual(grown('puna:request_success_total{finished_reason="stop"}'), 1)
+        self.assertEqual(grown('puna:request_success_total{finished_reason="abort"}'), 0)
+        self.assertGreaterEqual(grown("puna:prompt_tokens_total"), tokens)
+        self.assertGreaterEqual(grown("puna:generation_tokens_total"), 5 + 6 + 7)
+        self.assertEqual(grown('puna:http_requests_total{endpoint="/v1/completions",status="200"}'), 4)
+        self.assertEqual(grown('puna:http_requests_total{endpoint="/v1/completions",status="400"}'), 1)
+        for histogram in ("time_to_first_token", "e2e_request_latency", "request_queue_time", "request_prefill_time",
+                          "request_decode_time"):
+            name = f"puna:{histogram}_seconds"
+            self.assertEqual(grown(name + "_count"), 4, name)
+            self.assertEqual(after[name + '_bucket{le="+Inf"}'], after[name + "_count"])
+        self.assertGreater(grown("puna:inter_token_latency_seconds_count"), 3)
+        self.assertEqual(after["puna:num_requests_running"], 0)
+        self.assertEqual(after["puna:kv_cache_usage_perc"], 0)
+        self.assertGreater(after["process_resident_memory_bytes"], 1e6)
+        self.assertTrue(any(name.startswith("puna:build_info{version=") for name in after))
+
+    def test_unknown_paths_are_one_endpoint(self):
+        for path in ("/a", "/b", "/c"):
+            self.assertEqual(self.server.get(path).status, 404)
+        found = [name for name in metrics(self.server) if 'status="404"' in name]
+        self.assertEqual(found, ['puna:http_requests_total{endpoint="unknown",status="404"}'])
+
+
+class Probes(unittest.TestCase):
+    def test_they_answer_when_every_connection_is_held(self):
+        with Server("--max-connections", "8") as server:
+            held = []
+            for _ in range(8):
+                held.append(socket.create_connection(("127.0.0.1", server.port)))
+                held[-1].sendall(b"POST /v1/completions HTTP/1.1\r\nContent-Le")
+            for path in ("/health", "/health/live", "/health/ready", "/metrics"):
+                self.assertEqual(server.get(path).status, 200, path)
+            refused = server.chat("Hi")
+            self.assertEqual((refused.status, refused.error["code"]), (503, "too_many_connections"))
+            self.assertIn("retry-after", refused.headers)
+            for sock in held:
+                sock.close()
+            server.wait_until(lambda: server.chat("Hi", max_tokens=1).status == 200)
+
+    def test_a_port_of_their_own(self):
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            taken = other.getsockname()[1]
+            failed = run("serve", "--port", "0", "--metrics-port", str(taken), "--model", "random:llama-3.2-3b")
+            self.assertEqual(failed.returncode, 1)
+            self.assertIn(f"127.0.0.1:{taken}: Address already in use", failed.stderr)
+            self.assertNotIn("loading the model", failed.stderr)
+        with Server("--metrics-port", str(taken), "--api-key", "secret") as server:
+            self.assertEqual(server.get("/metrics").status, 401)
+            self.assertEqual(server.get("/health").status, 200)
+            server.port = taken
+            self.assertIn(b"puna:num_requests_running 0\n", server.get("/metrics").body)
+            self.assertEqual(server.get("/health/ready").status, 200)
+            self.assertEqual(server.chat("Hi").status, 404)
+            self.assertNotIn("secret", server.log())
+
+
+class Slow(unittest.TestCase):
+    def test_a_head_that_never_ends_is_cut(self):
+        with Server() as server:
+            sock = socket.create_connection(("127.0.0.1", server.port), timeout=1)
+            sock.sendall(b"GET /health HTTP/1.1\r\nX: ")
+            begin = time.monotonic()
+            try:
+                while time.monotonic() - begin < 60:
+                    try:
+                        if not sock.recv(100):
+                            break
+                    except socket.timeout:
+                        sock.sendall(b"a")  # each byte restarts the socket's own timeout
+            except OSError:
+                pass
+            self.assertLess(time.monotonic() - begin, 60)
+            sock.close()
+            self.assertGreaterEqual(metrics(server)["puna:http_connections_cut_total"], 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
