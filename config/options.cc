@@ -94,7 +94,7 @@ const std::vector<Option>& Table() {
       {"speculation", "Engine", "", "guess repeated text and verify it; the output stays the same",
        Switch<&E::speculation>()},
       {"isa", "Engine", "SET", "instruction set of the kernels, for tests and comparisons",
-       Choice<&E::isa>({"auto", "avx512bf16", "avx512", "avx2", "scalar"})},
+       Choice<&E::isa>({"auto", "avx512bf16", "avx512", "avx2vnni", "avx2", "scalar"})},
 
       {"host", "Network", "ADDRESS", "address to listen on; 0.0.0.0 for all, then set an API key",
        Text<&S::host>()},
