@@ -56,10 +56,12 @@ class BodyBuilder : public nlohmann::json_sax<Json> {
 
   bool parse_error(size_t position, const std::string&,
                    const nlohmann::json::exception& error) override {
-    const std::string_view what = error.what();
-    const size_t detail = what.find(": ");
-    throw MalformedBody("at byte " + std::to_string(position) + ": " +
-                        std::string(detail == what.npos ? what : what.substr(detail + 2)));
+    std::string_view what = error.what();  // "[json.exception...] parse error at line ...: details"
+    for (const std::string_view end : {"] ", ": "}) {
+      const size_t at = what.find(end);
+      if (at != what.npos) what.remove_prefix(at + end.size());
+    }
+    throw MalformedBody("at byte " + std::to_string(position) + ": " + std::string(what));
   }
 
  private:
@@ -109,6 +111,9 @@ class BodyBuilder : public nlohmann::json_sax<Json> {
 }  // namespace
 
 Json ParseBody(std::string_view body) {
+  // nlohmann would pass over it, and positions in the text would no longer be those of the values.
+  if (body.starts_with("\xef\xbb\xbf"))
+    throw MalformedBody("it begins with a byte-order mark; send UTF-8 without one.");
   BodyBuilder builder;
   Json::sax_parse(body, &builder);
   Json value = builder.Take();

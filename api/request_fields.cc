@@ -85,9 +85,11 @@ constexpr RequestField kFields[] = {
     {"guided_decoding_backend", kText, kWarned, "there is one grammar engine"},
     {"guided_whitespace_pattern", kText, kRefused, "white space is the grammar's"},
     {"structural_tag", kText, kRefused, "use tools or a grammar"},
-    {"tools", kChat | kResponses, kHonoured, "functions"},
+    {"tools", kChat | kResponses, kHonoured,
+     "functions; a strict one whose schema cannot be enforced is refused, any other named in a warning"},
     {"tool_choice", kChat | kResponses, kHonoured,
-     "none, auto, required, one function, allowed_tools"},
+     "none, auto, required, one function, allowed_tools; auto: JSON, <function=...> and Hermes' calls keep to the offered "
+     "names and their schemas once they begin, Pythonic ones to the names"},
     {"parallel_tool_calls", kChat | kResponses, kHonoured, "false: at most one call in an answer"},
     {"functions", kChat, kRefused, "the deprecated form; use tools", "[]"},
     {"function_call", kChat, kRefused, "the deprecated form; use tool_choice"},

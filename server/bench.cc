@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "engine/demo/demo_model.h"
+#include "engine/grammar/benchmark.h"
 #include "engine/tokenizer/benchmark.h"
 #include "engine/tokenizer/tokenizer.h"
 #include "server/bench_engine.h"
@@ -97,18 +98,32 @@ int BenchScenario(ScenarioOptions scenario, const config::EngineConfig& engine, 
   return 0;
 }
 
-int BenchTokenizer(const std::string& folder, const std::string& text_file) {
+engine::Tokenizer BenchedTokenizer(const std::string& folder) {
+  if (!folder.empty()) return engine::Tokenizer::FromFile(folder + "/tokenizer.json");
   const auto demo = engine::DemoModelFiles();
-  const auto embedded = [&] {
-    const auto file = demo.find("tokenizer.json");
-    if (file == demo.end())
-      throw std::runtime_error("bench tokenizer: no embedded model; name a folder with --model");
-    return engine::Tokenizer::FromJson(
-        {reinterpret_cast<const char*>(file->second.data()), file->second.size()},
-        "embedded tokenizer.json");
-  };
-  const engine::Tokenizer tokenizer =
-      folder.empty() ? embedded() : engine::Tokenizer::FromFile(folder + "/tokenizer.json");
+  const auto file = demo.find("tokenizer.json");
+  if (file == demo.end())
+    throw std::runtime_error("no embedded model; name a folder with --model");
+  return engine::Tokenizer::FromJson(
+      {reinterpret_cast<const char*>(file->second.data()), file->second.size()},
+      "embedded tokenizer.json");
+}
+
+int BenchGrammar(const std::string& folder) {
+  const engine::Tokenizer tokenizer = BenchedTokenizer(folder);
+  const engine::TokenVocabulary vocabulary(tokenizer, tokenizer.vocab_size());
+  const engine::GrammarBenchResult r = engine::BenchmarkGrammar(vocabulary, engine::UsualSchemas());
+  std::printf("grammar, one core, %d tokens in the vocabulary\n\n", tokenizer.vocab_size());
+  std::printf("compile   %zu schemas: %.2f ms each, %.2f ms at most\n", r.schemas, r.compile_ms_mean,
+              r.compile_ms_max);
+  std::printf("forced    %zu of %zu tokens are appended without the model\n", r.forced_tokens, r.tokens);
+  std::printf("mask      a token that the model is asked for: %.0f us the first time (%.0f at most), then %.1f us (99th percentile %.0f)\n",
+              r.first_us_mean, r.first_us_max, r.cached_us_mean, r.cached_us_p99);
+  return 0;
+}
+
+int BenchTokenizer(const std::string& folder, const std::string& text_file) {
+  const engine::Tokenizer tokenizer = BenchedTokenizer(folder);
   std::string corpus;
   if (text_file.empty()) {
     for (int i = 0; corpus.size() < 4 << 20; ++i) {
@@ -146,6 +161,7 @@ int RunBench(int argc, char** argv) {
       "--streams 1,8\n"
       "  puna bench pace --model random:llama-3.2-3b --weights w4a8     (also prefix, guess, context)\n"
       "  puna bench tokenizer --model FOLDER\n"
+      "  puna bench grammar --model FOLDER\n"
       "  puna bench serve --url http://127.0.0.1:8080 --scenario agents"};
   app.name("puna bench");
   app.add_option("--model", options.engine.model,
@@ -175,6 +191,9 @@ int RunBench(int argc, char** argv) {
                         "folder with tokenizer.json; default: the embedded one");
   tokenizer->add_option("--text", text_file,
                         "file to encode; default: a made-up mix of prose and code");
+  CLI::App* grammar = app.add_subcommand("grammar", "measure what structured output costs beside the model");
+  grammar->add_option("--model", options.engine.model,
+                      "folder with tokenizer.json; default: the embedded one");
   ServeBenchOptions serve_options;
   const CLI::App* serve = AddServeBench(app, serve_options);
   ScenarioOptions scenario;
@@ -182,6 +201,7 @@ int RunBench(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   if (!scenario.name.empty()) return BenchScenario(scenario, options.engine, json);
   if (serve->parsed()) return RunServeBench(serve_options);
+  if (grammar->parsed()) return BenchGrammar(options.engine.model);
   if (tokenizer->parsed()) return BenchTokenizer(options.engine.model, text_file);
   const EngineBenchResult result = RunEngineBench(options, ShowProgress);
   EndProgress();

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "api/request_fields.h"
 #include "config/help.h"
 #include "config/load.h"
 #include "config/options.h"
@@ -54,6 +55,7 @@ int Run(int argc, char** argv) {
   if (!command.empty()) arguments.erase(arguments.begin());
   if (command == "bench") return RunBench(argc - 1, argv + 1);
   if (command == "pack") return RunPack(argc - 1, argv + 1);
+  if (command == "capabilities") return std::fputs(api::CapabilitiesMarkdown().c_str(), stdout), 0;
   if (command == "healthcheck") return RunHealthcheck(arguments);
   const std::string first = argc > 1 ? argv[1] : "";
   if (command == "version" || first == "--version")

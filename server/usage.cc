@@ -16,6 +16,7 @@ std::string GeneralHelp() {
   puna pack ~/models/Llama-3.2-3B-Instruct --weights w4a8
                                           one file that is mapped instead of loaded: ready in seconds
   puna healthcheck                        asks a running server; exit status 0 or 1
+  puna capabilities                       every request field and what becomes of it, as Markdown
   puna version
 
 puna COMMAND --help says more. Without a command, puna serves.

@@ -3,10 +3,12 @@
 import http.client
 import json
 import os
+import random
 import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -23,6 +25,27 @@ def shared_folder():
     """Where the golden data lies, or None: $PUNA_SHARED, or ../shared beside the project."""
     folder = os.environ.get("PUNA_SHARED", os.path.join(SOURCE, "..", "shared"))
     return folder if os.path.isdir(os.path.join(folder, "golden")) else None
+
+
+def write_random_model(folder):
+    """The demo model with the elements of its matrices in another order: the same shapes, and no sense at all."""
+    demo = os.path.join(SOURCE, "engine", "demo", "model")
+    for name in os.listdir(demo):
+        shutil.copy(os.path.join(demo, name), folder)
+    path = os.path.join(folder, "model.safetensors")
+    with open(path, "rb") as file:
+        data = bytearray(file.read())
+    start = 8 + struct.unpack("<Q", data[:8])[0]
+    order = random.Random(1)
+    for name, tensor in json.loads(data[8:start]).items():
+        if name == "__metadata__" or len(tensor["shape"]) != 2:
+            continue
+        begin, end = (start + offset for offset in tensor["data_offsets"])
+        pieces = [data[at:at + 16] for at in range(begin, end, 16)]
+        order.shuffle(pieces)
+        data[begin:end] = b"".join(pieces)
+    with open(path, "wb") as file:
+        file.write(data)
 
 
 def clean_environment(extra=None):

@@ -1,19 +1,23 @@
 """Clients from npm, as people use them, against the real binary. Skipped where there is no Node, or nothing to install it from."""
 
 import filecmp
+import functools
 import os
 import shutil
 import subprocess
 import tempfile
 import unittest
 
-from puna import Server, clean_environment
+from puna import SOURCE, Server, TemporaryFolder, clean_environment, write_random_model
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TESTS = ("openai_test.mjs", "ai_test.mjs", "langchain_test.mjs", "agents_test.mjs")
-FILES = ("package.json", "package-lock.json", *TESTS)
+CONFORMANCE = "conformance_test.mjs"
+FILES = ("package.json", "package-lock.json", CONFORMANCE, *TESTS)
+SCHEMAS = os.path.join(SOURCE, "tests", "engine", "grammar", "data", "schemas.jsonl")
 
 
+@functools.lru_cache(maxsize=1)
 def install():
     """A folder with the pinned packages, kept between runs in PUNA_CLIENTS_DIR; or why there is none."""
     if not shutil.which("node") or not shutil.which("npm"):
@@ -37,19 +41,35 @@ def install():
     return folder, None
 
 
-class Clients(unittest.TestCase):
-    def test_all(self):
-        folder, reason = install()
+class Clients(TemporaryFolder):
+    def setUp(self):
+        super().setUp()
+        self.clients, reason = install()
         if reason:
             print(reason)
             self.skipTest(reason)
+
+    def run_node(self, name, server, **more):
+        environment = clean_environment({"OPENAI_BASE_URL": f"http://127.0.0.1:{server.port}/v1", "OPENAI_API_KEY": "key", **more})
+        result = subprocess.run(["node", "--test", name], cwd=self.clients, env=environment, capture_output=True, text=True,
+                                timeout=400, check=False)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr + server.log())
+        return result.stdout
+
+    def test_clients(self):
         with Server("--api-key", "key", "--max-model-len", "4096", "--no-speculation") as server:
-            environment = clean_environment({"OPENAI_BASE_URL": f"http://127.0.0.1:{server.port}/v1", "OPENAI_API_KEY": "key"})
             for name in TESTS:
                 with self.subTest(name):
-                    result = subprocess.run(["node", "--test", name], cwd=folder, env=environment, capture_output=True,
-                                            text=True, timeout=300, check=False)
-                    self.assertEqual(result.returncode, 0, result.stdout + result.stderr + server.log())
+                    self.run_node(name, server)
+
+    def test_schemas_with_the_demo_model(self):
+        with Server("--api-key", "key", "--max-model-len", "2048") as server:
+            print(self.run_node(CONFORMANCE, server, PUNA_SCHEMAS=SCHEMAS, PUNA_MIN_COMPLETE="0.7").splitlines()[1])
+
+    def test_schemas_with_a_random_model(self):
+        write_random_model(self.folder)
+        with Server("--model", self.folder, "--api-key", "key", "--max-model-len", "2048") as server:
+            print(self.run_node(CONFORMANCE, server, PUNA_SCHEMAS=SCHEMAS, PUNA_MIN_COMPLETE="0.5").splitlines()[1])
 
 
 if __name__ == "__main__":

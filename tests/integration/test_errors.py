@@ -27,7 +27,7 @@ class Errors(SharedServer):
     def test_bad_json(self):
         deep = b'{"messages":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
         for body in (b"", b"{", b"[]", b"null", b"{} x", b'{"messages": NaN}', b'{"n": Infinity}',
-                     b'{"model": "a", "model": "b"}', b'{"user": "\xff\xfe"}', b'{"user": "\\ud800"}', deep):
+                     b'{"model": "a", "model": "b"}', b'{"user": "\xff\xfe"}', b'{"user": "\\ud800"}', b"\xef\xbb\xbf{}", deep):
             with self.subTest(body=body[:40]):
                 self.check(self.server.post(CHAT, body), 400, "invalid_json")
 
