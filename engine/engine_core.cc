@@ -37,10 +37,10 @@ SchedulerOptions MakeSchedulerOptions(const EngineOptions& options, const Engine
   return result;
 }
 
-// FNV-1a over what the model says its results depend on; the number in front is that of our own rules of drawing.
+// FNV-1a over this version of puna and what the model says its results depend on.
 std::string MakeFingerprint(const Model& model) {
   uint64_t hash = 0xcbf29ce484222325;
-  for (const unsigned char c : "draw-1 " + model.Fingerprint()) hash = (hash ^ c) * 0x100000001b3;
+  for (const unsigned char c : "puna-" PUNA_VERSION " " + model.Fingerprint()) hash = (hash ^ c) * 0x100000001b3;
   char text[24];
   std::snprintf(text, sizeof text, "fp_%016llx", static_cast<unsigned long long>(hash));
   return text;

@@ -96,6 +96,7 @@ Figures Pace(const ScenarioOptions& o, const Progress& progress) {
   return {{"quiet_gap_p50_ms", kMs * median, "pause between a stream's tokens while nobody prefills, median"},
           {"quiet_gap_p99_ms", kMs * Percentile(quiet, 0.99), "the same, 99th percentile"},
           {"beside_gap_p50_ms", kMs * Percentile(beside, 0.5), "beside the long prompt, median"},
+          {"beside_gap_p90_ms", kMs * Percentile(beside, 0.9), "beside the long prompt, 90th percentile"},
           {"beside_gap_p99_ms", kMs * p99, "beside the long prompt, 99th percentile"},
           {"beside_gap_max_ms", kMs * Percentile(beside, 1), "beside the long prompt, longest"},
           {"gap_ratio", p99 / median, "99th percentile beside it / quiet median"},

@@ -8,6 +8,7 @@
 
 #include "engine/base/check.h"
 #include "engine/kernels/elementwise.h"
+#include "engine/model/weights_digest.h"
 
 namespace puna::engine {
 namespace {
@@ -95,8 +96,9 @@ void LlamaModel::AllocateKvCache(int num_blocks) {
 }
 
 std::string LlamaModel::Fingerprint() const {
-  return std::string("weights=") + Name(weights_.format) + " head=" + Name(weights_.head_format) + " kv=" +
-         Name(options_.kv_dtype) + " isa=" + Name(options_.isa);
+  return "model=" + std::to_string(DigestWeights(config_, weights_)) + " weights=" + Name(weights_.format) + " head=" +
+         Name(weights_.head_format) + " activations=" + (asymmetric_ ? "asymmetric" : "symmetric") +
+         (hadamard_ ? " hadamard" : "") + " kv=" + Name(options_.kv_dtype) + " isa=" + Name(options_.isa);
 }
 
 std::string LlamaModel::Kernels() const {

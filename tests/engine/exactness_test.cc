@@ -210,6 +210,24 @@ TEST_CASE("w8a8 with an int8 cache is exact") { CheckFormat(kDemo, WeightFormat:
 TEST_CASE("w4a8 is exact") { CheckFormat(kDemo, WeightFormat::kW4A8, KvDtype::kBf16); }
 TEST_CASE("w4a8 with an int8 cache is exact") { CheckFormat(kDemo, WeightFormat::kW4A8, KvDtype::kInt8); }
 
+TEST_CASE("the fingerprint names what a result depends on, and nothing else") {
+  const auto fingerprint = [](const Setup& setup) { return MakeCore(setup).fingerprint(); };
+  const Setup plain = Plain(kDemo, WeightFormat::kBf16, KvDtype::kBf16);
+  Setup same = plain;
+  same.threads = 2;
+  same.engine.max_num_batched_tokens = 57;
+  same.engine.prefix_caching = same.engine.speculation = true;
+  CHECK(fingerprint(same) == fingerprint(plain));
+  CHECK(fingerprint(Plain(kDemo, WeightFormat::kW8A8, KvDtype::kBf16)) != fingerprint(plain));
+  CHECK(fingerprint(Plain(kDemo, WeightFormat::kBf16, KvDtype::kInt8)) != fingerprint(plain));
+  if (!testing::HaveShared("golden/models")) return;
+  const auto golden = [&](const char* model) {
+    return fingerprint(Plain(testing::SharedPath("golden/models/") + model, WeightFormat::kBf16, KvDtype::kBf16));
+  };
+  CHECK(golden("a") != golden("b"));
+  CHECK(golden("a") != fingerprint(plain));
+}
+
 TEST_CASE("golden models are exact") {
   if (!testing::HaveShared("golden/models")) return;
   for (const std::string model : {"a", "b", "c"}) {
