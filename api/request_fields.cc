@@ -96,6 +96,7 @@ constexpr RequestField kFields[] = {
     // Streaming.
     {"stream", kGenerating, kHonoured, "server-sent events"},
     {"stream_options", kGenerating, kHonoured, "include_usage (chat and completions)"},
+    {"include_energy", kGenerating, kHonoured, "adds usage.energy: joules, gco2e, source"},
     // Responses.
     {"input", kResponses, kHonoured,
      "a string or items: messages, function calls and their outputs"},

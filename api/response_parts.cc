@@ -33,6 +33,10 @@ std::string TokenName(const TokenLogprob& token, bool as_id) {
   return name;
 }
 
+Json EnergyJson(const EnergyUsage& energy) {
+  return {{"joules", energy.joules}, {"gco2e", energy.grams_co2e}, {"source", energy.source}};
+}
+
 Json UsageJson(const Usage& usage) {
   Json json;
   json["prompt_tokens"] = usage.prompt_tokens;
@@ -46,6 +50,7 @@ Json UsageJson(const Usage& usage) {
   completion["audio_tokens"] = 0;
   completion["accepted_prediction_tokens"] = usage.accepted_prediction_tokens;
   completion["rejected_prediction_tokens"] = usage.rejected_prediction_tokens;
+  if (usage.energy) json["energy"] = EnergyJson(*usage.energy);
   return json;
 }
 

@@ -3,10 +3,18 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace puna::api {
+
+// This server's own: what an answer cost.
+struct EnergyUsage {
+  double joules = 0;
+  double grams_co2e = 0;
+  std::string source;  // measured or estimated
+};
 
 struct Usage {
   int prompt_tokens = 0;
@@ -14,6 +22,7 @@ struct Usage {
   int completion_tokens = 0;
   int accepted_prediction_tokens = 0;
   int rejected_prediction_tokens = 0;
+  std::optional<EnergyUsage> energy = {};  // when it was asked for
 };
 
 // The same in every chunk of one answer.

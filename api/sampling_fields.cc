@@ -90,6 +90,7 @@ SamplingFields ReadSamplingCore(ObjectReader& body) {
   fields.frequency_penalty = body.Optional<double>("frequency_penalty", -2, 2).value_or(0);
   fields.presence_penalty = body.Optional<double>("presence_penalty", -2, 2).value_or(0);
   fields.seed = body.Optional<int64_t>("seed");
+  fields.include_energy = body.Get<bool>("include_energy", false);
   return fields;
 }
 

@@ -25,6 +25,7 @@ struct SamplingFields {
   std::vector<std::pair<int, double>>
       logit_bias;  // token id to [-100, 100]; whether ids exist is the caller's to check
   std::optional<int64_t> seed;
+  bool include_energy = false;  // usage.energy is wanted
   std::optional<int> max_tokens;
   int min_tokens = 0;
   bool ignore_eos = false;

@@ -134,6 +134,19 @@ const std::vector<Option>& Table() {
        Text<&S::tls_cert_file>()},
       {"tls_key_file", "Security", "FILE", "private key (PEM)", Text<&S::tls_key_file>()},
 
+      {"power_watts", "Energy", "WATTS",
+       "what the machine draws at work, for usage.energy; 0: measured where the processor's counters "
+       "(RAPL) can be read, else 10 W a core",
+       Number<&S::power_watts>(0, 100000)},
+      {"idle_watts", "Energy", "WATTS", "what it draws at rest; 0: a fifth of that",
+       Number<&S::idle_watts>(0, 100000)},
+      {"pue", "Energy", "FACTOR",
+       "power usage effectiveness: what the site draws for each watt of its machines",
+       Number<&S::pue>(1, 10)},
+      {"carbon_intensity", "Energy", "GRAMS",
+       "grams of CO2e for a kWh of the local electricity (475: the world's average)",
+       Number<&S::carbon_intensity>(0, 5000)},
+
       {"log_level", "Logging", "LEVEL", "least important line that is written",
        Choice<&S::log_level>({"trace", "debug", "info", "warn", "error", "off"})},
       {"log_format", "Logging", "FORMAT", "text for people, json for collectors",

@@ -21,6 +21,10 @@ struct ServerConfig {
   std::vector<std::string> served_model_names;  // the first is the name, the others are aliases; empty: the folder's name
   std::vector<std::string> cors_origins;
   std::string tls_cert_file, tls_key_file;
+  double power_watts = 0;         // 0: measured where the processor tells, else a guess per core
+  double idle_watts = 0;          // 0: a fifth of it
+  double pue = 1;                 // power usage effectiveness
+  double carbon_intensity = 475;  // grams of CO2e per kWh; the world's average
   std::string log_level = "info";
   std::string log_format = "text";  // or json
   std::string chat_template_file;   // empty: the checkpoint's own

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/energy_meter.h"
 #include "engine/model/model.h"
 #include "engine/request/request.h"
 #include "engine/request/token_stream.h"
@@ -26,6 +27,7 @@ struct EngineOptions {
   // that only decodes, as measured.
   double itl_target_ms = -1;
   bool speculation = true;   // prompt lookup
+  std::shared_ptr<EnergyMeter> energy_meter = nullptr;  // null: energy is not counted
 };
 
 // What a request is measured against before it is submitted.

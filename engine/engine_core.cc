@@ -67,7 +67,8 @@ EngineCore::EngineCore(std::unique_ptr<Model> model, const EngineOptions& option
       limits_(MakeLimits(*model_, options)),
       fingerprint_(MakeFingerprint(*model_)),
       scheduler_(MakeSchedulerOptions(options, limits_)),
-      sampler_(limits_.vocab_size) {
+      sampler_(limits_.vocab_size),
+      energy_meter_(options.energy_meter) {
   model_->AllocateKvCache(options.num_blocks);
 }
 
@@ -80,6 +81,7 @@ void EngineCore::Add(Request request) {
 int EngineCore::Step() {
   scheduler_.FinishCancelled();
   const BatchPlan plan = scheduler_.Schedule();
+  if (energy_meter_) totals_.idle_joules += energy_meter_->Take(/*busy=*/false);
   if (!plan.empty()) {
     const auto start = step_start_ = Clock::now();
     for (const PlanItem& item : plan.items) {
@@ -90,6 +92,7 @@ int EngineCore::Step() {
     } catch (const std::exception& e) {
       for (const PlanItem& item : plan.items) scheduler_.Finish(*item.sequence, FinishReason::kError, e.what());
     }
+    if (energy_meter_) ShareEnergy(plan);
     scheduler_.EndStep(plan);
     totals_.last_step_seconds = Seconds(Clock::now() - start);
     scheduler_.ObserveStep(plan, totals_.last_step_seconds);
@@ -189,6 +192,15 @@ void EngineCore::NoteToken(Sequence& s) {
     totals_.inter_token_latency.Observe(Seconds(now - *s.last_token));
   }
   s.last_token = now;
+}
+
+// By the tokens that each sequence computed: what reading the weights costs is shared by all of them.
+void EngineCore::ShareEnergy(const BatchPlan& plan) {
+  const double joules = energy_meter_->Take(/*busy=*/true);
+  int tokens = 0;
+  for (const PlanItem& item : plan.items) tokens += item.num_tokens;
+  for (const PlanItem& item : plan.items) item.sequence->usage.energy_joules += joules * item.num_tokens / tokens;
+  totals_.busy_joules += joules;
 }
 
 void EngineCore::NoteEnd(const Sequence& s) {

@@ -39,6 +39,7 @@ class EngineCore {
   void AppendForced(Sequence& sequence);
   void NoteToken(Sequence& sequence);
   void NoteEnd(const Sequence& sequence);
+  void ShareEnergy(const BatchPlan& plan);
   int SendEnds();
 
   std::unique_ptr<Model> model_;
@@ -46,6 +47,7 @@ class EngineCore {
   const std::string fingerprint_;
   Scheduler scheduler_;
   Sampler sampler_;
+  const std::shared_ptr<EnergyMeter> energy_meter_;
   EngineStats totals_;  // steps, tokens, ends and all times
   std::chrono::steady_clock::time_point step_start_;
 };

@@ -33,6 +33,8 @@ struct EngineStats {
   SecondsHistogram inter_token_latency;   // between two steps that gave it tokens
   SecondsHistogram e2e_latency, queue_time, prefill_time, decode_time;
   CountHistogram prompt_lengths, output_lengths;  // tokens
+  double busy_joules = 0;  // of steps; the shares of all sequences add up to it
+  double idle_joules = 0;  // between them
   // Of each step.
   SecondsHistogram step_time;
   CountHistogram step_tokens, step_sequences;

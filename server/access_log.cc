@@ -31,6 +31,7 @@ Json Fields(const AccessLine& line) {
   time("queue_ms", line.queue_seconds);
   time("prefill_ms", line.prefill_seconds);
   time("decode_ms", line.decode_seconds);
+  if (line.joules >= 0) fields["joules"] = std::round(line.joules * 1000) / 1000;
   if (!line.finish.empty()) fields["finish"] = line.finish;
   if (!line.user.empty()) fields["user"] = line.user.substr(0, kMaxUser);
   if (!line.error.empty()) fields["error"] = line.error;

@@ -14,6 +14,7 @@ struct AccessLine {
   bool stream = false;
   int prompt_tokens = -1, cached_tokens = -1, completion_tokens = -1;
   double queue_seconds = -1, prefill_seconds = -1, decode_seconds = -1;
+  double joules = -1;
   std::string finish;  // finish reason, or "client left"
   std::string user;    // whom the client says that it asks for
   std::string error;   // code of OpenAI's error object

@@ -26,7 +26,7 @@ void TellWarnings(const api::Warnings& warnings, const HttpRequest& request, Htt
 
 api::Usage ToApi(const TotalUsage& usage) {
   return {usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens,
-          usage.accepted_prediction_tokens, usage.rejected_prediction_tokens};
+          usage.accepted_prediction_tokens, usage.rejected_prediction_tokens, usage.energy};
 }
 
 bool Collect(Generation& generation, const HttpRequest& request,

@@ -80,6 +80,7 @@ OutputOptions BuildOutput(const api::SamplingFields& fields, const engine::Reque
   output.include_stop = fields.include_stop_str_in_output;
   output.skip_special_tokens = fields.skip_special_tokens;
   output.end_ids = request.stop.end_ids;
+  output.energy = fields.include_energy;
   return output;
 }
 

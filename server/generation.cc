@@ -39,13 +39,14 @@ void Deadline::Check() const {
 
 Generation::Generation(Service& service, std::vector<ChoicePlan> plans, int choices_per_prompt,
                        api::IdGenerator& ids)
-    : deadline_(service.config.request_timeout_s), choices_per_prompt_(choices_per_prompt) {
+    : deadline_(service.config.request_timeout_s), choices_per_prompt_(choices_per_prompt), energy_terms_(service.energy) {
   if (static_cast<int>(plans.size()) > service.capacity) {
     throw api::InvalidValue("n", "the request asks for " + std::to_string(plans.size()) +
                                      " answers at once, and this server holds " +
                                      std::to_string(service.capacity) + ".");
   }
   for (ChoicePlan& plan : plans) {
+    wants_energy_ |= plan.output.energy;
     prompt_tokens_.push_back(static_cast<int>(plan.request.prompt.size()));
     std::optional<engine::TokenReader> reader = service.engine->Submit(std::move(plan.request));
     if (!reader) ThrowNoPlace(service);
@@ -88,6 +89,7 @@ bool Generation::Run(const OnPiece& on_piece, const std::function<bool()>& alive
 
 TotalUsage Generation::Usage(AccessLine& access) {
   TotalUsage total;
+  double joules = 0;
   for (int i = 0; i < size(); ++i) {
     const engine::Usage usage = choices_[i]->Usage();
     if (i % choices_per_prompt_ == 0) {
@@ -97,10 +99,13 @@ TotalUsage Generation::Usage(AccessLine& access) {
     total.completion_tokens += usage.completion_tokens;
     total.accepted_prediction_tokens += usage.accepted_prediction_tokens;
     total.rejected_prediction_tokens += usage.rejected_prediction_tokens;
+    joules += usage.energy_joules;
     access.queue_seconds = std::max(access.queue_seconds, usage.queue_seconds);
     access.prefill_seconds = std::max(access.prefill_seconds, usage.prefill_seconds);
     access.decode_seconds = std::max(access.decode_seconds, usage.decode_seconds);
   }
+  if (wants_energy_) total.energy = {joules, energy_terms_.Grams(joules), energy_terms_.source};
+  access.joules = joules;
   access.prompt_tokens = total.prompt_tokens;
   access.cached_tokens = total.cached_tokens;
   access.completion_tokens = total.completion_tokens;

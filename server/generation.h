@@ -4,8 +4,10 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "api/response_parts.h"
 #include "engine/request/request.h"
 #include "server/access_log.h"
 #include "server/output_pipeline.h"
@@ -23,6 +25,7 @@ struct ChoicePlan {
 struct TotalUsage {
   int prompt_tokens = 0, cached_tokens = 0, completion_tokens = 0;
   int accepted_prediction_tokens = 0, rejected_prediction_tokens = 0;
+  std::optional<api::EnergyUsage> energy = {};  // when a choice wanted it
 };
 
 // Tells the client of a sequence that the engine ended with `failure`: throws api::ApiError.
@@ -69,6 +72,8 @@ class Generation {
   Deadline deadline_;
   std::vector<int> prompt_tokens_;
   int choices_per_prompt_;
+  bool wants_energy_ = false;
+  EnergyTerms energy_terms_;
   std::vector<std::unique_ptr<OutputPipeline>> choices_;
 };
 

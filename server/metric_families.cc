@@ -165,6 +165,18 @@ void AddEngineFamilies(const engine::EngineStats& stats, MetricFamilies& out) {
   AddStepFamilies(stats, out);
 }
 
+void AddEnergyFamilies(const engine::EngineStats& stats, const EnergyTerms& terms, MetricFamilies& out) {
+  const auto labels = [&](const char* state) { return Labels{{"state", state}, {"source", terms.source}}; };
+  auto joules = CounterFamily("puna:energy_joules_total", "Energy used, while steps were computed and between them.",
+                              stats.busy_joules, labels("busy"));
+  AddValue(stats.idle_joules, labels("idle"), joules);
+  out.push_back(joules);
+  auto grams = CounterFamily("puna:co2e_grams_total", "CO2e of that energy, by --pue and --carbon-intensity.",
+                             terms.Grams(stats.busy_joules), labels("busy"));
+  AddValue(terms.Grams(stats.idle_joules), labels("idle"), grams);
+  out.push_back(grams);
+}
+
 void AddModelFamilies(const Service& service, MetricFamilies& out) {
   out.push_back(GaugeFamily(
       "puna:model_info", "The model that is served.", 1,

@@ -37,6 +37,8 @@ prometheus::MetricFamily HistogramFamily(const std::string& name, const std::str
 
 // puna:..., of the engine and the model.
 void AddEngineFamilies(const engine::EngineStats& stats, MetricFamilies& families);
+// `stats` of the engine of `service`.
+void AddEnergyFamilies(const engine::EngineStats& stats, const EnergyTerms& terms, MetricFamilies& families);
 void AddModelFamilies(const Service& service, MetricFamilies& families);
 // process_..., as Prometheus' own clients name them, from /proc.
 void AddProcessFamilies(MetricFamilies& families);

@@ -47,6 +47,7 @@ std::string Metrics::Text(const Vitals& vitals) {
       GaugeFamily("puna:model_loaded_ratio", "Share of the model that is loaded.", report.loaded));
   if (report.stats) {
     AddEngineFamilies(*report.stats, families);
+    AddEnergyFamilies(*report.stats, vitals.service()->energy, families);
     AddModelFamilies(*vitals.service(), families);
   }
   for (const Watched& watched : watched_) {

@@ -42,6 +42,7 @@ struct OutputOptions {
   std::vector<engine::TokenId> end_ids =
       {};  // never shown; empty when they do not end the sequence
   bool logprobs = false;
+  bool energy = false;  // its cost is wanted
   std::optional<api::ToolCallParser::Options> tools = {};  // none: everything is content
   std::vector<engine::TokenId> echo = {};                  // prompt ids that come first in the text
 };

@@ -50,7 +50,10 @@ std::unique_ptr<Service> LoadService(const config::Config& config, Vitals& vital
     vitals.TellLoaded(share);
   });
   engine::Tokenizer tokenizer = LoadTokenizer(files, loaded.config.vocab_size);
-  const engine::EngineOptions options = MakeEngineOptions(config.engine, *loaded.model);
+  engine::EngineOptions options = MakeEngineOptions(config.engine, *loaded.model);
+  const Energy energy = MakeEnergy(config.server, NumThreads(config.engine));
+  options.energy_meter = energy.meter;
+  LogInfo(energy.description);
   LogInfo(Summary(config.engine, loaded, options));
   const int vocab_size = loaded.config.vocab_size;
   const std::vector<std::string>& names = config.server.served_model_names;
@@ -63,6 +66,7 @@ std::unique_ptr<Service> LoadService(const config::Config& config, Vitals& vital
                   .chat = std::move(chat),
                   .generation = loaded.generation,
                   .end_ids = loaded.config.eos_token_ids,
+      .energy = energy.terms,
                   .capacity = options.max_num_seqs + options.max_waiting,
                   .engine = std::make_unique<engine::Engine>(std::move(loaded.model), options)});
   service->grammars = std::make_unique<GrammarStore>(service->tokenizer, vocab_size);

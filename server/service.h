@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 #include "engine/tokenizer/tokenizer.h"
 #include "server/chat_format.h"
+#include "server/energy.h"
 #include "server/grammar_store.h"
 #include "server/response_store.h"
 
@@ -27,6 +28,7 @@ struct Service {
   std::optional<ChatFormat> chat;          // none: the model has no chat template
   engine::GenerationConfig generation;     // defaults of the checkpoint
   std::vector<engine::TokenId> end_ids;    // of the model
+  EnergyTerms energy{};
   ResponseStore responses{};
   int capacity = 0;                        // sequences that the engine holds, running and waiting
   std::unique_ptr<GrammarStore> grammars = nullptr;  // made once the tokenizer stands here

@@ -192,6 +192,33 @@ TEST_CASE("each sequence is in the histograms once, each step too") {
   CHECK(CountOf(stats.step_sequences) == stats.steps);
 }
 
+// A step costs 100 J, a pause 1 J.
+class CountingMeter : public EnergyMeter {
+ public:
+  double Take(bool busy) override { return busy ? 100 : 1; }
+};
+
+TEST_CASE("the energy of steps is shared out whole, also to those that end early") {
+  EngineOptions options = MakeOptions();
+  options.energy_meter = std::make_shared<CountingMeter>();
+  Engine engine(std::make_unique<FakeModel>(), options);
+  std::vector<TokenReader> readers;
+  for (uint32_t i = 0; i < 10; ++i) readers.push_back(*engine.Submit(MakeRequest(i, 5 + static_cast<int>(i))));
+  readers[3].Cancel();
+  double shared = 0;
+  for (TokenReader& reader : readers) {
+    std::optional<Finish> finish;
+    ReadAll(reader, finish);
+    CHECK((finish->usage.energy_joules > 0 || finish->reason == FinishReason::kCancelled));
+    shared += finish->usage.energy_joules;
+  }
+  WaitFor([&engine] { return engine.stats().running + engine.stats().waiting == 0; });
+  const EngineStats stats = engine.stats();
+  CHECK(stats.busy_joules == 100.0 * static_cast<double>(stats.steps));
+  CHECK(std::abs(shared - stats.busy_joules) < 1e-6);
+  CHECK(stats.idle_joules > 0);
+}
+
 TEST_CASE("an idle engine shows that it lives") {
   Engine engine(std::make_unique<FakeModel>(), MakeOptions());
   WaitFor([&engine] { return engine.stats().seconds_since_beat > 1; });

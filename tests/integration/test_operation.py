@@ -61,6 +61,38 @@ class Metrics(SharedServer):
         self.assertEqual(found, ['puna:http_requests_total{endpoint="unknown",status="404"}'])
 
 
+class Energy(unittest.TestCase):
+    def test_shares_add_up(self):
+        with Server("--power-watts", "100", "--idle-watts", "10", "--pue", "1.5", "--carbon-intensity", "400") as server:
+            joules = grams = 0
+            for i in range(4):
+                usage = server.complete(f"Number {i}", max_tokens=20, include_energy=True, n=2).json["usage"]
+                energy = usage["energy"]
+                self.assertEqual(energy["source"], "estimated")
+                joules += energy["joules"]
+                grams += energy["gco2e"]
+            self.assertNotIn("energy", server.complete("Hi", max_tokens=0, echo=True).json["usage"])
+            usage = server.post("/v1/responses", {"input": "Hi", "max_output_tokens": 16, "include_energy": True}).json["usage"]
+            joules += usage["energy"]["joules"]
+            grams += usage["energy"]["gco2e"]
+            body = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4, "include_energy": True, "stream": True,
+                    "stream_options": {"include_usage": True}}
+            last = json.loads(server.post("/v1/chat/completions", body).events()[-2])
+            joules += last["usage"]["energy"]["joules"]
+            grams += last["usage"]["energy"]["gco2e"]
+            server.wait_until(lambda: server.busy() == 0)
+            time.sleep(2.5)  # an idle engine counts every other second
+            total = metrics(server)
+            busy = total['puna:energy_joules_total{state="busy",source="estimated"}']
+            logged = sum(float(j) for j in re.findall(r" joules=([0-9.]+)", server.log()))
+            self.assertAlmostEqual(logged, busy, delta=0.01)  # the log has three decimals
+            self.assertLessEqual(joules, busy + 1e-6)
+            self.assertGreater(joules, 0.5 * busy)
+            self.assertAlmostEqual(grams, joules / 3.6e6 * 1.5 * 400, delta=1e-9)
+            self.assertGreater(total['puna:energy_joules_total{state="idle",source="estimated"}'], 20)
+            self.assertGreater(total['puna:co2e_grams_total{state="idle",source="estimated"}'], 0)
+
+
 class Probes(unittest.TestCase):
     def test_they_answer_when_every_connection_is_held(self):
         with Server("--max-connections", "8") as server:
