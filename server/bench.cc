@@ -14,6 +14,7 @@
 #include "engine/tokenizer/benchmark.h"
 #include "engine/tokenizer/tokenizer.h"
 #include "server/bench_engine.h"
+#include "server/bench_quality.h"
 #include "server/bench_scenarios.h"
 #include "server/bench_serve.h"
 
@@ -162,6 +163,7 @@ int RunBench(int argc, char** argv) {
       "  puna bench pace --model random:llama-3.2-3b --weights w4a8     (also prefix, guess, context)\n"
       "  puna bench tokenizer --model FOLDER\n"
       "  puna bench grammar --model FOLDER\n"
+      "  puna bench quality --text held-back.txt\n"
       "  puna bench serve --url http://127.0.0.1:8080 --scenario agents"};
   app.name("puna bench");
   app.add_option("--model", options.engine.model,
@@ -196,10 +198,13 @@ int RunBench(int argc, char** argv) {
                       "folder with tokenizer.json; default: the embedded one");
   ServeBenchOptions serve_options;
   const CLI::App* serve = AddServeBench(app, serve_options);
+  QualityBenchOptions quality_options;
+  const CLI::App* quality = AddQualityBench(app, quality_options);
   ScenarioOptions scenario;
   AddScenarios(app, scenario);
   CLI11_PARSE(app, argc, argv);
   if (!scenario.name.empty()) return BenchScenario(scenario, options.engine, json);
+  if (quality->parsed()) return RunQualityBench(quality_options);
   if (serve->parsed()) return RunServeBench(serve_options);
   if (grammar->parsed()) return BenchGrammar(options.engine.model);
   if (tokenizer->parsed()) return BenchTokenizer(options.engine.model, text_file);

@@ -16,11 +16,6 @@
 namespace puna::server {
 namespace {
 
-engine::Checkpoint Open(const std::string& model) {
-  if (!model.empty()) return engine::OpenCheckpoint(model);
-  return engine::OpenCheckpointFromMemory("puna-demo", engine::DemoModelFiles());
-}
-
 // The packed file that stands for the model, or null.
 std::shared_ptr<const engine::PackedFile> OpenPacked(const config::EngineConfig& config) {
   const std::filesystem::path model(config.model);
@@ -41,6 +36,11 @@ std::shared_ptr<const engine::PackedFile> OpenPacked(const config::EngineConfig&
 }
 
 }  // namespace
+
+engine::Checkpoint OpenModel(const std::string& model) {
+  if (!model.empty()) return engine::OpenCheckpoint(model);
+  return engine::OpenCheckpointFromMemory("puna-demo", engine::DemoModelFiles());
+}
 
 std::optional<engine::WeightFormat> WeightsOf(const std::string& name) {
   for (const auto format :
@@ -65,7 +65,7 @@ LoadedModel LoadModel(const config::EngineConfig& config, const engine::LoadProg
     const engine::PackedInfo& info = packed->info();
     return {info.name, info.config, info.generation, LoadPackedLlama(packed, options, progress)};
   }
-  const engine::Checkpoint checkpoint = Open(config.model);
+  const engine::Checkpoint checkpoint = OpenModel(config.model);
   try {
     return {checkpoint.name, checkpoint.config, checkpoint.generation,
             LoadLlama(checkpoint, options, progress)};

@@ -24,6 +24,9 @@ struct LoadedModel {
 // expected, found and remedy.
 LoadedModel LoadModel(const config::EngineConfig& config, const engine::LoadProgress& progress);
 
+// The model's checkpoint; an empty name is the demo model inside the binary.
+engine::Checkpoint OpenModel(const std::string& model);
+
 // A name of engine::WeightFormat, or "auto": none.
 std::optional<engine::WeightFormat> WeightsOf(const std::string& name);
 

@@ -14,6 +14,7 @@
 #include "server/healthcheck.h"
 #include "server/log.h"
 #include "server/pack.h"
+#include "server/quantize.h"
 #include "server/serve.h"
 #include "server/usage.h"
 
@@ -54,6 +55,7 @@ int Run(int argc, char** argv) {
   const std::string command = arguments.empty() || arguments[0][0] == '-' ? "" : arguments[0];
   if (!command.empty()) arguments.erase(arguments.begin());
   if (command == "bench") return RunBench(argc - 1, argv + 1);
+  if (command == "quantize") return RunQuantize(argc - 1, argv + 1);
   if (command == "pack") return RunPack(argc - 1, argv + 1);
   if (command == "capabilities") return std::fputs(api::CapabilitiesMarkdown().c_str(), stdout), 0;
   if (command == "healthcheck") return RunHealthcheck(arguments);

@@ -32,7 +32,8 @@ std::filesystem::path OutFolder(const PackOptions& options) {
   std::error_code error;
   if (!options.out.empty()) return options.out;
   if (std::filesystem::is_directory(options.model, error)) return options.model;
-  throw std::runtime_error("pack: " + options.model + " is no folder; say where the packed model goes: puna pack " +
+  throw std::runtime_error("pack: " + options.model +
+                           " is no folder; say where the packed model goes: puna pack " +
                            options.model + " OUT");
 }
 
@@ -45,9 +46,10 @@ std::string PackModel(const PackOptions& options) {
   CopyTextFiles(TextFiles(options.model), folder.string());
   const std::string path = (folder / engine::kPackedFileName).string();
   Progress progress("packing");
-  const engine::LlamaOptions llama{.weights = WeightsOf(options.weights),
-                                   .isa = engine::ChooseIsa(options.isa),
-                                   .threads = options.threads > 0 ? options.threads : ReadMachineLimits().cpus};
+  const engine::LlamaOptions llama{
+      .weights = WeightsOf(options.weights),
+      .isa = engine::ChooseIsa(options.isa),
+      .threads = options.threads > 0 ? options.threads : ReadMachineLimits().cpus};
   WritePackedLlama(checkpoint, path, engine::OriginsIn(folder.string()), llama,
                    [&](double share) { progress.Tell(share); });
   return path;
@@ -57,16 +59,21 @@ int RunPack(int argc, char** argv) {
   PackOptions options;
   CLI::App app{kHelp};
   app.name("puna pack");
-  app.add_option("model", options.model, "what --model of puna serve takes: a folder, a .gguf file, random:llama-3.2-3b")
+  app.add_option("model", options.model,
+                 "what --model of puna serve takes: a folder, a .gguf file, random:llama-3.2-3b")
       ->required();
-  app.add_option("out", options.out, "folder for the packed model; default: the model's own folder");
-  app.add_option("--weights", options.weights, "how weights are held: auto (as the model has them), bf16, w8a8, w4a8")
+  app.add_option("out", options.out,
+                 "folder for the packed model; default: the model's own folder");
+  app.add_option("--weights", options.weights,
+                 "how weights are held: auto (as the model has them), bf16, w8a8, w4a8")
       ->check(CLI::IsMember({"auto", "bf16", "w8a8", "w4a8"}));
-  app.add_option("--threads", options.threads, "threads that compute; 0: all that this process may use")
+  app.add_option("--threads", options.threads,
+                 "threads that compute; 0: all that this process may use")
       ->check(CLI::Range(0, 1024));
   CLI11_PARSE(app, argc, argv);
   const std::string path = PackModel(options);
-  std::printf("%s: %.2f GiB\n", path.c_str(), static_cast<double>(std::filesystem::file_size(path)) / 1073741824.0);
+  std::printf("%s: %.2f GiB\n", path.c_str(),
+              static_cast<double>(std::filesystem::file_size(path)) / 1073741824.0);
   std::printf("puna serve --model %s\n", std::filesystem::path(path).parent_path().c_str());
   return 0;
 }

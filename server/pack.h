@@ -1,4 +1,5 @@
-// puna pack: writes a model down as the runtime holds it, so that puna serve maps it instead of loading it.
+// puna pack: writes a model down as the runtime holds it, so that puna serve maps it instead of
+// loading it.
 #pragma once
 
 #include <string>
@@ -13,8 +14,8 @@ struct PackOptions {
   int threads = 0;
 };
 
-// Writes OUT/puna-packed.bin and, where they are missing, the tokenizer's files. Returns the file's path. Throws
-// std::runtime_error.
+// Writes OUT/puna-packed.bin and, where they are missing, the tokenizer's files. Returns the file's
+// path. Throws std::runtime_error.
 std::string PackModel(const PackOptions& options);
 
 int RunPack(int argc, char** argv);

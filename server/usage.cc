@@ -13,6 +13,8 @@ std::string GeneralHelp() {
   puna serve --model ~/models/Llama-3.2-3B-Instruct
   puna bench --model random:llama-3.2-3b  how fast this machine is, without a download
   puna bench serve --url http://127.0.0.1:8080   puts a load on a running server, of any make
+  puna quantize ~/models/Llama-3.2-3B-Instruct ~/models/3b-w4a8
+                                          the model in 4 bits, made with care
   puna pack ~/models/Llama-3.2-3B-Instruct --weights w4a8
                                           one file that is mapped instead of loaded: ready in seconds
   puna healthcheck                        asks a running server; exit status 0 or 1

@@ -24,6 +24,9 @@ ALLOWED = {
     "engine/layers": {"engine/base", "engine/kernels", "engine/checkpoint"},
     "engine/sampling": {"engine/base", "engine/kernels", "engine/request"},
     "engine/model": {"engine/base", "engine/kernels", "engine/checkpoint", "engine/kv_cache", "engine/layers"},
+    "engine/quantize": {
+        "engine/base", "engine/kernels", "engine/checkpoint", "engine/kv_cache", "engine/layers", "engine/model",
+    },
     "engine/scheduler": {"engine/base", "engine/kv_cache", "engine/request"},  # never the model, never tensors
     "engine/demo": {"engine/base"},
     "engine": {
@@ -32,7 +35,7 @@ ALLOWED = {
     },
     "server": {
         "config", "api", "api/template", "engine", "engine/base", "engine/checkpoint", "engine/demo",
-        "engine/grammar", "engine/model", "engine/request", "engine/tokenizer",
+        "engine/grammar", "engine/model", "engine/quantize", "engine/request", "engine/tokenizer",
         "engine/kv_cache/block_id.h",  # the unit in which the operator's memory is given out
     },
 }

@@ -35,6 +35,9 @@ struct Checkpoint {
   std::vector<LayerSource> layers;
   ActivationRule activation_rule = ActivationRule::kSymmetric;
   bool online_hadamard_down_proj = false;  // SpinQuant's R4: down_proj takes fwht(x) / sqrt(n)
+  // SpinQuant's R1 over a tied table, which cannot be rotated for both its uses: rows of embed_tokens are rotated when they are
+  // looked up, and the residual stream is rotated back before the final norm, by Rotation(hidden_size, seed).
+  std::optional<uint64_t> residual_rotation_seed;
 };
 
 struct OpenOptions {

@@ -1,4 +1,5 @@
-// The way back from a ModelConfig and a GenerationConfig to Hugging Face's JSON, for models that we write.
+// The way back from a ModelConfig and a GenerationConfig to Hugging Face's JSON, for models that we
+// write.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

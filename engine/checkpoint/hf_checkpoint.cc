@@ -90,6 +90,7 @@ Checkpoint OpenHfCheckpoint(const FileSet& files) {
   if (quantization.asymmetric_activations) checkpoint.activation_rule = Checkpoint::ActivationRule::kAsymmetric;
   checkpoint.online_hadamard_down_proj = quantization.online_hadamard_down_proj;
   if (checkpoint.online_hadamard_down_proj) CheckHadamardSize(files, config);
+  checkpoint.residual_rotation_seed = quantization.residual_rotation_seed;
   ReadGeneration(files, &checkpoint);
 
   TensorSet tensors = ReadSafetensorsModel(files);

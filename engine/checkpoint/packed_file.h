@@ -1,15 +1,18 @@
-// puna-packed.bin: a model exactly as the runtime holds it in memory, in one file that is mapped instead of loaded.
+// puna-packed.bin: a model exactly as the runtime holds it in memory, in one file that is mapped
+// instead of loaded.
 //
-//   bytes 0..47: "PUNAPACK", version u32, 0 u32, header offset u64, header bytes u64, ContentHash of the header u64, 0 u64
-//   sections, each at a multiple of 4096
-//   the header: JSON with the model's configuration and the place, format and shape of every section
-// All numbers are little endian. What a section holds is the business of engine/model/packed_llama.h.
+//   bytes 0..47: "PUNAPACK", version u32, 0 u32, header offset u64, header bytes u64, ContentHash
+//   of the header u64, 0 u64 sections, each at a multiple of 4096 the header: JSON with the model's
+//   configuration and the place, format and shape of every section
+// All numbers are little endian. What a section holds is the business of
+// engine/model/packed_llama.h.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,14 +33,15 @@ struct PackedOrigin {
 };
 
 struct PackedInfo {
-  std::string name;  // of the model
-  int layout = 0;    // kPackedLayout of who wrote it
+  std::string name;          // of the model
+  int layout = 0;            // kPackedLayout of who wrote it
   std::string weights;       // format of the layers: bf16, w8a8, w4a8
   std::string head_weights;  // of embedding and head
   ModelConfig config;
   GenerationConfig generation;
   Checkpoint::ActivationRule activation_rule = Checkpoint::ActivationRule::kSymmetric;
   bool online_hadamard_down_proj = false;
+  std::optional<uint64_t> residual_rotation_seed;
   std::vector<PackedOrigin> origins;
 };
 
@@ -50,7 +54,8 @@ struct PackedSection {
   int64_t bytes = 0;
 };
 
-// Writes to PATH.partial and renames it when all is there. Every function throws std::runtime_error when the disk refuses.
+// Writes to PATH.partial and renames it when all is there. Every function throws std::runtime_error
+// when the disk refuses.
 class PackedFileWriter {
  public:
   explicit PackedFileWriter(const std::string& path);
@@ -58,7 +63,8 @@ class PackedFileWriter {
   PackedFileWriter(const PackedFileWriter&) = delete;
 
   // A section of these parts, each padded to a multiple of 64 bytes.
-  void Add(const std::string& name, PackedSection section, std::span<const std::span<const std::byte>> parts);
+  void Add(const std::string& name, PackedSection section,
+           std::span<const std::span<const std::byte>> parts);
   void Finish(const PackedInfo& info);
 
  private:
@@ -73,8 +79,9 @@ class PackedFileWriter {
 
 class PackedFile {
  public:
-  // Maps the file and checks all of the header against it: a truncated, foreign or damaged file is a std::runtime_error with
-  // path, expected, found and remedy. The sections' own bytes are trusted; Verify reads them.
+  // Maps the file and checks all of the header against it: a truncated, foreign or damaged file is
+  // a std::runtime_error with path, expected, found and remedy. The sections' own bytes are
+  // trusted; Verify reads them.
   static std::shared_ptr<const PackedFile> Open(const std::string& path);
 
   const std::string& path() const { return file_->path(); }
@@ -85,8 +92,8 @@ class PackedFile {
   const std::shared_ptr<const MappedFile>& file() const { return file_; }
   size_t num_sections() const { return sections_.size(); }
 
-  // Throws when a file beside it is no longer the one that it was made from. Another date alone is no difference, but then the
-  // contents have to be read.
+  // Throws when a file beside it is no longer the one that it was made from. Another date alone is
+  // no difference, but then the contents have to be read.
   void CheckOrigins() const;
 
  private:

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/checkpoint/json_object.h"
+#include "engine/checkpoint/quantized_config.h"
 
 namespace puna::engine {
 namespace {
@@ -63,6 +64,10 @@ void ReadTransforms(const JsonObject& quantization, QuantizationConfig* out) {
   const JsonObject groups = transforms.Object("config_groups");
   for (const std::string& key : groups.Keys()) {
     const JsonObject scheme = groups.Object(key);
+    if (scheme.String("type", "") == kResidualRotationType) {
+      out->residual_rotation_seed = static_cast<uint64_t>(scheme.Int("seed", 0, INT64_MAX));
+      continue;
+    }
     const bool plain = scheme.String("type", "") == "hadamard" && !scheme.Has("head_dim");
     for (const JsonObject& apply : scheme.Objects("apply")) ReadApplication(apply, plain, out);
   }

@@ -17,6 +17,8 @@ struct QuantizationConfig {
   int per_row_bits = 0;
   bool asymmetric_activations = false;
   bool online_hadamard_down_proj = false;  // transform_config's R4
+  // Ours: the tied table is not rotated; seed of the signs of the rotation that the model applies (Checkpoint).
+  std::optional<uint64_t> residual_rotation_seed;
 
   // GPTQ and AWQ, 4 bits.
   int64_t group_size = 0;      // columns; 0: one group

@@ -160,6 +160,15 @@ std::vector<Tensor> ReadSafetensors(const std::shared_ptr<const MappedFile>& fil
   return tensors;
 }
 
+std::map<std::string, std::string> ReadSafetensorsMetadata(const std::shared_ptr<const MappedFile>& file) {
+  const JsonObject header = JsonObject::Parse(Header(*file), file->path());
+  std::map<std::string, std::string> texts;
+  if (!header.Has("__metadata__")) return texts;
+  const JsonObject metadata = header.Object("__metadata__");
+  for (const std::string& key : metadata.Keys()) texts[key] = metadata.String(key);
+  return texts;
+}
+
 TensorSet ReadSafetensorsModel(const FileSet& files) {
   constexpr char kSingle[] = "model.safetensors";
   constexpr char kIndex[] = "model.safetensors.index.json";

@@ -1,4 +1,5 @@
-// SharedArray<T>: read-only memory that lives as long as anybody uses it: a buffer of its own, or part of a mapped file.
+// SharedArray<T>: read-only memory that lives as long as anybody uses it: a buffer of its own, or
+// part of a mapped file.
 #pragma once
 
 #include <cstddef>

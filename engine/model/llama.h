@@ -30,6 +30,7 @@ struct LlamaSpec {
   ModelConfig config;
   bool asymmetric_activations = false;
   bool online_hadamard_down_proj = false;
+  std::optional<uint64_t> residual_rotation_seed;
 };
 LlamaSpec SpecOf(const Checkpoint& checkpoint);
 

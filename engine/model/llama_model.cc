@@ -45,7 +45,7 @@ struct LlamaModel::LoraBuffers {
 
 LlamaSpec SpecOf(const Checkpoint& checkpoint) {
   return {checkpoint.config, checkpoint.activation_rule == Checkpoint::ActivationRule::kAsymmetric,
-          checkpoint.online_hadamard_down_proj};
+          checkpoint.online_hadamard_down_proj, checkpoint.residual_rotation_seed};
 }
 
 std::unique_ptr<Model> LoadLlama(const Checkpoint& checkpoint, const LlamaOptions& options, const LoadProgress& progress) {
@@ -64,6 +64,7 @@ LlamaModel::LlamaModel(const LlamaSpec& spec, LlamaWeights weights, const LlamaO
       input_(weights_.format, options.max_batched_tokens,
              std::max<int64_t>({config_.hidden_size, QWidth(config_), config_.intermediate_size}), asymmetric_, options.isa),
       head_input_(weights_.head_format, kHeadRows, config_.hidden_size, asymmetric_, options.isa) {
+  if (spec.residual_rotation_seed) rotation_.emplace(config_.hidden_size, *spec.residual_rotation_seed);
   const int64_t tokens = options.max_batched_tokens;
   x_ = AlignedBuffer<float>(tokens * config_.hidden_size);
   qkv_ = AlignedBuffer<float>(tokens * QkvWidth(config_));
@@ -130,6 +131,9 @@ MatView<const float> LlamaModel::Forward(const ForwardInput& input) {
     ProjectAttention(weights_.layers[layer]);
     FeedForward(weights_.layers[layer]);
   }
+  if (rotation_) {
+    team_.ForEach(tokens_, [&](int64_t t, int) { rotation_->ApplyInverse(x_.data() + t * config_.hidden_size); });
+  }
   NormHidden(input.hidden_rows);
   if (kept_.size() > input.logits_rows.size()) KeepRows(PlacesOf(input.logits_rows, kept_));
   return Logits();
@@ -164,6 +168,7 @@ void LlamaModel::Embed(const ForwardInput& input) {
   rope_.Resize(tokens_);
   team_.ForEach(tokens_, [&](int64_t t, int) {
     weights_.embed_tokens.weight().ReadRow(input.token_ids[t], x_.data() + t * config_.hidden_size);
+    if (rotation_) rotation_->Apply(x_.data() + t * config_.hidden_size);
     const AttentionSequence& sequence = sequences_[sequence_of_[t]];
     rope_.SetRow(t, sequence.num_computed + t - sequence.first_row);
   });

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/layers/paged_attention.h"
+#include "engine/layers/rotation.h"
 #include "engine/model/llama_weights.h"
 #include "engine/model/model.h"
 #include "engine/model/rope_table.h"
@@ -47,6 +48,7 @@ class LlamaModel final : public Model {
   LlamaOptions options_;
   bool asymmetric_;
   bool hadamard_;
+  std::optional<Rotation> rotation_;  // of the residual stream, between table and head
   ThreadTeam team_;
   LlamaWeights weights_;
   PagedAttention attention_;

@@ -10,18 +10,19 @@ namespace {
 // Counts packed weights and tells the caller's progress about them.
 class Meter {
  public:
-  Meter(const ModelConfig& c, const LoadProgress& progress, bool tied) : progress_(progress) {
+  Meter() : progress_(nullptr) {}
+  Meter(const ModelConfig& c, const LoadProgress& progress, bool tied) : progress_(&progress) {
     const double h = c.hidden_size;
     const double attention = h * c.head_dim * (2.0 * c.num_attention_heads + 2.0 * c.num_key_value_heads);
     total_ = c.num_hidden_layers * (attention + 3.0 * h * c.intermediate_size) + (tied ? 1 : 2) * h * c.vocab_size;
   }
   void Add(const PackedWeight& w) {
     done_ += static_cast<double>(w.outputs) * static_cast<double>(w.inputs);
-    if (progress_) progress_(std::min(1.0, done_ / total_));
+    if (progress_ != nullptr && *progress_) (*progress_)(std::min(1.0, done_ / total_));
   }
 
  private:
-  const LoadProgress& progress_;
+  const LoadProgress* progress_;  // null: nobody asks
   double total_ = 1;
   double done_ = 0;
 };
@@ -106,6 +107,12 @@ LlamaLayer PackLayer(const LayerSource& source, Packer& packer) {
 }
 
 }  // namespace
+
+LlamaLayer PackLayer(const LayerSource& source, WeightFormat format, Isa isa, ThreadTeam& team) {
+  Meter meter;
+  Packer packer(format, isa, team, meter);
+  return PackLayer(source, packer);
+}
 
 size_t LlamaWeights::bytes() const {
   size_t total = embed_tokens.weight().bytes() + norm.size() * sizeof(float);

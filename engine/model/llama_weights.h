@@ -37,6 +37,9 @@ struct LlamaWeights {
 // The format that suits a checkpoint best: its own, or the most exact one of its linears' where they differ.
 WeightFormat NativeFormat(const Checkpoint& checkpoint);
 
+// One layer's weights in this format.
+LlamaLayer PackLayer(const LayerSource& source, WeightFormat format, Isa isa, ThreadTeam& team);
+
 // Reads every weight, on options.threads threads.
 LlamaWeights PackLlama(const Checkpoint& checkpoint, const LlamaOptions& options, const LoadProgress& progress);
 

@@ -1,5 +1,5 @@
-// A Llama to and from puna-packed.bin (engine/checkpoint/packed_file.h): its weights as the kernels read them, so that a model
-// is mapped instead of loaded.
+// A Llama to and from puna-packed.bin (engine/checkpoint/packed_file.h): its weights as the kernels
+// read them, so that a model is mapped instead of loaded.
 #pragma once
 
 #include <memory>
@@ -10,14 +10,17 @@
 
 namespace puna::engine {
 
-// Reads the checkpoint's weights, in options.weights' format (none: its own), and writes them to `path`. `origins`: see
-// PackedFile::CheckOrigins. Throws std::runtime_error; what was at `path` stays until the new file is whole.
-void WritePackedLlama(const Checkpoint& checkpoint, const std::string& path, std::vector<PackedOrigin> origins,
-                      const LlamaOptions& options, const LoadProgress& progress);
+// Reads the checkpoint's weights, in options.weights' format (none: its own), and writes them to
+// `path`. `origins`: see PackedFile::CheckOrigins. Throws std::runtime_error; what was at `path`
+// stays until the new file is whole.
+void WritePackedLlama(const Checkpoint& checkpoint, const std::string& path,
+                      std::vector<PackedOrigin> origins, const LlamaOptions& options,
+                      const LoadProgress& progress);
 
-// The model in the file, which stays mapped while the model lives. options.weights must be none or the file's. Throws
-// std::runtime_error when the sections are not those of the file's configuration.
-std::unique_ptr<Model> LoadPackedLlama(const std::shared_ptr<const PackedFile>& file, const LlamaOptions& options,
-                                       const LoadProgress& progress);
+// The model in the file, which stays mapped while the model lives. options.weights must be none or
+// the file's. Throws std::runtime_error when the sections are not those of the file's
+// configuration.
+std::unique_ptr<Model> LoadPackedLlama(const std::shared_ptr<const PackedFile>& file,
+                                       const LlamaOptions& options, const LoadProgress& progress);
 
 }  // namespace puna::engine

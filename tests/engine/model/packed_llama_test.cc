@@ -1,4 +1,5 @@
-// A model mapped from puna-packed.bin is the model that was packed, to the bit; a file that is not right is refused by name.
+// A model mapped from puna-packed.bin is the model that was packed, to the bit; a file that is not
+// right is refused by name.
 #include "engine/model/packed_llama.h"
 
 #include <doctest/doctest.h>
@@ -36,8 +37,8 @@ std::vector<std::vector<float>> Logits(Model& model, int tokens) {
 
 LlamaOptions OptionsFor(std::optional<WeightFormat> format) { return {format, DetectIsa(), 2, 32}; }
 
-std::string Pack(const std::string& source, const TemporaryFolder& to, std::optional<WeightFormat> format,
-                 std::vector<PackedOrigin> origins = {}) {
+std::string Pack(const std::string& source, const TemporaryFolder& to,
+                 std::optional<WeightFormat> format, std::vector<PackedOrigin> origins = {}) {
   const std::string path = to.path() + "/" + kPackedFileName;
   WritePackedLlama(OpenCheckpoint(source), path, std::move(origins), OptionsFor(format), {});
   return path;
@@ -57,14 +58,17 @@ void CheckSame(const std::string& source, std::optional<WeightFormat> format) {
   CHECK(Logits(*mapped, 20) == Logits(*loaded, 20));
 }
 
-TEST_CASE("a packed model gives the same bits as the one that it was made from, in every format, tied or not") {
+TEST_CASE(
+    "a packed model gives the same bits as the one that it was made from, in every format, tied or "
+    "not") {
   for (const bool tied : {true, false}) {
     testing::TinyModel shape;
     shape.tied = tied;
     shape.head_dim = 32;
     shape.ffn = 96;  // the last panel is half empty
     const TemporaryFolder source(testing::TinyCheckpointFiles(shape));
-    for (const auto format : {WeightFormat::kBf16, WeightFormat::kW8A8, WeightFormat::kW4A8}) CheckSame(source.path(), format);
+    for (const auto format : {WeightFormat::kBf16, WeightFormat::kW8A8, WeightFormat::kW4A8})
+      CheckSame(source.path(), format);
   }
 }
 
@@ -98,10 +102,12 @@ std::string ReadFile(const std::string& path) {
   return text.str();
 }
 
-std::string Refusal(const TemporaryFolder& folder, const std::string& bytes, std::optional<WeightFormat> weights = {}) {
+std::string Refusal(const TemporaryFolder& folder, const std::string& bytes,
+                    std::optional<WeightFormat> weights = {}) {
   folder.Write(kPackedFileName, bytes);
   try {
-    LoadPackedLlama(PackedFile::Open(folder.path() + "/" + kPackedFileName), OptionsFor(weights), {});
+    LoadPackedLlama(PackedFile::Open(folder.path() + "/" + kPackedFileName), OptionsFor(weights),
+                    {});
   } catch (const std::runtime_error& error) {
     return error.what();
   }
@@ -122,11 +128,11 @@ std::string WithHeader(std::string bytes, const std::string& from, const std::st
   return bytes.substr(0, prefix.header_offset) + header;
 }
 
-#define CHECK_TELLS(text, part)                \
-  do {                                         \
-    const std::string refusal = (text);        \
-    CAPTURE(refusal);                          \
-    CHECK(refusal.find(part) != std::string::npos); \
+#define CHECK_TELLS(text, part)                        \
+  do {                                                 \
+    const std::string refusal = (text);                \
+    CAPTURE(refusal);                                  \
+    CHECK(refusal.find(part) != std::string::npos);    \
     CHECK(refusal.find("again") != std::string::npos); \
   } while (false)
 
@@ -135,8 +141,10 @@ TEST_CASE("truncated, foreign and damaged files are refused with what to do") {
   const std::string good = ReadFile(Pack("random:tiny", folder, WeightFormat::kW4A8));
   CHECK(Refusal(folder, good) == "none");
   CHECK_TELLS(Refusal(folder, ""), "PUNAPACK");
-  CHECK_TELLS(Refusal(folder, "some other file, longer than a prefix is, and of no use here"), "PUNAPACK");
-  for (const size_t size : {size_t{47}, size_t{48}, size_t{5000}, good.size() / 2, good.size() - 1}) {
+  CHECK_TELLS(Refusal(folder, "some other file, longer than a prefix is, and of no use here"),
+              "PUNAPACK");
+  for (const size_t size :
+       {size_t{47}, size_t{48}, size_t{5000}, good.size() / 2, good.size() - 1}) {
     CHECK_TELLS(Refusal(folder, good.substr(0, size)), "expected");
   }
   std::string version = good;
@@ -153,19 +161,27 @@ TEST_CASE("truncated, foreign and damaged files are refused with what to do") {
 TEST_CASE("a header that lies about its sections is refused") {
   const TemporaryFolder folder;
   const std::string good = ReadFile(Pack("random:tiny", folder, WeightFormat::kW4A8));
-  CHECK_TELLS(Refusal(folder, WithHeader(good, "\"layers.0.o_proj\"", "\"layers.9.o_proj\"")), "layers.0.o_proj");
+  CHECK_TELLS(Refusal(folder, WithHeader(good, "\"layers.0.o_proj\"", "\"layers.9.o_proj\"")),
+              "layers.0.o_proj");
   CHECK_TELLS(Refusal(folder, WithHeader(good, "\"bytes\":", "\"bytes\":9")), "within the file");
-  CHECK_TELLS(Refusal(folder, WithHeader(good, "\"offset\":4096", "\"offset\":4100")), "multiple of 4096");
+  CHECK_TELLS(Refusal(folder, WithHeader(good, "\"offset\":4096", "\"offset\":4100")),
+              "multiple of 4096");
   CHECK_TELLS(Refusal(folder, WithHeader(good, "\"layout\":1", "\"layout\":2")), "layout");
-  CHECK_TELLS(Refusal(folder, WithHeader(good, "\"weights\":\"w4a8\"", "\"weights\":\"w8a8\"")), "expected w8a8");
-  CHECK_TELLS(Refusal(folder, WithHeader(good, "\"hidden_size\":", "\"hidden_size\":1")), "expected");
+  CHECK_TELLS(Refusal(folder, WithHeader(good, "\"weights\":\"w4a8\"", "\"weights\":\"w8a8\"")),
+              "expected w8a8");
+  CHECK_TELLS(Refusal(folder, WithHeader(good, "\"hidden_size\":", "\"hidden_size\":1")),
+              "expected");
   CHECK_TELLS(Refusal(folder, good, WeightFormat::kBf16), "weights: expected bf16, found w4a8");
 }
 
-TEST_CASE("a file beside it that is no longer the one it was made from is noticed; another date alone is none") {
+TEST_CASE(
+    "a file beside it that is no longer the one it was made from is noticed; another date alone is "
+    "none") {
   const TemporaryFolder folder(testing::TinyCheckpointFiles({.head_dim = 32}));
-  const auto packed = PackedFile::Open(Pack(folder.path(), folder, WeightFormat::kW8A8, OriginsIn(folder.path())));
-  REQUIRE(packed->info().origins.size() == 2);  // config.json and model.safetensors, not the packed file
+  const auto packed =
+      PackedFile::Open(Pack(folder.path(), folder, WeightFormat::kW8A8, OriginsIn(folder.path())));
+  REQUIRE(packed->info().origins.size() ==
+          2);  // config.json and model.safetensors, not the packed file
   CHECK_NOTHROW(packed->CheckOrigins());
   const std::string weights = ReadFile(folder.path() + "/model.safetensors");
   folder.Write("model.safetensors", weights);
@@ -173,21 +189,26 @@ TEST_CASE("a file beside it that is no longer the one it was made from is notice
   std::string changed = weights;
   changed.back() ^= 1;
   folder.Write("model.safetensors", changed);
-  std::filesystem::last_write_time(folder.path() + "/model.safetensors", std::filesystem::file_time_type::clock::now());
-  CHECK_THROWS_WITH_AS(packed->CheckOrigins(), doctest::Contains("other contents"), std::runtime_error);
+  std::filesystem::last_write_time(folder.path() + "/model.safetensors",
+                                   std::filesystem::file_time_type::clock::now());
+  CHECK_THROWS_WITH_AS(packed->CheckOrigins(), doctest::Contains("other contents"),
+                       std::runtime_error);
   folder.Write("model.safetensors", weights + " ");
-  CHECK_THROWS_WITH_AS(packed->CheckOrigins(), doctest::Contains("model.safetensors"), std::runtime_error);
+  CHECK_THROWS_WITH_AS(packed->CheckOrigins(), doctest::Contains("model.safetensors"),
+                       std::runtime_error);
   std::filesystem::remove(folder.path() + "/model.safetensors");
   CHECK_NOTHROW(packed->CheckOrigins());
 }
 
 TEST_CASE("the layout has a number that changes with it") {
-  // If this fails, the packed bytes of a model have changed: raise kPackedLayout, then note the new value here.
+  // If this fails, the packed bytes of a model have changed: raise kPackedLayout, then note the new
+  // value here.
   const TemporaryFolder folder;
   uint64_t hashes = 0;
   for (const auto format : {WeightFormat::kBf16, WeightFormat::kW8A8, WeightFormat::kW4A8}) {
     const auto packed = PackedFile::Open(Pack("random:tiny", folder, format));
-    for (const char* name : {"layers.0.qkv_proj", "layers.1.gate_up_proj", "embed_tokens", "layers.1.input_layernorm"}) {
+    for (const char* name : {"layers.0.qkv_proj", "layers.1.gate_up_proj", "embed_tokens",
+                             "layers.1.input_layernorm"}) {
       hashes = hashes * 31 + ContentHash(packed->Bytes(packed->Section(name)));
     }
   }
