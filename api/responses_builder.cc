@@ -161,15 +161,4 @@ std::string DeletedResponseJson(const std::string& id) {
   return Dump(json);
 }
 
-std::string ResponseErrorEvent(const std::string& code, const std::string& message,
-                               int64_t sequence_number) {
-  JsonValue json;
-  json["type"] = "error";
-  json["sequence_number"] = sequence_number;
-  json["code"] = code.empty() ? JsonValue() : JsonValue(code);
-  json["message"] = message;
-  json["param"] = nullptr;
-  return SseEvent("error", Dump(json));
-}
-
 }  // namespace puna::api

@@ -62,8 +62,5 @@ class ResponseBuilder {
 
 // {"id", "object": "response", "deleted": true}
 std::string DeletedResponseJson(const std::string& id);
-// The error event of a stream, in the form of /v1/responses.
-std::string ResponseErrorEvent(const std::string& code, const std::string& message,
-                               int64_t sequence_number);
 
 }  // namespace puna::api

@@ -127,11 +127,14 @@ class Job {
         turns_(Earlier(body_.previous_response_id, s)),
         generation_(s, Plan(turns_, body_, http, s), 1, ids_),
         builder_(body_, s.model_name, std::time(nullptr), ids_),
-        running_(s.responses.Begin(builder_.id(), builder_.Json(), body_.store)) {}
+        running_(s.responses.Begin(builder_.id(), builder_.Json(), body_.store)),
+        log_(body_.store ? s.event_logs.Begin(builder_.id()) : nullptr) {}
   // What failed or was left before anybody learned its id is not stored.
   ~Job() {
     if (ended_) return;
-    builder_.Finish(Status::kCancelled, {});
+    Log(builder_.Finish(Status::kCancelled, {}));
+    if (log_) log_->End();
+    service_.event_logs.Erase(builder_.id());
     service_.responses.End(*running_, builder_.Json());
   }
   Job(const Job&) = delete;
@@ -141,9 +144,14 @@ class Job {
   void Stream(ByteSink& sink, AccessLine& access);
 
  private:
+  // The events, kept for clients that come back for them.
+  std::string Log(std::string events) {
+    if (log_) log_->Append(events);
+    return events;
+  }
   std::string Add(OutputPiece& piece) {
-    return builder_.Add({std::move(piece.content), std::move(piece.calls)},
-                        NameLogprobs(piece.tokens, service_.tokenizer));
+    return Log(builder_.Add({std::move(piece.content), std::move(piece.calls)},
+                            NameLogprobs(piece.tokens, service_.tokenizer)));
   }
   std::string End(Status status, const api::Usage& usage = {}, const std::string& error = "");
   std::string EndWell(AccessLine& access);
@@ -155,13 +163,15 @@ class Job {
   Generation generation_;
   api::ResponseBuilder builder_;
   std::shared_ptr<RunningResponse> running_;
+  std::shared_ptr<EventLog> log_;  // of a response that is stored
   bool ended_ = false;
 };
 
 // The last events. From then on the response is found in the store, when it is to be.
 std::string Job::End(Status status, const api::Usage& usage, const std::string& error) {
   ended_ = true;
-  std::string events = builder_.Finish(status, usage, error);
+  std::string events = Log(builder_.Finish(status, usage, error));
+  if (log_) log_->End();
   std::string json = builder_.Json();
   if (body_.store) {
     turns_.push_back(service_.responses.MakeTurn({body_.input, builder_.output()}));
@@ -179,6 +189,7 @@ std::string Job::EndWell(AccessLine& access) {
 }
 
 void Job::Answer(const HttpRequest& http, HttpReply& reply) {
+  Log(builder_.Start());
   const auto on_piece = [&](int, OutputPiece& piece) { Add(piece); };
   if (!Collect(generation_, http, on_piece, reply)) return;
   EndWell(*reply.access);
@@ -187,7 +198,7 @@ void Job::Answer(const HttpRequest& http, HttpReply& reply) {
 
 void Job::Stream(ByteSink& sink, AccessLine& access) {
   StreamWriter writer(sink, std::chrono::seconds(service_.config.keep_alive_comment_s));
-  writer.Events(builder_.Start());
+  writer.Events(Log(builder_.Start()));
   const auto on_piece = [&](int, OutputPiece& piece) { writer.Events(Add(piece)); };
   try {
     if (generation_.Run(on_piece, [&] { return writer.Flush() && !running_->cancelled; })) {

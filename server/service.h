@@ -14,6 +14,7 @@
 #include "engine/tokenizer/tokenizer.h"
 #include "server/chat_format.h"
 #include "server/energy.h"
+#include "server/event_logs.h"
 #include "server/grammar_store.h"
 #include "server/response_store.h"
 
@@ -30,6 +31,7 @@ struct Service {
   std::vector<engine::TokenId> end_ids;    // of the model
   EnergyTerms energy{};
   ResponseStore responses{};
+  EventLogs event_logs{};
   int capacity = 0;                        // sequences that the engine holds, running and waiting
   std::unique_ptr<GrammarStore> grammars = nullptr;  // made once the tokenizer stands here
   std::unique_ptr<engine::Engine> engine;  // the last to be made, the first to go

@@ -5,13 +5,17 @@
 
 #include "api/error.h"
 #include "api/responses_builder.h"
+#include "api/sse.h"
 #include "server/handlers.h"
+#include "server/stream_writer.h"
 
 namespace puna::server {
 namespace {
 
 // A response that is cancelled ends with the step that is being computed.
 constexpr std::chrono::seconds kCancelPatience{10};
+// How late it is noticed that the reader of a replay has left.
+constexpr std::chrono::milliseconds kReadPatience{50};
 
 std::shared_ptr<const StoredResponse> Require(Service& service, const std::string& id) {
   std::shared_ptr<const StoredResponse> stored = service.responses.Find(id);
@@ -40,13 +44,50 @@ bool Ascending(const HttpRequest& request) {
   return order == "asc";
 }
 
+bool WantsStream(const HttpRequest& request) {
+  const std::string stream = Query(request, "stream");
+  if (!stream.empty() && stream != "true" && stream != "false")
+    throw api::InvalidValue("stream", "expected true or false.");
+  return stream == "true";
+}
+
+// The number of the first event that the client has not seen.
+size_t FirstEvent(const HttpRequest& request) {
+  const std::string text = Query(request, "starting_after");
+  if (text.empty()) return 0;
+  uint32_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size())
+    throw api::InvalidValue("starting_after", "expected the sequence number of an event.");
+  return size_t{number} + 1;
+}
+
+// The events as they were sent, and those that are still being made.
+void ReplayEvents(Service& service, const HttpRequest& request, HttpReply& reply) {
+  const size_t first = FirstEvent(request);
+  if (!service.responses.FindRunning(request.tail)) Require(service, request.tail);
+  const std::shared_ptr<const EventLog> log = service.event_logs.Find(request.tail);
+  if (!log) throw api::Unsupported("stream", "the events of this response are not kept any more.");
+  reply.content_type = api::kSseContentType;
+  reply.headers["Cache-Control"] = "no-cache";
+  reply.access->stream = true;
+  const std::chrono::seconds comments(service.config.keep_alive_comment_s);
+  reply.stream = [log, comments, at = log->PlaceOf(first)](ByteSink& sink) mutable {
+    StreamWriter writer(sink, comments);
+    for (bool ended = false; !ended;) {
+      const std::string events = log->Read(at, kReadPatience, ended);
+      at += events.size();
+      writer.Events(events);
+      if (!writer.Flush()) return;
+    }
+  };
+}
+
 }  // namespace
 
 void GetResponse(Service& service, const HttpRequest& request, HttpReply& reply) {
-  const std::string stream = Query(request, "stream");
-  if (!stream.empty() && stream != "false")
-    throw api::Unsupported("stream", "events of stored responses are not kept.");
   reply.headers["X-Puna-Store"] = "memory";
+  if (WantsStream(request)) return ReplayEvents(service, request, reply);
   if (const std::optional<std::string> running = service.responses.FindRunning(request.tail))
     reply.body = *running;
   else
@@ -59,6 +100,7 @@ void DeleteResponse(Service& service, const HttpRequest& request, HttpReply& rep
                         "The response is still being made; cancel it before you delete it.");
   }
   if (!service.responses.Erase(request.tail)) throw api::ResponseNotFound(request.tail);
+  service.event_logs.Erase(request.tail);
   reply.body = api::DeletedResponseJson(request.tail);
 }
 

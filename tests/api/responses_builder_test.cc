@@ -161,12 +161,8 @@ TEST_CASE("log-probabilities stand in the deltas and in the end") {
   CHECK(json::parse(builder.Json())["output"][0]["content"][0]["logprobs"].size() == 1);
 }
 
-TEST_CASE("lists, deletion, errors") {
+TEST_CASE("lists and deletion") {
   CHECK(DeletedResponseJson("resp_1") == R"({"id":"resp_1","object":"response","deleted":true})");
-  CHECK(ResponseErrorEvent("server_error", "x", 4) ==
-        "event: error\ndata: "
-        "{\"type\":\"error\",\"sequence_number\":4,\"code\":\"server_error\",\"message\":\"x\","
-        "\"param\":null}\n\n");
   const json list = json::parse(ItemListJson(ParseResponsesRequest(R"({"input": "Hi"})").input));
   CHECK(list["data"][0]["content"][0] == json::parse(R"({"type":"input_text","text":"Hi"})"));
   CHECK(list["has_more"] == false);

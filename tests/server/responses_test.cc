@@ -1,6 +1,7 @@
 // /v1/responses over a model that says what the test tells it to.
 #include <doctest/doctest.h>
 
+#include <future>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
@@ -75,7 +76,7 @@ class Fixture : public ServiceFixture {
   }
 };
 
-std::vector<json> Events(const std::string& text) {
+std::vector<json> Events(const std::string& text, size_t first = 0) {
   std::vector<json> events;
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = text.find("\n\n", begin);
@@ -85,7 +86,7 @@ std::vector<json> Events(const std::string& text) {
     REQUIRE(event.rfind("event: ", 0) == 0);
     events.push_back(json::parse(event.substr(data + 7)));
     CHECK(event.substr(7, data - 7) == events.back()["type"]);
-    CHECK(events.back()["sequence_number"] == events.size() - 1);
+    CHECK(events.back()["sequence_number"] == first + events.size() - 1);
     begin = end + 2;
   }
   return events;
@@ -149,6 +150,55 @@ TEST_CASE("the stream tells the same as the whole") {
   CHECK(last["usage"]["output_tokens"] == 7);
   CHECK(json::parse(f.Call("GET", "/v1/responses/" + last["id"].get<std::string>()).body) == last);
   CHECK(reply.access->finish == "stop");
+}
+
+TEST_CASE("events can be read again, from any number on, streamed at first or not") {
+  Fixture f("Hello.");
+  const HttpReply reply = f.Call("POST", "/v1/responses", R"({"input": "Hi", "stream": true})");
+  MemorySink sink;
+  reply.stream(sink);
+  const std::vector<json> events = Events(sink.text);
+  const std::string path = "/v1/responses/" + events[0]["response"]["id"].get<std::string>();
+  const auto replay = [&](const std::string& at, const std::map<std::string, std::string>& query) {
+    const HttpReply again = f.Call("GET", at, "", query);
+    REQUIRE(again.stream);
+    MemorySink out;
+    again.stream(out);
+    return out.text;
+  };
+  CHECK(replay(path, {{"stream", "true"}}) == sink.text);
+  const std::vector<json> rest = Events(replay(path, {{"stream", "true"}, {"starting_after", "3"}}), 4);
+  CHECK(rest[0]["sequence_number"] == 4);
+  CHECK(rest.size() == events.size() - 4);
+  CHECK(replay(path, {{"stream", "true"}, {"starting_after", "4000000000"}}).empty());
+  CHECK(f.CodeOf("GET", path, {}, {{"stream", "true"}, {"starting_after", "-1"}}) == "400 invalid_value starting_after");
+  CHECK(f.CodeOf("GET", path, {}, {{"stream", "yes"}}) == "400 invalid_value stream");
+  const std::string whole = "/v1/responses/" + f.Create({{"input", "Hi"}})["id"].get<std::string>();
+  CHECK(Events(replay(whole, {{"stream", "true"}})).size() == events.size());
+  f.Call("DELETE", path);
+  CHECK(f.CodeOf("GET", path, {}, {{"stream", "true"}}) == "404 response_not_found ");
+}
+
+// Tells what was written first.
+class TellingSink : public MemorySink {
+ public:
+  bool Write(std::string_view bytes) override {
+    if (text.empty()) first.set_value(std::string(bytes));
+    return MemorySink::Write(bytes);
+  }
+  std::promise<std::string> first;
+};
+
+TEST_CASE("a second reader follows a response while it is made") {
+  Fixture f(std::string(150, 'x'), std::chrono::milliseconds(1));
+  const HttpReply reply = f.Call("POST", "/v1/responses", R"({"input": "Hi", "stream": true})");
+  TellingSink sink;
+  std::thread maker([&] { reply.stream(sink); });
+  const json created = Events(sink.first.get_future().get())[0];
+  MemorySink follower;
+  f.Call("GET", "/v1/responses/" + created["response"]["id"].get<std::string>(), "", {{"stream", "true"}}).stream(follower);
+  maker.join();
+  CHECK(follower.text == sink.text);
 }
 
 TEST_CASE("calls become items, and their outputs go on from a stored response") {

@@ -23,7 +23,7 @@ class ScriptedModel : public engine::FakeModel {
     for (int64_t row = 0; row < logits.rows; ++row) {
       const engine::SequenceChunk& chunk = input.sequences[0];
       const int length = chunk.num_computed + input.logits_rows[row] - chunk.first_token + 1;
-      if (chunk.num_tokens > 1 || length != last_ + 1) begin_ = length;
+      if (!GoesOn(input, chunk)) begin_ = length;
       last_ = length;
       const size_t at = length - begin_;
       const int next = at < script_.size() ? static_cast<unsigned char>(script_[at]) : kEnd;
@@ -33,6 +33,17 @@ class ScriptedModel : public engine::FakeModel {
   }
 
  private:
+  // Whether the step is of the same sequence: one token more, or several that were forced and are the script's.
+  bool GoesOn(const engine::ForwardInput& input, const engine::SequenceChunk& chunk) const {
+    if (chunk.num_computed != last_) return false;
+    bool same = last_ >= begin_;
+    for (int i = 0; same && chunk.num_tokens > 1 && i < chunk.num_tokens; ++i) {
+      const size_t at = static_cast<size_t>(last_ - begin_ + i);
+      same = at < script_.size() && input.token_ids[chunk.first_token + i] == static_cast<unsigned char>(script_[at]);
+    }
+    return same;
+  }
+
   static engine::FakeModelOptions Options(std::chrono::microseconds step_time) {
     engine::FakeModelOptions options;
     options.vocab_size = kPythonTag + 1;
