@@ -1,7 +1,5 @@
 #include "server/bench_stream.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <chrono>
 #include <fstream>
@@ -36,11 +34,6 @@ int64_t ResidentBytes() {
   int64_t total = 0, resident = 0;
   statm >> total >> resident;
   return resident * 4096;
-}
-
-int64_t PeakResidentBytes() {
-  rusage usage{};
-  return getrusage(RUSAGE_SELF, &usage) == 0 ? int64_t{usage.ru_maxrss} * 1024 : 0;
 }
 
 std::vector<engine::TokenId> RandomIds(int count, int vocab_size, std::mt19937& rng) {

@@ -18,7 +18,6 @@ double SecondsNow();  // of the steady clock
 double Percentile(std::vector<double> values, double share);
 
 int64_t ResidentBytes();  // of this process, now
-int64_t PeakResidentBytes();
 
 std::vector<engine::TokenId> RandomIds(int count, int vocab_size, std::mt19937& rng);
 
