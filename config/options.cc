@@ -164,7 +164,7 @@ std::string Join(const std::vector<std::string>& parts, const std::string& separ
 // Shortest decimal that reads back the same.
 std::string Print(double x) {
   char buffer[32];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, x).ptr;
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, x, std::chars_format::fixed).ptr;
   return std::string(buffer, end);
 }
 
