@@ -123,11 +123,15 @@ ApiError UnsupportedContentType(std::string_view found) {
           "Expected 'Content-Type: application/json', but got '" + Shorten(found, 80) + "'."};
 }
 
-ApiError Overloaded(int retry_after_seconds) {
-  return ApiError(429, "rate_limit_error", "server_overloaded",
-                  "The server is at its limit of waiting requests. Try again in " +
-                      std::to_string(retry_after_seconds) + " s.")
-      .WithRetryAfter(retry_after_seconds);
+ApiError Overloaded(int retry_after_seconds, std::optional<int> waiting) {
+  const std::string place =
+      waiting ? "; this one would be number " + std::to_string(*waiting + 1) + " in line" : "";
+  ApiError error = ApiError(429, "rate_limit_error", "server_overloaded",
+                            "The server is at its limit of waiting requests" + place +
+                                ". Try again in " + std::to_string(retry_after_seconds) + " s.")
+                       .WithRetryAfter(retry_after_seconds);
+  if (waiting) error.queue_position_ = *waiting + 1;
+  return error;
 }
 
 ApiError Internal(const std::string& why) {

@@ -30,6 +30,8 @@ class ApiError : public std::exception {
 
   // Seconds for a Retry-After header.
   std::optional<int> retry_after() const { return retry_after_; }
+  // Where the refused request would have stood in line, from 1.
+  std::optional<int> queue_position() const { return queue_position_; }
   ApiError&& WithRetryAfter(int seconds) &&;
 
   // {"error": {"message", "type", "param", "code"}}; never throws on odd bytes.
@@ -38,7 +40,8 @@ class ApiError : public std::exception {
  private:
   int status_;
   std::string type_, code_, message_, param_;
-  std::optional<int> retry_after_;
+  friend ApiError Overloaded(int retry_after_seconds, std::optional<int> waiting);
+  std::optional<int> retry_after_, queue_position_;
 };
 
 // 400, invalid_request_error.
@@ -63,7 +66,8 @@ ApiError MethodNotAllowed(std::string_view method, std::string_view path,
                           std::string_view allowed);      // 405
 ApiError PayloadTooLarge(size_t limit_bytes);             // 413
 ApiError UnsupportedContentType(std::string_view found);  // 415
-ApiError Overloaded(int retry_after_seconds);             // 429
+// 429; `waiting` stand in line.
+ApiError Overloaded(int retry_after_seconds, std::optional<int> waiting = {});
 ApiError Internal(const std::string& why);                // 500
 ApiError ShuttingDown(int retry_after_seconds);           // 503
 

@@ -50,6 +50,7 @@ void ReplyWithCurrentException(HttpReply& reply) noexcept {
       reply.body = error.ToJson();
       reply.access->error = error.code();
       if (error.retry_after()) reply.headers["Retry-After"] = std::to_string(*error.retry_after());
+      if (error.queue_position()) reply.headers["X-Queue-Position"] = std::to_string(*error.queue_position());
       if (error.status() == 401) reply.headers["WWW-Authenticate"] = "Bearer";
     } catch (const std::exception& error) {
       LogError("request " + reply.access->id + " failed: " + error.what());

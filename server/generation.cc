@@ -10,8 +10,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Longest wait for one sequence's events: how late a client that left is noticed.
+// Longest wait for one sequence's events: how late a client that left is noticed. Those that wait in line may be a thousand,
+// and are asked less often.
 constexpr milliseconds kPatience{25};
+constexpr milliseconds kPatienceInLine{100};
 
 // A guess, the longer the more are waiting.
 int RetryAfter(const engine::EngineStats& stats) {
@@ -26,8 +28,9 @@ void ThrowFailure(const engine::Finish& failure) {
 }
 
 void ThrowNoPlace(const Service& service) {
-  const int seconds = RetryAfter(service.engine->stats());
-  throw service.stopping ? api::ShuttingDown(seconds) : api::Overloaded(seconds);
+  const engine::EngineStats stats = service.engine->stats();
+  const int seconds = RetryAfter(stats);
+  throw service.stopping ? api::ShuttingDown(seconds) : api::Overloaded(seconds, stats.waiting);
 }
 
 void Deadline::Check() const {
@@ -67,7 +70,7 @@ bool Generation::ReadAll(const OnPiece& on_piece) {
   for (int i = 0; i < size(); ++i) {
     OutputPipeline& choice = *choices_[i];
     if (choice.done()) continue;
-    std::vector<OutputPiece> pieces = choice.Next(waited ? milliseconds(0) : kPatience);
+    std::vector<OutputPiece> pieces = choice.Next(waited ? milliseconds(0) : choice.started() ? kPatience : kPatienceInLine);
     waited = true;
     for (OutputPiece& piece : pieces) {
       if (piece.last) Check(choice);

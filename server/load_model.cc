@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "engine/demo/demo_model.h"
+#include "engine/model/footprint.h"
 #include "engine/model/packed_llama.h"
 #include "server/kv_budget.h"
 #include "server/log.h"
@@ -35,6 +36,16 @@ std::shared_ptr<const engine::PackedFile> OpenPacked(const config::EngineConfig&
   return nullptr;
 }
 
+engine::LlamaOptions OptionsOf(const config::EngineConfig& config) {
+  engine::LlamaOptions options;
+  options.weights = WeightsOf(config.weights);
+  options.isa = engine::ChooseIsa(config.isa);
+  options.threads = NumThreads(config);
+  options.max_batched_tokens = config.max_num_batched_tokens;
+  if (config.kv_cache_dtype == "int8") options.kv_dtype = engine::KvDtype::kInt8;
+  return options;
+}
+
 }  // namespace
 
 engine::Checkpoint OpenModel(const std::string& model) {
@@ -54,13 +65,20 @@ int NumThreads(const config::EngineConfig& config) {
   return config.threads > 0 ? config.threads : ReadMachineLimits().cpus;
 }
 
+ModelPlan PlanModel(const config::EngineConfig& config) {
+  const engine::LlamaOptions options = OptionsOf(config);
+  if (const auto packed = OpenPacked(config)) {
+    const engine::PackedInfo& info = packed->info();
+    return {info.name, info.weights + " (packed)", packed->file()->bytes().size(), PlannedKvBytesPerBlock(info.config, options),
+            info.config.max_position_embeddings};
+  }
+  const engine::Checkpoint checkpoint = OpenModel(config.model);
+  return {checkpoint.name, Name(PlannedFormat(checkpoint, options)), PlannedWeightBytes(checkpoint, options),
+          PlannedKvBytesPerBlock(checkpoint.config, options), checkpoint.config.max_position_embeddings};
+}
+
 LoadedModel LoadModel(const config::EngineConfig& config, const engine::LoadProgress& progress) {
-  engine::LlamaOptions options;
-  options.weights = WeightsOf(config.weights);
-  options.isa = engine::ChooseIsa(config.isa);
-  options.threads = NumThreads(config);
-  options.max_batched_tokens = config.max_num_batched_tokens;
-  if (config.kv_cache_dtype == "int8") options.kv_dtype = engine::KvDtype::kInt8;
+  const engine::LlamaOptions options = OptionsOf(config);
   if (const auto packed = OpenPacked(config)) {
     const engine::PackedInfo& info = packed->info();
     return {info.name, info.config, info.generation, LoadPackedLlama(packed, options, progress)};

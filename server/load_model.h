@@ -24,6 +24,13 @@ struct LoadedModel {
 // expected, found and remedy.
 LoadedModel LoadModel(const config::EngineConfig& config, const engine::LoadProgress& progress);
 
+// The same model as its files describe it, unread.
+struct ModelPlan {
+  std::string name, format;
+  size_t weight_bytes = 0, kv_bytes_per_block = 0;
+  int max_position = 0;
+};
+ModelPlan PlanModel(const config::EngineConfig& config);
 // The model's checkpoint; an empty name is the demo model inside the binary.
 engine::Checkpoint OpenModel(const std::string& model);
 

@@ -1,6 +1,7 @@
 #include "server/machine_limits.h"
 
 #include <sched.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -41,18 +42,57 @@ int64_t ReadLimit(const std::string& path) {
   return in >> value ? value : kUnlimited;
 }
 
-// The process's own cgroup and those around it, innermost first.
-std::vector<std::string> Cgroups(const std::string& root) {
+// The process's own cgroup and those around it, innermost first: of cgroup v2, or of a controller
+// of v1.
+std::vector<std::string> Cgroups(const std::string& root, const std::string& controller) {
   std::istringstream lines(ReadAll(root + "/proc/self/cgroup"));
   std::vector<std::string> folders;
-  for (std::string line; std::getline(lines, line);) {
-    if (line.rfind("0::", 0) != 0) continue;
-    for (std::filesystem::path path = line.substr(3);; path = path.parent_path()) {
-      folders.push_back(root + "/sys/fs/cgroup" + (path == "/" ? "" : path.string()));
+  for (std::string line; std::getline(lines, line);) {  // NUMBER:CONTROLLERS:PATH
+    const size_t begin = line.find(':'), end = line.find(':', begin + 1);
+    if (end == std::string::npos || line.substr(begin + 1, end - begin - 1) != controller) continue;
+    const std::string mount =
+        root + "/sys/fs/cgroup" + (controller.empty() ? "" : "/" + controller);
+    for (std::filesystem::path path = line.substr(end + 1);; path = path.parent_path()) {
+      folders.push_back(mount + (path == "/" ? "" : path.string()));
       if (path == "/" || path.empty()) break;
     }
   }
   return folders;
+}
+
+// Where a cgroup says what memory it may use, and what it does.
+struct MemoryFiles {
+  const char *controller, *limit, *usage, *prefix;
+};
+constexpr MemoryFiles kMemoryFiles[] = {
+    {"", "/memory.max", "/memory.current", ""},
+    {"memory", "/memory.limit_in_bytes", "/memory.usage_in_bytes", "total_"}};
+
+void ApplyMemory(const std::string& cgroup, const MemoryFiles& files, int64_t machine,
+                 MachineLimits& limits) {
+  const int64_t limit = ReadLimit(cgroup + files.limit);
+  if (limit >= machine) return;  // v1 says "none" with a number that no machine has
+  // Pages of files that were read count as used, but make room when memory is asked for.
+  const int64_t current = ReadLimit(cgroup + files.usage);
+  const std::string stat = ReadAll(cgroup + "/memory.stat");
+  const auto field = [&](const char* name) {
+    return Field(stat, std::string(files.prefix) + name).value_or(0);
+  };
+  const int64_t reclaimable = field("inactive_file") + field("active_file");
+  const int64_t used = current == kUnlimited ? 0 : current - reclaimable;
+  limits.memory_limit = std::min(limits.memory_limit, limit);
+  limits.memory_left = std::min(limits.memory_left, std::max<int64_t>(0, limit - used));
+}
+
+// ulimit -v bounds addresses, which threads' stacks take as well.
+void ApplyAddressLimit(const std::string& root, MachineLimits& limits) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+  const auto bytes = static_cast<int64_t>(limit.rlim_cur);
+  if (bytes >= limits.memory_limit) return;
+  const int64_t used = Field(ReadAll(root + "/proc/self/status"), "VmSize:").value_or(0) * 1024;
+  limits.memory_limit = bytes;
+  limits.memory_left = std::min(limits.memory_left, std::max<int64_t>(0, bytes - used));
 }
 
 int CpuQuota(const std::string& cgroup) {
@@ -75,19 +115,14 @@ MachineLimits ReadMachineLimits(const std::string& root) {
   limits.cpus = Affinity();
   limits.memory_limit = Field(meminfo, "MemTotal:").value_or(0) * 1024;
   limits.memory_left = Field(meminfo, "MemAvailable:").value_or(0) * 1024;
-  for (const std::string& cgroup : Cgroups(root)) {
+  for (const std::string& cgroup : Cgroups(root, ""))
     limits.cpus = std::min(limits.cpus, CpuQuota(cgroup));
-    const int64_t limit = ReadLimit(cgroup + "/memory.max");
-    if (limit == kUnlimited) continue;
-    // Pages of files that were read count as used, but make room when memory is asked for.
-    const std::string stat = ReadAll(cgroup + "/memory.stat");
-    const int64_t current = ReadLimit(cgroup + "/memory.current");
-    const int64_t used = current == kUnlimited ? 0
-                                               : current - Field(stat, "inactive_file").value_or(0) -
-                                                     Field(stat, "active_file").value_or(0);
-    limits.memory_limit = std::min(limits.memory_limit, limit);
-    limits.memory_left = std::min(limits.memory_left, std::max<int64_t>(0, limit - used));
+  const int64_t machine = limits.memory_limit;
+  for (const MemoryFiles& files : kMemoryFiles) {
+    for (const std::string& cgroup : Cgroups(root, files.controller))
+      ApplyMemory(cgroup, files, machine, limits);
   }
+  ApplyAddressLimit(root, limits);
   return limits;
 }
 

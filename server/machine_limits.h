@@ -1,4 +1,5 @@
-// What this process may use: of its container (cgroup v2) where there is one, else of the machine.
+// What this process may use: of its container (cgroup v2; for memory also v1, and ulimit -v) where there is one, else of
+// the machine.
 #pragma once
 
 #include <cstdint>

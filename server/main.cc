@@ -13,6 +13,7 @@
 #include "server/bench.h"
 #include "server/healthcheck.h"
 #include "server/log.h"
+#include "server/plan.h"
 #include "server/pack.h"
 #include "server/quantize.h"
 #include "server/serve.h"
@@ -50,6 +51,13 @@ int RunHealthcheck(const std::vector<std::string>& arguments) {
   return answer.healthy ? 0 : 1;
 }
 
+int RunPlan(const std::vector<std::string>& arguments) {
+  const config::Loaded loaded = config::Load(arguments, Environment());
+  if (loaded.want != config::Loaded::Want::kRun) return std::fputs(PlanHelp().c_str(), stdout), 0;
+  for (const std::string& warning : loaded.warnings) std::fprintf(stderr, "puna: %s\n", warning.c_str());
+  return std::fputs(Plan(loaded.config).c_str(), stdout), 0;
+}
+
 int Run(int argc, char** argv) {
   std::vector<std::string> arguments(argv + 1, argv + argc);
   const std::string command = arguments.empty() || arguments[0][0] == '-' ? "" : arguments[0];
@@ -58,6 +66,7 @@ int Run(int argc, char** argv) {
   if (command == "quantize") return RunQuantize(argc - 1, argv + 1);
   if (command == "pack") return RunPack(argc - 1, argv + 1);
   if (command == "capabilities") return std::fputs(api::CapabilitiesMarkdown().c_str(), stdout), 0;
+  if (command == "plan") return RunPlan(arguments);
   if (command == "healthcheck") return RunHealthcheck(arguments);
   const std::string first = argc > 1 ? argv[1] : "";
   if (command == "version" || first == "--version")

@@ -1,5 +1,6 @@
 #include "server/thread_pool.h"
 
+#include <algorithm>
 #include <chrono>
 #include <system_error>
 #include <thread>
@@ -14,11 +15,13 @@ constexpr std::chrono::seconds kIdleTime{20};
 bool ThreadPool::Enqueue(std::function<void()> task) {
   const std::lock_guard lock(mutex_);
   if (shut_down_) return false;
-  const bool start = tasks_.size() >= idle_;
+  const bool start = idle_.empty();
   if (start && threads_ == max_threads_) return false;
   tasks_.push_back(std::move(task));
   if (!start) {
-    work_.notify_one();
+    idle_.back()->woken = true;
+    idle_.back()->wake.notify_one();
+    idle_.pop_back();
     return true;
   }
   try {
@@ -36,11 +39,12 @@ void ThreadPool::Work() {
   while (true) {
     if (tasks_.empty()) {
       if (shut_down_) break;
-      ++idle_;
-      const bool woken =
-          work_.wait_for(lock, kIdleTime, [this] { return !tasks_.empty() || shut_down_; });
-      --idle_;
-      if (!woken) break;
+      Idler self;
+      idle_.push_back(&self);
+      self.wake.wait_for(lock, kIdleTime, [&] { return self.woken || shut_down_; });
+      if (self.woken) continue;
+      idle_.erase(std::find(idle_.begin(), idle_.end(), &self));
+      if (!shut_down_) break;
       continue;
     }
     std::function<void()> task = std::move(tasks_.front());
@@ -58,7 +62,7 @@ void ThreadPool::Work() {
 void ThreadPool::Shutdown() {
   std::unique_lock lock(mutex_);
   shut_down_ = true;
-  work_.notify_all();
+  for (Idler* idler : idle_) idler->wake.notify_one();
   empty_.wait(lock, [this] { return threads_ == 0; });
 }
 

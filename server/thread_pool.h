@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <vector>
 
 namespace puna::server {
 
@@ -28,12 +29,18 @@ class ThreadPool {
   void Work();
 
   const size_t max_threads_;
+  // An idle thread. The one that was busy last is woken first, so that those that a burst has left are idle for long
+  // enough to end, however steady the trickle behind it.
+  struct Idler {
+    std::condition_variable wake;
+    bool woken = false;
+  };
+
   std::mutex mutex_;
-  std::condition_variable work_;   // a task has come, or the end
+  std::vector<Idler*> idle_;
   std::condition_variable empty_;  // the last thread has ended
   std::deque<std::function<void()>> tasks_;
   size_t threads_ = 0;
-  size_t idle_ = 0;
   bool shut_down_ = false;
 };
 

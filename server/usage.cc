@@ -17,6 +17,8 @@ std::string GeneralHelp() {
                                           the model in 4 bits, made with care
   puna pack ~/models/Llama-3.2-3B-Instruct --weights w4a8
                                           one file that is mapped instead of loaded: ready in seconds
+  puna plan --model ~/models/Llama-3.2-3B-Instruct
+                                          what serving it would use, and how many sessions fit; loads nothing
   puna healthcheck                        asks a running server; exit status 0 or 1
   puna capabilities                       every request field and what becomes of it, as Markdown
   puna version
@@ -45,6 +47,13 @@ Files
   --config FILE                   JSON file with options
   --help, --help-markdown         this text, or the options as a Markdown table
 )" + config::OptionsHelp();
+}
+
+std::string PlanHelp() {
+  return R"(puna plan [MODEL] [options]: what puna serve with the same options would use here, and what fits. Loads nothing.
+
+  puna plan --model ~/models/Llama-3.2-3B-Instruct --weights w8a8 --kv-cache-dtype int8
+)";
 }
 
 std::string HealthcheckHelp() {

@@ -9,6 +9,7 @@ std::string Version();      // 0.1.0
 std::string GeneralHelp();  // the subcommands
 std::string ServeHelp();    // examples, then every option
 std::string HealthcheckHelp();
+std::string PlanHelp();
 
 // What is printed when the server is ready: where it listens, and a call to try.
 std::string ReadyText(const std::string& url, const std::string& model, bool needs_key);

@@ -32,6 +32,9 @@ TEST_CASE("statuses and codes that clients go by") {
   CHECK(PayloadTooLarge(100).status() == 413);
   CHECK(UnsupportedContentType("text/plain").status() == 415);
   CHECK(Overloaded(3).status() == 429);
+  CHECK_FALSE(Overloaded(3).queue_position());
+  CHECK(Overloaded(3, 7).queue_position() == 8);
+  CHECK(Overloaded(3, 7).message().find("number 8 in line") != std::string::npos);
   CHECK(Overloaded(3).retry_after() == 3);
   CHECK(Internal("x").status() == 500);
   CHECK(ShuttingDown(5).status() == 503);

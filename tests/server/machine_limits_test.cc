@@ -54,6 +54,17 @@ TEST_CASE("the tightest cgroup counts, file pages do not") {
   CHECK(root.Read().cpus == 1);
 }
 
+TEST_CASE("memory limits of the older cgroups count as well") {
+  FakeRoot root;
+  root.Write("proc/self/cgroup", "7:memory:/a/b\n4:cpu,cpuacct:/a\n0::/\n");
+  root.Write("sys/fs/cgroup/memory/a/b/memory.limit_in_bytes", "9223372036854771712\n");
+  root.Write("sys/fs/cgroup/memory/a/memory.limit_in_bytes", std::to_string(3 * kGiB) + "\n");
+  root.Write("sys/fs/cgroup/memory/a/memory.usage_in_bytes", std::to_string(2 * kGiB) + "\n");
+  root.Write("sys/fs/cgroup/memory/a/memory.stat", "inactive_file 7\ntotal_inactive_file " + std::to_string(kGiB) + "\n");
+  CHECK(root.Read().memory_limit == 3 * kGiB);
+  CHECK(root.Read().memory_left == 2 * kGiB);
+}
+
 TEST_CASE("a container that sees itself as the root, over its limit") {
   FakeRoot root;
   root.Write("proc/self/cgroup", "0::/\n");

@@ -1,0 +1,20 @@
+// What a model would take in memory, from its shape alone.
+#pragma once
+
+#include <cstddef>
+
+#include "engine/checkpoint/checkpoint.h"
+#include "engine/model/llama.h"
+
+namespace puna::engine {
+
+// Bytes of the weights as LoadLlama would hold them; exactly Model::weight_bytes, but for low-rank updates.
+size_t PlannedWeightBytes(const Checkpoint& checkpoint, const LlamaOptions& options);
+
+// As Model::kv_bytes_per_block.
+size_t PlannedKvBytesPerBlock(const ModelConfig& config, const LlamaOptions& options);
+
+// The format in which LoadLlama would hold the layers.
+WeightFormat PlannedFormat(const Checkpoint& checkpoint, const LlamaOptions& options);
+
+}  // namespace puna::engine
