@@ -32,6 +32,11 @@ class Metrics(SharedServer):
             tokens += usage["prompt_tokens"]
         self.server.complete("Hello", max_tokens=300, ignore_eos=True, stop=["e"])
         self.assertEqual(self.server.post("/v1/completions", {}).status, 400)
+
+        # The engine counts a sequence a moment after its answer has left.
+        def ended(samples):
+            return sum(value for name, value in samples.items() if name.startswith("puna:request_success_total"))
+        self.server.wait_until(lambda: ended(metrics(self.server)) == ended(before) + 4)
         after = metrics(self.server)
 
         def grown(name):
