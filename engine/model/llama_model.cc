@@ -99,7 +99,8 @@ void LlamaModel::AllocateKvCache(int num_blocks) {
 std::string LlamaModel::Fingerprint() const {
   return "model=" + std::to_string(DigestWeights(config_, weights_)) + " weights=" + Name(weights_.format) + " head=" +
          Name(weights_.head_format) + " activations=" + (asymmetric_ ? "asymmetric" : "symmetric") +
-         (hadamard_ ? " hadamard" : "") + " kv=" + Name(options_.kv_dtype) + " isa=" + Name(options_.isa);
+         (hadamard_ ? " hadamard" : "") + (rotation_ ? " rotated" : "") + " kv=" + Name(options_.kv_dtype) + " isa=" +
+         Name(options_.isa);
 }
 
 std::string LlamaModel::Kernels() const {
