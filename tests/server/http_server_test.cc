@@ -229,6 +229,7 @@ TEST_CASE("an exception in a stream ends that connection only") {
   CHECK(c.ReadUntil("half\r\n").find("4\r\nhalf\r\n") != std::string::npos);
   const Connection d(f.port());
   d.Send("GET /words HTTP/1.1\r\nHost: x\r\n\r\n");
+  d.ReadUntil("\r\n\r\n");  // the head; a request id may end in 0
   CHECK(d.ReadUntil("0\r\n\r\n").find("two") != std::string::npos);
 }
 
