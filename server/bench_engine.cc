@@ -181,6 +181,7 @@ class EngineBench {
     options.num_blocks = std::max(longest / engine::kBlockSize + 2, widest() * (decoding / engine::kBlockSize + 2));
     options.max_model_len = longest;
     options.prefix_caching = false;  // every run computes everything
+    options.itl_target_ms = 0;       // all streams begin at once: puna bench pace measures the other case
     options.speculation = false;     // random weights repeat themselves: a guess would flatter us
     result_.kv_bytes = static_cast<int64_t>(model->kv_bytes_per_block()) * options.num_blocks;
     kv_bytes_per_token_ = static_cast<double>(model->kv_bytes_per_block()) / engine::kBlockSize;
