@@ -83,7 +83,8 @@ TEST_CASE("the configuration survives") {
   const TemporaryFolder folder;
   const std::string path = Pack("random:tiny", folder, WeightFormat::kW4A8);
   const Checkpoint source = OpenCheckpoint("random:tiny");
-  const PackedInfo& info = PackedFile::Open(path)->info();
+  const auto packed = PackedFile::Open(path);
+  const PackedInfo& info = packed->info();
   CHECK(info.name == source.name);
   CHECK(info.weights == "w4a8");
   CHECK(info.head_weights == "w8a8");
