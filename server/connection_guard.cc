@@ -1,11 +1,16 @@
 #include "server/connection_guard.h"
 
+#include <poll.h>
+
+#include <array>
 #include <cstring>
 
 namespace puna::server {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{250};
+constexpr std::chrono::seconds kLinger{10}, kReserveLinger{1};
+constexpr int kLingerSilenceMs = 1000;
 
 thread_local ConnectionGuard::Connection* current = nullptr;
 
@@ -29,6 +34,18 @@ ConnectionGuard::Connection::~Connection() {
   current = nullptr;
   const std::lock_guard lock(guard_.mutex_);
   guard_.connections_.erase(place_);
+}
+
+void ConnectionGuard::Connection::Linger() {
+  ExpectNothing();  // bounded here
+  shutdown(socket_, SHUT_WR);
+  std::array<char, 1 << 14> unread;
+  const Clock::time_point end = Clock::now() + (in_reserve_ ? kReserveLinger : kLinger);
+  pollfd incoming{socket_, POLLIN, 0};
+  while (Clock::now() < end && poll(&incoming, 1, kLingerSilenceMs) > 0 &&
+         recv(socket_, unread.data(), unread.size(), 0) > 0) {
+  }
+  shutdown(socket_, SHUT_RD);
 }
 
 ConnectionGuard::Connection* ConnectionGuard::Connection::Current() { return current; }

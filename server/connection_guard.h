@@ -15,6 +15,10 @@
 
 namespace puna::server {
 
+// A body may take so long, and as much longer as the slowest of lines would need.
+inline constexpr std::chrono::seconds kBodyTime{30};
+inline constexpr double kSlowestBytesPerSecond = 16 << 10;
+
 class ConnectionGuard {
  public:
   using Clock = std::chrono::steady_clock;
@@ -38,6 +42,13 @@ class ConnectionGuard {
       deadline_ = (Clock::now() + within).time_since_epoch().count();
     }
     void ExpectNothing() { deadline_ = kNever; }
+    // It is not known where the request that is being answered ends: no other may follow it.
+    void EndAfterReply() { ends_ = true; }
+    bool ends() const { return ends_; }
+    // Ends it so that a client that is still sending comes to read the reply: a socket closed with
+    // bytes unread resets the connection, and the reply is lost. Takes at most some seconds.
+    void Linger();
+
     // Served only because it may be a probe: all other threads are busy.
     bool in_reserve() const { return in_reserve_; }
 
@@ -48,6 +59,7 @@ class ConnectionGuard {
     ConnectionGuard& guard_;
     const int socket_;
     const bool in_reserve_;
+    bool ends_ = false;
     sockaddr_storage
         peer_{};  // the number of a socket may belong to another by the time it is shut
     std::atomic<Clock::rep> deadline_{kNever};

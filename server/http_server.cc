@@ -11,6 +11,7 @@
 
 #include "api/error.h"
 #include "server/connection_guard.h"
+#include "server/http_body.h"
 #include "server/log.h"
 #include "server/thread_pool.h"
 
@@ -27,8 +28,6 @@ constexpr int kKeepAliveSeconds = 30;     // an idle connection
 constexpr std::chrono::seconds kHeadTime{20};
 constexpr std::chrono::seconds kReserveTime{2};
 constexpr std::chrono::milliseconds kReserveLinger{500};  // no second request there
-constexpr std::chrono::seconds kBodyTime{30};  // and as long as the slowest of lines would need:
-constexpr double kSlowestBytesPerSecond = 16 << 10;
 constexpr size_t kReserveThreads = 8;
 
 thread_local bool in_reserve = false;
@@ -97,60 +96,6 @@ class SinkAdapter : public ByteSink {
   bool open_ = true;
 };
 
-// Reads the body, or throws it away: what is not read would be taken for the next request of the
-// connection.
-class Body {
- public:
-  Body(const httplib::Request& request, httplib::Response& response,
-       const httplib::ContentReader* reader, size_t limit)
-      : request_(request), response_(response), limit_(limit) {
-    // Without a length there is no body; waiting for one would end with a timeout.
-    if (request.has_header("Content-Length") || request.has_header("Transfer-Encoding"))
-      reader_ = reader;
-  }
-
-  std::string Read() {
-    std::string body;
-    if (reader_ == nullptr) return request_.body;
-    const auto* reader = std::exchange(reader_, nullptr);
-    const Clock::time_point start = Clock::now();
-    bool slow = false;
-    const bool whole = (*reader)([&](const char* data, size_t size) {
-      body.append(data, size);
-      const std::chrono::duration<double> taken = Clock::now() - start;
-      const double allowed =
-          kBodyTime.count() + static_cast<double>(body.size()) / kSlowestBytesPerSecond;
-      return !(slow = taken.count() > allowed);
-    });
-    if (whole) return body;
-    if (slow) {
-      throw api::ApiError(408, "invalid_request_error", "request_timeout",
-                          "The body came too slowly.");
-    }
-    if (response_.status == 413) throw api::PayloadTooLarge(limit_);
-    if (response_.status == 415)
-      throw api::UnsupportedContentType(request_.get_header_value("Content-Encoding"));
-    throw api::MalformedBody("the connection ended before the body did");
-  }
-
-  void Discard() {
-    if (reader_ == nullptr) return;
-    const auto* reader = std::exchange(reader_, nullptr);
-    const auto ignore = [](const char*, size_t) { return true; };
-    if (request_.is_multipart_form_data()) {
-      (*reader)([](const auto&) { return true; }, ignore);
-    } else {
-      (*reader)(ignore);
-    }
-  }
-
- private:
-  const httplib::Request& request_;
-  httplib::Response& response_;
-  const httplib::ContentReader* reader_ = nullptr;
-  size_t limit_;
-};
-
 using Observer = std::function<void(const AccessLine&)>;
 
 void FinishAccess(AccessLine& line, int status, Clock::time_point start, const Observer& observer,
@@ -200,24 +145,41 @@ void Send(const httplib::Request& in, HttpReply reply, Clock::time_point start,
   FinishAccess(*reply.access, reply.status, start, observer, bytes);
 }
 
-// What the library refuses by itself, before there is a route: bad request lines, oversized heads,
-// odd encodings.
-void ReplyForLibrary(const httplib::Request& in, httplib::Response& out,
-                     const Observer& observer) {
-  if (!out.body.empty() || out.content_provider_) return;
+// Refuses what no handler shall see; where its body ends is not known.
+void Refuse(const httplib::Request& in, const api::ApiError& error, httplib::Response& out,
+            const Observer& observer) {
   AccessLine line;
   line.id = RequestId("");
   line.method = in.method;
   line.path = in.path;
+  line.error = error.code();
+  out.status = error.status();
+  out.set_content(error.ToJson(), "application/json");
+  out.set_header("X-Request-Id", line.id);
+  FinishAccess(line, out.status, Clock::now(), observer);
+  auto* connection = ConnectionGuard::Connection::Current();
+  if (connection != nullptr) connection->EndAfterReply();
+}
+
+// What the library refuses by itself, before there is a route: bad request lines, oversized heads,
+// odd encodings.
+void ReplyForLibrary(const httplib::Request& in, httplib::Response& out, const Observer& observer) {
+  if (!out.body.empty() || out.content_provider_) return;
   const std::string what = out.status == 414 ? "The request line is too long."
                            : out.status == 416
                                ? "Ranges are not supported here."
                                : "The request is not one of HTTP/1.1, or its head is too large.";
-  line.error = "invalid_http";
-  out.set_content(api::ApiError(out.status, "invalid_request_error", line.error, what).ToJson(),
-                  "application/json");
-  out.set_header("X-Request-Id", line.id);
-  FinishAccess(line, out.status, Clock::now(), observer);
+  Refuse(in, api::ApiError(out.status, "invalid_request_error", "invalid_http", what), out,
+         observer);
+}
+
+// The library would say that the connection stays.
+void SayThatItEnds(const httplib::Request&, httplib::Response& out) {
+  const auto* connection = ConnectionGuard::Connection::Current();
+  if (connection == nullptr || !connection->ends()) return;
+  out.headers.erase("Keep-Alive");
+  out.headers.erase("Connection");
+  out.set_header("Connection", "close");
 }
 
 std::unique_ptr<httplib::Server> MakeServer(const config::ServerConfig& config,
@@ -303,10 +265,27 @@ struct HttpServer::Impl {
       const int yes = 1;
       setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     });
-    http->set_error_handler(
+    http->set_error_handler([this](const httplib::Request& in, httplib::Response& out) {
+      ReplyForLibrary(in, out, observer);
+    });
+    http->set_pre_routing_handler([this](const httplib::Request& in, httplib::Response& out) {
+      const auto fault = FramingFault(in, MaxBody());
+      if (!fault) return httplib::Server::HandlerResponse::Unhandled;
+      Refuse(in, *fault, out, observer);
+      return httplib::Server::HandlerResponse::Handled;
+    });
+    http->set_expect_100_continue_handler(
         [this](const httplib::Request& in, httplib::Response& out) {
-          ReplyForLibrary(in, out, observer);
+          const auto fault = FramingFault(in, MaxBody());
+          if (!fault) return static_cast<int>(httplib::StatusCode::Continue_100);
+          Refuse(in, *fault, out, observer);
+          return out.status;
         });
+    http->set_post_routing_handler(SayThatItEnds);
+    http->set_logger([](const httplib::Request&, const httplib::Response&) {
+      auto* connection = ConnectionGuard::Connection::Current();
+      if (connection != nullptr && connection->ends()) connection->Linger();
+    });
     const auto without_body = [this](const httplib::Request& in, httplib::Response& out) {
       Handle(in, out, nullptr);
     };
