@@ -2,7 +2,7 @@
 # ARGS goes to the program that the target runs: make serve ARGS="--model ~/models/Llama-3.2-3B-Instruct --port 9000"
 ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help build serve bench test unit asan tsan soak format tidy clean
+.PHONY: help build serve bench test unit asan tsan fuzz soak format tidy clean
 
 help:  ## this list
 	@echo "On a bare Debian or Ubuntu, docker/install.sh first: it installs what the build needs."
@@ -29,6 +29,10 @@ asan: build/asan/build.ninja  ## the unit tests under AddressSanitizer and Undef
 tsan: build/tsan/build.ninja  ## the unit tests under ThreadSanitizer
 	@cmake --build --preset tsan
 	@ctest --preset tsan $(ARGS)
+
+fuzz: build/fuzz/build.ninja  ## the parsers of foreign bytes under libFuzzer, 10 seconds each (ARGS="--seconds 300" for more)
+	@cmake --build --preset fuzz
+	@python3 -B tests/fuzz/run.py $(ARGS)
 
 soak: build  ## mixed traffic for half an hour, then a verdict (ARGS="--minutes 5" for less)
 	@python3 -B tests/integration/soak.py $(ARGS)

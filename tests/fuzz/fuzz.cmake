@@ -1,0 +1,17 @@
+# fuzz_<name> from tests/fuzz/<name>_fuzz.cc: libFuzzer over the parsers of foreign bytes (clang; the preset fuzz).
+# run.py runs them.
+function(puna_fuzz room)
+  foreach(name IN LISTS ARGN)
+    add_executable(fuzz_${name} tests/fuzz/${name}_fuzz.cc)
+    target_link_libraries(fuzz_${name} PRIVATE puna_${room})
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    add_dependencies(fuzz_targets fuzz_${name})
+  endforeach()
+endfunction()
+
+add_custom_target(fuzz_targets)
+puna_fuzz(api chat_request tool_call)
+puna_fuzz(api_template chat_template)
+puna_fuzz(engine_checkpoint gguf model_config pth safetensors)
+puna_fuzz(engine_tokenizer tokenizer_json tokenizer_model)
+puna_fuzz(engine_grammar grammar)

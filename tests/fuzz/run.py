@@ -1,0 +1,114 @@
+"""Runs the fuzz targets, each for some seconds, from seeds out of the tests' data and from what earlier runs found.
+
+cmake --preset fuzz && cmake --build --preset fuzz
+python3 tests/fuzz/run.py                          every target for 10 seconds
+python3 tests/fuzz/run.py --seconds 300 grammar    one of them for minutes
+python3 tests/fuzz/run.py --runs 5000              a fixed number of inputs from a fixed seed: the same each time
+
+What is found new is kept in build/fuzz/corpus/<target>. Ends with one line a target, and with 1 if one of them crashed,
+hung or took too much memory; the input that did it is named.
+"""
+
+import argparse
+import base64
+import glob
+import json
+import os
+import re
+import struct
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(ROOT, "build", "fuzz")
+MAX_SEED_BYTES = 1 << 16
+
+
+def read(*path):
+    with open(os.path.join(ROOT, *path), "rb") as file:
+        return file.read()
+
+
+def lines(*path):
+    return [json.loads(line) for line in read(*path).decode().splitlines()]
+
+
+def shared(pattern):
+    """Golden files beside the project, where they are."""
+    folder = os.environ.get("PUNA_SHARED", os.path.join(ROOT, "..", "shared"))
+    found = glob.glob(os.path.join(folder, "golden", "**", pattern), recursive=True)
+    return [read(path) for path in sorted(found)[:20] if os.path.getsize(path) <= MAX_SEED_BYTES]
+
+
+def safetensors():
+    header = json.dumps({"a": {"dtype": "BF16", "shape": [2, 2], "data_offsets": [0, 8]}}).encode()
+    return struct.pack("<Q", len(header)) + header + bytes(8)
+
+
+def grammars():
+    cases = lines("tests/engine/grammar/data/schemas.jsonl")
+    schemas = [b"\0" + json.dumps(case["schema"]).encode() for case in cases]
+    others = [b"\1(ab|c{2,3})*[^x-z]\\d+", b'\2root ::= "a" b*\nb ::= [0-9]+ | "(" root ")"',
+              b'\3{"type": "object"}']
+    return schemas[::5] + others
+
+
+def seeds(target):
+    if target == "chat_request":
+        chat = {"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}], "temperature": 0.5, "n": 2,
+                "stop": ["a"],
+                "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}],
+                "response_format": {"type": "json_object"}, "logit_bias": {"1": -5},
+                "stream_options": {"include_usage": True}}
+        return [json.dumps(chat).encode(), b'{"prompt": [[1, 2], [3]], "max_tokens": 5, "echo": true, "logprobs": 3}']
+    if target == "tool_call":
+        cases = lines("tests/api/data/tool_calls.jsonl")
+        return [bytes([i % 32]) + case["text"].encode() for i, case in enumerate(cases)]
+    if target == "chat_template":
+        return [read("tests/api/template/data", n) for n in ("chatml.jinja", "micro.jinja")] + \
+               [read("engine/demo/chat_template.jinja")]
+    if target == "tokenizer_model":
+        return [b"".join(base64.b64encode(bytes([i])) + b" %d\n" % i for i in range(256))]
+    return {"model_config": lambda: [read("engine/demo/model/config.json")],
+            "tokenizer_json": lambda: [read("tests/engine/tokenizer/data/tokenizer_micro.json")],
+            "safetensors": lambda: [safetensors()] + shared("*.safetensors"),
+            "gguf": lambda: shared("*.gguf") or [b"GGUF\3\0\0\0" + bytes(16)],
+            "pth": lambda: shared("*.pth") or [b"PK\5\6" + bytes(18)],
+            "grammar": grammars}[target]()
+
+
+def run(target, seconds, runs):
+    corpus = os.path.join(BUILD, "corpus", target)
+    os.makedirs(corpus, exist_ok=True)
+    for number, seed in enumerate(seeds(target)):
+        with open(os.path.join(corpus, f"seed{number}"), "wb") as file:
+            file.write(seed)
+    result = subprocess.run(
+        [os.path.join(BUILD, f"fuzz_{target}"), corpus, f"-max_total_time={seconds}", "-timeout=30",
+         "-rss_limit_mb=3000", f"-max_len={MAX_SEED_BYTES}", *([f"-runs={runs}", "-seed=1"] if runs else []),
+         "-print_final_stats=1", f"-artifact_prefix={BUILD}/{target}-"],
+        capture_output=True, text=True, errors="replace", timeout=seconds + 600, check=False)
+    executed = re.search(r"stat::number_of_executed_units:\s*(\d+)", result.stderr)
+    cover = re.findall(r"cov: (\d+)", result.stderr)
+    print(f"{target}: {executed.group(1) if executed else '?'} inputs, {cover[-1] if cover else '?'} edges,",
+          "ok" if result.returncode == 0 else "FAILED", flush=True)
+    if result.returncode != 0:
+        print(result.stderr[-6000:])
+    return result.returncode == 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("targets", nargs="*", help="names without _fuzz; none: all")
+    parser.add_argument("--seconds", type=int, default=10, help="for each target")
+    parser.add_argument("--runs", type=int, default=0, help="inputs for each target, if fewer than the seconds allow")
+    arguments = parser.parse_args()
+    sources = glob.glob(os.path.join(ROOT, "tests", "fuzz", "*_fuzz.cc"))
+    everything = sorted(os.path.basename(path)[:-len("_fuzz.cc")] for path in sources)
+    good = [run(target, arguments.seconds, arguments.runs) for target in arguments.targets or everything]
+    print(f"# pass {sum(good)}\n# fail {len(good) - sum(good)}")
+    return 0 if all(good) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
