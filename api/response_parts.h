@@ -22,6 +22,7 @@ struct Usage {
   int completion_tokens = 0;
   int accepted_prediction_tokens = 0;
   int rejected_prediction_tokens = 0;
+  int cache_write_tokens = 0;               // of the prompt, kept for the next one
   std::optional<EnergyUsage> energy = {};  // when it was asked for
 };
 

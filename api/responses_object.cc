@@ -37,6 +37,7 @@ JsonValue ResponseUsageJson(const Usage& usage) {
   JsonValue json;
   json["input_tokens"] = usage.prompt_tokens;
   json["input_tokens_details"]["cached_tokens"] = usage.cached_tokens;
+  json["input_tokens_details"]["cache_write_tokens"] = usage.cache_write_tokens;
   json["output_tokens"] = usage.completion_tokens;
   json["output_tokens_details"]["reasoning_tokens"] = 0;
   json["total_tokens"] = usage.prompt_tokens + usage.completion_tokens;
@@ -89,7 +90,7 @@ void ResponseBuilder::AppendEcho(JsonValue& json) const {
   json["top_logprobs"] = request_.num_logprobs < 0 ? 0 : request_.num_logprobs;
   json["top_p"] = sampling.top_p.value_or(1.0);
   json["truncation"] = request_.truncation_auto ? "auto" : "disabled";
-  json["user"] = OrNull(request_.user);
+  if (!request_.user.empty()) json["user"] = request_.user;
   json["metadata"] = Echo(request_.metadata_json, JsonValue::object());
 }
 
@@ -110,7 +111,7 @@ JsonValue ResponseBuilder::ResponseJson() const {
   json["output"] = JsonValue::array();
   for (const ResponseItem& item : output_) json["output"].push_back(ItemJson(item));
   AppendEcho(json);
-  json["usage"] = status_ == Status::kInProgress ? JsonValue() : ResponseUsageJson(usage_);
+  if (status_ != Status::kInProgress) json["usage"] = ResponseUsageJson(usage_);
   return json;
 }
 

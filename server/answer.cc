@@ -25,8 +25,13 @@ void TellWarnings(const api::Warnings& warnings, const HttpRequest& request, Htt
 }
 
 api::Usage ToApi(const TotalUsage& usage) {
-  return {usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens,
-          usage.accepted_prediction_tokens, usage.rejected_prediction_tokens, usage.energy};
+  return {.prompt_tokens = usage.prompt_tokens,
+          .cached_tokens = usage.cached_tokens,
+          .completion_tokens = usage.completion_tokens,
+          .accepted_prediction_tokens = usage.accepted_prediction_tokens,
+          .rejected_prediction_tokens = usage.rejected_prediction_tokens,
+          .cache_write_tokens = usage.cache_write_tokens,
+          .energy = usage.energy};
 }
 
 bool Collect(Generation& generation, const HttpRequest& request,

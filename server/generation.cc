@@ -98,6 +98,7 @@ TotalUsage Generation::Usage(AccessLine& access) {
     if (i % choices_per_prompt_ == 0) {
       total.prompt_tokens += prompt_tokens_[i];
       total.cached_tokens += usage.cached_tokens;
+      total.cache_write_tokens += usage.cache_write_tokens;
     }
     total.completion_tokens += usage.completion_tokens;
     total.accepted_prediction_tokens += usage.accepted_prediction_tokens;

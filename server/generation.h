@@ -23,7 +23,7 @@ struct ChoicePlan {
 
 // What a request used, all choices together; a prompt that several choices share counts once.
 struct TotalUsage {
-  int prompt_tokens = 0, cached_tokens = 0, completion_tokens = 0;
+  int prompt_tokens = 0, cached_tokens = 0, cache_write_tokens = 0, completion_tokens = 0;
   int accepted_prediction_tokens = 0, rejected_prediction_tokens = 0;
   std::optional<api::EnergyUsage> energy = {};  // when a choice wanted it
 };

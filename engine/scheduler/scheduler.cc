@@ -145,6 +145,7 @@ void Scheduler::Admit(BatchPlan& plan, Line::iterator place, const PrefixMatch& 
   if (!s->was_admitted) {
     s->was_admitted = true;
     s->usage.cached_tokens = match.num_tokens();
+    if (options_.prefix_caching) s->usage.cache_write_tokens = s->num_prompt() - match.num_tokens();
     counts_.prompt_tokens += s->num_prompt();
     counts_.query_tokens += s->num_prompt();
     counts_.hit_tokens += match.num_tokens();

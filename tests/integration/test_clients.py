@@ -11,9 +11,9 @@ import unittest
 from puna import SOURCE, Server, TemporaryFolder, clean_environment, write_random_model
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TESTS = ("openai_test.mjs", "ai_test.mjs", "langchain_test.mjs", "agents_test.mjs")
+TESTS = ("openai_test.mjs", "schema_test.mjs", "ai_test.mjs", "langchain_test.mjs", "agents_test.mjs")
 CONFORMANCE = "conformance_test.mjs"
-FILES = ("package.json", "package-lock.json", CONFORMANCE, *TESTS)
+FILES = ("package.json", "package-lock.json", "wire_types.ts", CONFORMANCE, *TESTS)
 SCHEMAS = os.path.join(SOURCE, "tests", "engine", "grammar", "data", "schemas.jsonl")
 
 

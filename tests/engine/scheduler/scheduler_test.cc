@@ -200,6 +200,7 @@ TEST_CASE("the cached beginning is taken over, to the token") {
   Complete(scheduler, plan);
   const auto finished = scheduler.TakeFinished();
   CHECK(finished.at(1)->finish->usage.cached_tokens == 36);
+  CHECK(finished.at(1)->finish->usage.cache_write_tokens == 1);
   CHECK(scheduler.counts().hit_tokens == 36);
   CHECK(scheduler.counts().query_tokens == 77);
 }
