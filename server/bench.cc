@@ -47,7 +47,6 @@ void PrintJson(const EngineBenchResult& r) {
                               {"inter_token_ms_p99", d.inter_token_ms_p99},
                               {"bytes_per_step", d.bytes_per_step},
                               {"read_bandwidth_bytes_per_s", d.read_bandwidth},
-                              {"read_bandwidth_bytes_per_s", d.read_bandwidth},
                               {"share_of_bandwidth", d.share_of_bandwidth}});
   }
   json["resident_bytes"] = r.resident_bytes;

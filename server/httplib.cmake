@@ -47,6 +47,6 @@ target_include_directories(puna_httplib SYSTEM PUBLIC ${split})
 # connection looks whether the server is stopping; the library's 10 ms would be a load of its own.
 target_compile_definitions(puna_httplib PUBLIC CPPHTTPLIB_OPENSSL_SUPPORT CPPHTTPLIB_USE_POLL
   CPPHTTPLIB_LISTEN_BACKLOG=1024 CPPHTTPLIB_KEEPALIVE_TIMEOUT_CHECK_INTERVAL_USECOND=200000)
-target_compile_options(puna_httplib PRIVATE -w)  # not our code
+target_compile_options(puna_httplib PRIVATE -O1 -w)  # not our code, and it only moves bytes
 target_link_libraries(puna_httplib PUBLIC OpenSSL::SSL OpenSSL::Crypto Threads::Threads)
 add_library(puna::httplib ALIAS puna_httplib)
