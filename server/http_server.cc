@@ -13,6 +13,7 @@
 #include "server/connection_guard.h"
 #include "server/http_body.h"
 #include "server/log.h"
+#include "server/stream_starts.h"
 #include "server/thread_pool.h"
 
 namespace puna::server {
@@ -29,6 +30,7 @@ constexpr std::chrono::seconds kHeadTime{20};
 constexpr std::chrono::seconds kReserveTime{2};
 constexpr std::chrono::milliseconds kReserveLinger{500};  // no second request there
 constexpr size_t kReserveThreads = 8;
+constexpr std::chrono::seconds kPromiseTime{2};  // from the reply to the stream's first write
 
 thread_local bool in_reserve = false;
 
@@ -111,11 +113,13 @@ void FinishAccess(AccessLine& line, int status, Clock::time_point start, const O
 
 // The whole stream is written in one call of the library, so that a stop of the server does not cut
 // it.
-void SetStream(const httplib::Request& in, HttpReply reply, Clock::time_point start,
-               httplib::Response& out, const Observer& observer) {
+void SetStream(const httplib::Request& in, HttpReply reply, StreamStarts::Promise promise,
+               Clock::time_point start, httplib::Response& out, const Observer& observer) {
   auto shared = std::make_shared<HttpReply>(std::move(reply));
-  auto provider = [shared, start, &observer, gone = in.is_connection_closed](
+  auto held = std::make_shared<StreamStarts::Promise>(std::move(promise));
+  auto provider = [shared, held, start, &observer, gone = in.is_connection_closed](
                       size_t, httplib::DataSink& sink) {
+    held->reset();
     SinkAdapter adapter(sink, gone);
     try {
       shared->stream(adapter);
@@ -135,11 +139,22 @@ void SetStream(const httplib::Request& in, HttpReply reply, Clock::time_point st
   }
 }
 
-void Send(const httplib::Request& in, HttpReply reply, Clock::time_point start,
-          httplib::Response& out, const Observer& observer) {
+void ReplaceBy(const api::ApiError& error, HttpReply& reply) {
+  try {
+    throw error;
+  } catch (...) {
+    ReplyWithCurrentException(reply);
+  }
+}
+
+void Send(const httplib::Request& in, HttpReply reply, StreamStarts& starts,
+          Clock::time_point start, httplib::Response& out, const Observer& observer) {
+  StreamStarts::Promise promise = reply.stream ? starts.Make() : nullptr;
+  if (reply.stream && promise == nullptr) ReplaceBy(api::ShuttingDown(1), reply);
   out.status = reply.status;
   for (const auto& [name, value] : reply.headers) out.set_header(name, value);
-  if (reply.stream) return SetStream(in, std::move(reply), start, out, observer);
+  if (reply.stream)
+    return SetStream(in, std::move(reply), std::move(promise), start, out, observer);
   const size_t bytes = reply.body.size();
   if (!reply.body.empty()) out.set_content(std::move(reply.body), reply.content_type);
   FinishAccess(*reply.access, reply.status, start, observer, bytes);
@@ -229,19 +244,16 @@ struct HttpServer::Impl {
     if (connection != nullptr) connection->Expect(kBodyTime);
     body.Discard();
     if (connection != nullptr) connection->ExpectNothing();
-    Send(in, std::move(reply), start, out, observer);
+    Send(in, std::move(reply), starts, start, out, observer);
   }
 
   void RefuseForLackOfThreads(HttpReply& reply) const {
     reply.headers["X-Request-Id"] = reply.access->id;
-    try {
-      throw api::ApiError(503, "server_error", "too_many_connections",
-                          "All " + std::to_string(config.max_connections) +
-                              " connections of this server are taken.")
-          .WithRetryAfter(1);
-    } catch (...) {
-      ReplyWithCurrentException(reply);
-    }
+    ReplaceBy(api::ApiError(503, "server_error", "too_many_connections",
+                            "All " + std::to_string(config.max_connections) +
+                                " connections of this server are taken.")
+                  .WithRetryAfter(1),
+              reply);
   }
 
   std::shared_ptr<const Dispatcher> Current() const {
@@ -302,6 +314,7 @@ struct HttpServer::Impl {
   mutable std::mutex mutex;
   std::shared_ptr<const Dispatcher> dispatcher;  // under the mutex
   Observer observer;
+  mutable StreamStarts starts;
   ConnectionGuard guard;
   std::unique_ptr<httplib::Server> http;
   std::atomic<bool> stopped{false};
@@ -346,6 +359,7 @@ bool HttpServer::Serve() { return impl_->http->listen_after_bind(); }
 void HttpServer::Stop() {
   if (impl_->stopped.exchange(true)) return;
   impl_->http->wait_until_ready();
+  impl_->starts.Close(kPromiseTime);
   impl_->http->stop();
 }
 

@@ -278,6 +278,22 @@ TEST_CASE("a stop lets what runs finish, and takes nothing new") {
   CHECK_FALSE(f.noticed);
 }
 
+TEST_CASE("a stop at any moment leaves no stream without its content") {
+  int whole = 0;
+  for (int round = 0; round < 40; ++round) {
+    Fixture f;
+    const Connection c(f.port());
+    c.Send("GET /words HTTP/1.1\r\nHost: x\r\n\r\n");
+    std::this_thread::sleep_for(std::chrono::microseconds(25 * round));
+    f.server().Stop();
+    const std::string head = c.ReadUntil("\r\n\r\n");
+    if (head.rfind("HTTP/1.1 200", 0) != 0) continue;  // not begun, or refused
+    CHECK(c.ReadUntil("0\r\n\r\n") == "3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n");
+    ++whole;
+  }
+  CHECK(whole > 0);
+}
+
 TEST_CASE("an exception in a stream ends that connection only") {
   Fixture f;
   const Connection c(f.port());

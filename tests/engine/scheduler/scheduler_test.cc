@@ -198,9 +198,8 @@ TEST_CASE("the cached beginning is taken over, to the token") {
   CHECK(plan.copies[0].copy.num_tokens == 4);  // 36 of 37: the last token's logits are wanted
   CHECK(Summary(plan) == Plan{{1, 36, 1, 1}});
   Complete(scheduler, plan);
-  const auto finished = scheduler.TakeFinished();
-  CHECK(finished.at(1)->finish->usage.cached_tokens == 36);
-  CHECK(finished.at(1)->finish->usage.cache_write_tokens == 1);
+  const Usage usage = scheduler.TakeFinished().at(1)->finish->usage;
+  CHECK(std::pair(usage.cached_tokens, usage.cache_write_tokens) == std::pair(36, 1));
   CHECK(scheduler.counts().hit_tokens == 36);
   CHECK(scheduler.counts().query_tokens == 77);
 }
