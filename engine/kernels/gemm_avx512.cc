@@ -172,7 +172,8 @@ void Int4Panel(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsums
   for (int64_t g = 0; g < groups; g += kChunkGroups) {
     const int64_t count = std::min(kChunkGroups, groups - g);
     const uint8_t* chunk = panel + g * kInt4GroupBytes;
-    Int4Rows(a + g * kInt4Group, lda, sums + g, ldsums, m, chunk, count, {chunk + count * kInt4GroupBytes, lines}, y, ldy);
+    // Two chunks ahead: where memory is busy, the time of one is too short for what it fetches to arrive.
+    Int4Rows(a + g * kInt4Group, lda, sums + g, ldsums, m, chunk, count, {chunk + 2 * count * kInt4GroupBytes, lines}, y, ldy);
   }
 }
 
