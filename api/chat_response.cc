@@ -106,8 +106,14 @@ std::string ChatChunks::Delta(int index, const OutputDelta& output,
                               const std::vector<PositionLogprobs>* logprobs) const {
   Json delta = Json::object();
   if (!output.content.empty()) delta["content"] = output.content;
-  for (const ToolCallDelta& call : output.calls)
-    delta["tool_calls"].push_back(ToolCallDeltaJson(call));
+  // One entry a call: clients that put the pieces together take the entries of a chunk for
+  // different calls.
+  std::vector<ToolCallDelta> calls;
+  for (const ToolCallDelta& call : output.calls) {
+    const bool goes_on = !calls.empty() && calls.back().index == call.index && call.id.empty();
+    goes_on ? void(calls.back().arguments += call.arguments) : calls.push_back(call);
+  }
+  for (const ToolCallDelta& call : calls) delta["tool_calls"].push_back(ToolCallDeltaJson(call));
   return Chunk(index, std::move(delta), logprobs, "");
 }
 

@@ -7,6 +7,7 @@
 #include "api/json_reader.h"
 #include "api/raw_json.h"
 #include "api/request_fields.h"
+#include "api/tool_results.h"
 
 namespace puna::api {
 
@@ -168,6 +169,7 @@ std::vector<Message> ReadMessages(const Json& array, std::string_view text, cons
   for (size_t i = 0; i < values.size(); ++i) {
     messages.push_back(ReadMessage(values[i], raw.at(i), IndexPath(path, i), warnings));
   }
+  WarnOfStrayResults(messages, path, warnings);
   return messages;
 }
 

@@ -101,6 +101,10 @@ bool ToolCallParser::AdvanceWhole() {
   return false;
 }
 
+bool ToolCallParser::cut() const {
+  return phase_ == Phase::kCalls && streamer_ != nullptr && streamer_->in_call();
+}
+
 bool ToolCallParser::AdvanceText() {
   const std::string_view text = text_;
   const bool llama = options_.format == ToolFormat::kLlama;

@@ -79,6 +79,8 @@ class ToolCallParser {
 
   // Whether a call has been given; then a `stop` is told to the client as `tool_calls`.
   bool has_calls() const { return num_calls_ > 0; }
+  // Whether the last call that was given lacks its end.
+  bool cut() const;
 
  private:
   enum class Phase {

@@ -59,12 +59,17 @@ void SetTools(const AnswerForm& form, const Service& service, ChoicePlan& plan) 
   if (required && !form_is_free)
     throw api::InvalidValue("tool_choice", "it demands a call, and '" + form.format.param + "' another form of answer.");
   const bool constrained = (required || form_is_free) && !service.end_ids.empty();
+  const Style style = format == api::ToolFormat::kHermes ? Style::kHermes : Style::kLlama;
   plan.output.tools = {format, constrained, parallel, {}};
   for (const api::ToolSpec& tool : Callable(form)) plan.output.tools->names.push_back(tool.name);
-  if (!constrained) return;
   engine::MaskCache& masks = service.grammars->masks();
+  if (!form_is_free) {  // the answer in its form, or a call; which one is known at the end
+    plan.request.constraint = std::make_unique<engine::GrammarConstraint>(
+        service.grammars->FindFormOrCalls(form.format, Callable(form), style, parallel, form.warnings), masks,
+        EndIds(service, form.format.param, plan.request));
+  }
+  if (!constrained) return;
   if (required) {
-    const Style style = format == api::ToolFormat::kHermes ? Style::kHermes : Style::kLlama;
     plan.request.constraint = std::make_unique<engine::GrammarConstraint>(
         service.grammars->FindCalls(Callable(form), style, parallel, form.warnings), masks,
         EndIds(service, "tool_choice", plan.request));
@@ -92,8 +97,8 @@ void SetFormat(const api::OutputFormat& format, const Service& service, ChoicePl
 }
 
 void SetForm(const AnswerForm& form, const Service& service, ChoicePlan& plan) {
-  SetFormat(form.format, service, plan);
-  if (!OfferedTools(form).empty()) SetTools(form, service, plan);
+  if (OfferedTools(form).empty()) return SetFormat(form.format, service, plan);
+  SetTools(form, service, plan);
 }
 
 }  // namespace puna::server

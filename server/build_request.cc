@@ -78,6 +78,7 @@ OutputOptions BuildOutput(const api::SamplingFields& fields, const engine::Reque
   OutputOptions output;
   output.stop = fields.stop;
   output.include_stop = fields.include_stop_str_in_output;
+  output.min_tokens = fields.min_tokens;
   output.skip_special_tokens = fields.skip_special_tokens;
   output.end_ids = request.stop.end_ids;
   output.energy = fields.include_energy;

@@ -9,6 +9,7 @@
 #include "api/template/json_value.h"
 #include "api/template/normalise_messages.h"
 #include "api/template_json.h"
+#include "api/tool_results.h"
 
 namespace puna::server {
 namespace {
@@ -153,14 +154,15 @@ std::vector<PromptPiece> ChatFormat::RenderMessages(
 
 std::vector<PromptPiece> ChatFormat::Render(const Conversation& conversation) const {
   std::vector<PromptPiece> pieces;
+  const std::vector<api::Message> messages = api::OrderToolResults(conversation.messages);
   try {
     try {
-      pieces = RenderMessages(conversation, conversation.messages);
+      pieces = RenderMessages(conversation, messages);
     } catch (const TemplateError& error) {
       // Llama's own templates take one call a turn; clients send several.
-      const std::vector<api::Message> split = api::SplitToolCalls(conversation.messages);
+      const std::vector<api::Message> split = api::SplitToolCalls(messages);
       if (error.kind() != TemplateError::Kind::kRaised ||
-          split.size() == conversation.messages.size())
+          split.size() == messages.size())
         throw;
       pieces = RenderMessages(conversation, split);
     }

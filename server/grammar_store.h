@@ -32,6 +32,9 @@ class GrammarStore {
   // warning says.
   GrammarPtr FindCalls(const std::vector<api::ToolSpec>& tools, engine::ToolCallStyle style, bool parallel,
                        api::Warnings& warnings);
+  // Calls, or the answer in its form.
+  GrammarPtr FindFormOrCalls(const api::OutputFormat& format, const std::vector<api::ToolSpec>& tools,
+                             engine::ToolCallStyle style, bool parallel, api::Warnings& warnings);
   // Finds where calls begin; it lives as long as the store.
   const engine::TagFinder& Tag(const std::string& tag);
 

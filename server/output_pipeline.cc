@@ -101,7 +101,8 @@ void OutputPipeline::TakeToken(engine::TokenEvent& event, OutputPiece& piece) {
 void OutputPipeline::AddText(const std::string& text, OutputPiece& piece) {
   fed_bytes_ += text.size();
   characters_ += CountCharacters(text);
-  Give(stop_matcher_.Feed(text), piece);
+  const bool looks = completion_tokens_ > options_.min_tokens;
+  Give(looks ? stop_matcher_.Feed(text) : text, piece);
 }
 
 // Text that no stop string can take back.
@@ -143,7 +144,9 @@ std::string OutputPipeline::finish_reason() const {
   const bool cut =
       !stop_matcher_.stopped() && finish_ && finish_->reason == engine::FinishReason::kLength;
   if (cut) return "length";
-  return tool_parser_ && tool_parser_->has_calls() ? "tool_calls" : "stop";
+  // A stop string may stand inside a call; nobody should run what is left of it.
+  const bool called = tool_parser_ && tool_parser_->has_calls() && !tool_parser_->cut();
+  return called ? "tool_calls" : "stop";
 }
 
 std::optional<engine::Finish> OutputPipeline::failure() const {

@@ -38,6 +38,7 @@ struct OutputPiece {
 struct OutputOptions {
   std::vector<std::string> stop = {};
   bool include_stop = false;
+  int min_tokens = 0;  // stop strings count only behind so many
   bool skip_special_tokens = true;
   std::vector<engine::TokenId> end_ids =
       {};  // never shown; empty when they do not end the sequence

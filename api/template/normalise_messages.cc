@@ -7,6 +7,7 @@
 
 #include "api/template/builtins.h"
 #include "api/template/json_value.h"
+#include "api/template/template_error.h"
 
 namespace puna::api {
 namespace {
@@ -50,7 +51,12 @@ Value NormaliseCall(const Value& call, const std::string& where) {
   if (arguments == nullptr || !arguments->IsString()) return call;
   const bool blank = jinja::Strip(arguments->text(), nullptr, true, true).empty();
   const std::string what = where + ".function.arguments";
-  Value parsed = blank ? Value::Dict({}) : jinja::ParseJson(arguments->bytes(), what.c_str());
+  Value parsed = Value::Dict({});
+  try {
+    if (!blank) parsed = jinja::ParseJson(arguments->bytes(), what.c_str());
+  } catch (const TemplateError&) {
+    return call;  // models write what they write, and a length may have cut it: the text itself is shown
+  }
   return With(call, "function", With(*function, "arguments", std::move(parsed)));
 }
 

@@ -1,5 +1,7 @@
 #include "engine/grammar/compile.h"
 
+#include <algorithm>
+
 #include "engine/grammar/gbnf.h"
 #include "engine/grammar/grammar_error.h"
 #include "engine/grammar/json_nodes.h"
@@ -18,7 +20,8 @@ NodeId CompileParameters(const ToolGrammarSpec& tool, JsonNodes& json, GrammarBu
       // Arguments are an object, whatever the schema leaves open.
       Json schema = Json::parse(tool.parameters, nullptr, false);
       if (schema == Json(true)) schema = Json::object();
-      if (schema.is_object() && !schema.contains("type") && !schema.contains("$ref")) schema["type"] = "object";
+      const bool said = schema.is_object() && (schema.contains("$ref") || schema.value("type", Json()).is_string());
+      if (schema.is_object() && !said) schema["type"] = "object";
       if (schema.is_discarded()) throw GrammarError("parameters", "#", "it is not valid JSON");
       parameters = SchemaCompiler(schema.dump(), json, b).Compile();
     } catch (const GrammarError& e) {
@@ -41,49 +44,86 @@ NodeId CompileTool(const ToolGrammarSpec& tool, ToolCallStyle style, JsonNodes& 
   }
 }
 
-}  // namespace
-
-Grammar CompileJsonSchema(std::string_view schema) {
-  GrammarBuilder builder;
-  JsonNodes json(builder);
-  const NodeId root = SchemaCompiler(schema, json, builder).Compile();
-  return std::move(builder).Finish(root, "schema", "#");
-}
-
-Grammar CompileJsonObject() {
-  GrammarBuilder builder;
-  const NodeId root = JsonNodes(builder).AnyObject();
-  return std::move(builder).Finish(root, "json_object", "#");
-}
-
-Grammar CompileRegex(std::string_view pattern) {
-  GrammarBuilder builder;
-  const NodeId root = RegexNode(ParseRegex(pattern, RegexScope::kWhole, "regex", "#"), CharEncoding::kUtf8, builder);
-  return std::move(builder).Finish(root, "regex", "#");
-}
-
-Grammar CompileChoice(const std::vector<std::string>& choices) {
-  GrammarBuilder builder;
-  const NodeId root = builder.Literals(choices);
-  return std::move(builder).Finish(root, "choice", "#");
-}
-
-Grammar CompileGbnf(std::string_view text) {
-  GrammarBuilder builder;
-  const NodeId root = ParseGbnf(text, builder);
-  return std::move(builder).Finish(root, "grammar", "root");
-}
-
-Grammar CompileToolCalls(const std::vector<ToolGrammarSpec>& tools, ToolCallStyle style, bool parallel) {
-  GrammarBuilder b;
-  JsonNodes json(b);
+NodeId ToolCallsNode(const std::vector<ToolGrammarSpec>& tools, ToolCallStyle style, bool parallel, JsonNodes& json,
+                     GrammarBuilder& b) {
   std::vector<NodeId> branches;
   for (const ToolGrammarSpec& tool : tools) branches.push_back(CompileTool(tool, style, json, b));
   const NodeId call = b.Choice(std::move(branches));
   const char* between = style == ToolCallStyle::kLlama ? "; " : style == ToolCallStyle::kHermes ? "\n" : "";
   const NodeId next = b.Sequence({b.Literal(between), call});
-  const NodeId root = parallel ? b.Sequence({call, b.Repeat(next, 0, kMaxRepeatedCalls - 1)}) : call;
+  return parallel ? b.Sequence({call, b.Repeat(next, 0, kMaxRepeatedCalls - 1)}) : call;
+}
+
+NodeId AnswerNode(const AnswerSpec& answer, JsonNodes& json, GrammarBuilder& b) {
+  switch (answer.kind) {
+    case AnswerSpec::Kind::kJsonSchema: return SchemaCompiler(answer.source, json, b).Compile();
+    case AnswerSpec::Kind::kRegex:
+      return RegexNode(ParseRegex(answer.source, RegexScope::kWhole, "regex", "#"), CharEncoding::kUtf8, b);
+    case AnswerSpec::Kind::kChoice: return b.Literals(answer.choices);
+    case AnswerSpec::Kind::kGbnf: return ParseGbnf(answer.source, b);
+    default: return json.AnyObject();
+  }
+}
+
+// What Finish names when nothing can be written.
+std::pair<const char*, const char*> NameOf(AnswerSpec::Kind kind) {
+  switch (kind) {
+    case AnswerSpec::Kind::kJsonSchema: return {"schema", "#"};
+    case AnswerSpec::Kind::kRegex: return {"regex", "#"};
+    case AnswerSpec::Kind::kChoice: return {"choice", "#"};
+    case AnswerSpec::Kind::kGbnf: return {"grammar", "root"};
+    default: return {"json_object", "#"};
+  }
+}
+
+}  // namespace
+
+Grammar CompileAnswer(const AnswerSpec& answer) {
+  GrammarBuilder b;
+  JsonNodes json(b);
+  const NodeId root = AnswerNode(answer, json, b);
+  const auto [keyword, path] = NameOf(answer.kind);
+  return std::move(b).Finish(root, keyword, path);
+}
+
+Grammar CompileJsonSchema(std::string_view schema) {
+  return CompileAnswer({AnswerSpec::Kind::kJsonSchema, std::string(schema), {}});
+}
+
+Grammar CompileJsonObject() { return CompileAnswer({}); }
+
+Grammar CompileRegex(std::string_view pattern) {
+  return CompileAnswer({AnswerSpec::Kind::kRegex, std::string(pattern), {}});
+}
+
+Grammar CompileChoice(const std::vector<std::string>& choices) {
+  return CompileAnswer({AnswerSpec::Kind::kChoice, "", choices});
+}
+
+Grammar CompileGbnf(std::string_view text) { return CompileAnswer({AnswerSpec::Kind::kGbnf, std::string(text), {}}); }
+
+Grammar CompileToolCalls(const std::vector<ToolGrammarSpec>& tools, ToolCallStyle style, bool parallel) {
+  GrammarBuilder b;
+  JsonNodes json(b);
+  const NodeId root = ToolCallsNode(tools, style, parallel, json, b);
   return std::move(b).Finish(root, "tools", "#");
+}
+
+Grammar CompileAnswerOrCalls(const AnswerSpec& answer, const std::vector<ToolGrammarSpec>& tools, ToolCallStyle style,
+                             bool parallel) {
+  GrammarBuilder b;
+  JsonNodes json(b);
+  const NodeId form = AnswerNode(answer, json, b);
+  const NodeId root = b.Choice({form, ToolCallsNode(tools, style, parallel, json, b)});
+  const auto [keyword, path] = NameOf(answer.kind);
+  return std::move(b).Finish(root, keyword, path);
+}
+
+bool DescribesObject(std::string_view schema) {
+  const Json json = Json::parse(schema, nullptr, false);
+  if (!json.is_object() || !json.contains("type")) return true;
+  const Json& type = json["type"];
+  return type.is_array() ? std::find(type.begin(), type.end(), "object") != type.end() : type == "object";
 }
 
 }  // namespace puna::engine

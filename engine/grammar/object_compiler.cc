@@ -18,7 +18,7 @@ bool ObjectCompiler::Open() const {
   bool said = false, named = false;
   for (const ObjectRule& rule : s_.objects) {
     said = said || rule.additional.has_value();
-    named = named || !rule.properties.empty() || !rule.patterns.empty();
+    named = named || rule.lists || !rule.patterns.empty();
   }
   return said || (!named && s_.required.empty());
 }

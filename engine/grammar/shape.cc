@@ -60,11 +60,27 @@ class ShapeReader {
       if (ReadFlag("nullable")) types |= kNull;  // OpenAPI 3.0's way to say so
       s_.types &= types;
     }
-    if (const Json* value = Find("const")) Keep({*value});
+    if (const Json* value = Find("const")) {
+      CheckDigits("const", *value);
+      Keep({*value});
+    }
     if (const Json* values = Find("enum")) {
       if (!values->is_array()) FailKeyword(at_, "enum", "expected an array");
+      CheckDigits("enum", *values);
       Keep(values->get<std::vector<Json>>());
     }
+  }
+
+  // Whole numbers of more than 64 bits have been read as the nearest float, and may have lost digits (1e20 has not).
+  void CheckDigits(const char* keyword, const Json& value) const {
+    constexpr double kTwoTo63 = 9223372036854775808.0;
+    constexpr int kExactDigits = 15;
+    const std::string text = value.is_number_float() ? value.dump() : "";
+    const auto mantissa = text.substr(0, text.find('e'));
+    const auto digits = std::count_if(mantissa.begin(), mantissa.end(), [](char c) { return c >= '0' && c <= '9'; });
+    if (digits > kExactDigits && std::abs(value.get<double>()) >= kTwoTo63)
+      FailKeyword(at_, keyword, "numbers from 2^63 on cannot be enforced to the digit");
+    for (const Json& part : value.is_structured() ? value : Json::array()) CheckDigits(keyword, part);
   }
 
   void Keep(std::vector<Json> values) {
@@ -168,8 +184,9 @@ class ShapeReader {
         else rule.patterns.push_back({PatternDfa(key), child});
       }
     }
+    rule.lists = Find("properties") != nullptr;
     if (Find("additionalProperties")) rule.additional = document_.Child(at_, "additionalProperties");
-    if (!rule.properties.empty() || !rule.patterns.empty() || rule.additional) s_.objects.push_back(std::move(rule));
+    if (rule.lists || !rule.patterns.empty() || rule.additional) s_.objects.push_back(std::move(rule));
   }
 
   Dfa PatternDfa(const std::string& pattern) const {

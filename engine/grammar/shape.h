@@ -38,6 +38,7 @@ struct ObjectRule {
   std::vector<std::pair<std::string, SchemaAt>> properties;
   std::vector<Pattern> patterns;
   std::optional<SchemaAt> additional;
+  bool lists = false;  // there is a list of properties, be it empty
 };
 
 struct Shape {

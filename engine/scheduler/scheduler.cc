@@ -144,11 +144,12 @@ void Scheduler::Admit(BatchPlan& plan, Line::iterator place, const PrefixMatch& 
   s->is_running = true;
   if (!s->was_admitted) {
     s->was_admitted = true;
-    s->usage.cached_tokens = match.num_tokens();
-    if (options_.prefix_caching) s->usage.cache_write_tokens = s->num_prompt() - match.num_tokens();
+    // What a grammar forced may already stand behind the prompt, and be found as well.
+    s->usage.cached_tokens = std::min(match.num_tokens(), s->num_prompt());
+    if (options_.prefix_caching) s->usage.cache_write_tokens = s->num_prompt() - s->usage.cached_tokens;
     counts_.prompt_tokens += s->num_prompt();
     counts_.query_tokens += s->num_prompt();
-    counts_.hit_tokens += match.num_tokens();
+    counts_.hit_tokens += s->usage.cached_tokens;
   }
   const auto behind = std::find_if(running_.begin(), running_.end(), [&](const auto& r) { return r->arrival > s->arrival; });
   running_.insert(behind, std::move(s));

@@ -70,12 +70,13 @@ TEST_CASE("chunks of a chat stream") {
       R"("content":"","refusal":null},"logprobs":null,"finish_reason":null}],"usage":null})");
   json chunk = json::parse(chunks.Delta(0, {"Hi", {}}, nullptr));
   CHECK(chunk["choices"][0]["delta"] == json::parse(R"({"content": "Hi"})"));
-  chunk =
-      json::parse(chunks.Delta(0, {"", {{0, "call_1", "f", ""}, {0, "", "", "{\"a"}}}, nullptr));
+  // Never two entries of one call: openai-python's accumulator would lose the first one's id.
+  chunk = json::parse(chunks.Delta(
+      0, {"", {{0, "", "", "}"}, {1, "call_1", "f", ""}, {1, "", "", "{\"a"}, {1, "", "", "\":"}}},
+      nullptr));
   CHECK(chunk["choices"][0]["delta"]["tool_calls"] ==
-        json::parse(
-            R"([{"index":0,"id":"call_1","type":"function","function":{"name":"f","arguments":""}},
-                        {"index":0,"function":{"arguments":"{\"a"}}])"));
+        json::parse(R"([{"index":0,"function":{"arguments":"}"}},
+            {"index":1,"id":"call_1","type":"function","function":{"name":"f","arguments":"{\"a\":"}}])"));
   const std::vector<PositionLogprobs> logprobs = {Position("Hi", -1)};
   chunk = json::parse(chunks.Finish(0, "tool_calls", &logprobs));
   CHECK(chunk["choices"][0]["finish_reason"] == "tool_calls");

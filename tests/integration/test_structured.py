@@ -98,6 +98,39 @@ class Structured(SharedServer):
                     self.assertEqual(set(arguments), {"city", "unit"})
                     self.assertIn(arguments["unit"], ["c", "f"])
 
+    def test_a_form_leaves_the_choice_to_call(self):
+        schema = {"type": "object", "properties": {"text": {"type": "string", "maxLength": 10}}, "required": ["text"],
+                  "additionalProperties": False}
+        reasons = set()
+        for seed in range(12):
+            answer = self.server.chat("What is the weather in Paris?" if seed % 2 else "Say hello.", tools=TOOLS,
+                                      response_format=json_schema(schema), temperature=1, seed=seed,
+                                      max_tokens=200).json["choices"][0]
+            reasons.add(answer["finish_reason"])
+            if answer["finish_reason"] == "stop":
+                self.assertEqual(set(json.loads(answer["message"]["content"])), {"text"})
+        self.assertIn("tool_calls", reasons)
+
+    def test_arguments_are_objects(self):
+        tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "string"}}}
+        reply = self.server.chat("Hi", tools=[tool], tool_choice="required")
+        self.assertEqual((reply.status, reply.error["param"]), (400, "tools"))
+
+    def test_no_more_is_cached_than_was_sent(self):
+        for _ in range(2):
+            usage = self.server.chat("The weather in Paris?", tools=TOOLS, tool_choice="required", max_tokens=60).json["usage"]
+            self.assertLessEqual(usage["prompt_tokens_details"]["cached_tokens"], usage["prompt_tokens"])
+
+    def test_a_call_that_was_cut_can_be_sent_back(self):
+        messages = [{"role": "user", "content": "The weather in Paris?"}]
+        cut = self.server.post("/v1/chat/completions", {"messages": messages, "tools": TOOLS, "tool_choice": "required",
+                                                        "max_tokens": 12}).json["choices"][0]
+        self.assertEqual(cut["finish_reason"], "length")
+        call, = cut["message"]["tool_calls"]
+        messages += [cut["message"], {"role": "tool", "tool_call_id": call["id"], "content": "not JSON"}]
+        reply = self.server.post("/v1/chat/completions", {"messages": messages, "tools": TOOLS, "max_tokens": 5})
+        self.assertEqual(reply.status, 200)
+
     def test_calls_by_choice_are_valid(self):
         for seed in range(12):
             answer = self.server.chat("The weather in Paris?", tools=TOOLS, temperature=1.5, seed=seed,

@@ -123,6 +123,26 @@ TEST_CASE("a stop string ends the sequence, is not shown, and the tokens up to i
   CHECK(usage.cached_tokens == 5);
 }
 
+TEST_CASE("stop strings count only behind min_tokens") {
+  Fixture f({.stop = {"b"}, .min_tokens = 3});
+  CHECK(f.Feed("abb").content == "abb");
+  CHECK_FALSE(f.pipeline.done());
+  CHECK(f.Feed("ab").content == "a");
+  CHECK(f.pipeline.finish_reason() == "stop");
+}
+
+TEST_CASE("a stop string inside a call leaves no call to run") {
+  const api::ToolCallParser::Options tools{.constrained = true};
+  Fixture f({.stop = {"Par"}, .tools = tools});
+  f.Feed(R"({"name": "f", "parameters": {"a": "Paris"}})");
+  CHECK(f.pipeline.done());
+  CHECK(f.pipeline.finish_reason() == "stop");
+  Fixture whole({.stop = {"!"}, .tools = tools});
+  whole.Feed(R"({"name": "f", "parameters": {"a": "Paris"}})");
+  whole.Finish(FinishReason::kStop);
+  CHECK(whole.pipeline.finish_reason() == "tool_calls");
+}
+
 TEST_CASE("a stop string that does not come lets its beginning out, with its tokens") {
   Fixture f({.stop = {"END"}, .logprobs = true});
   OutputPiece piece = f.Feed("aEN");

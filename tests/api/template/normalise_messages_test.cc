@@ -50,6 +50,7 @@ TEST_CASE("arguments given as text are parsed, blank text gives none") {
   CHECK(Normal(with(R"("  \u00a0 ")")) == with("{}"));
   CHECK(Normal(with(R"({"a": 1})")) == with(R"({"a": 1})"));
   CHECK(Normal(with(R"("[1]")")) == with("[1]"));
+  CHECK(Normal(with(R"("{\"a\": ")")) == with(R"("{\"a\": ")"));  // a call that was cut
   CHECK(Normal(R"([{"tool_calls": null}, {"tool_calls": []}, {"tool_calls": [{}]}, {"tool_calls": [5]}])") ==
         R"([{"tool_calls": null}, {"tool_calls": []}, {"tool_calls": [{}]}, {"tool_calls": [5]}])");
 }
@@ -57,8 +58,6 @@ TEST_CASE("arguments given as text are parsed, blank text gives none") {
 TEST_CASE("what is no list of messages is refused by name") {
   CHECK(Refusal(R"({"a": 1})") == "messages: expected an array, found dict");
   CHECK(Refusal(R"([{}, 5])") == "messages[1]: expected an object, found int");
-  CHECK(Refusal(R"([{"tool_calls": [{}, {"function": {"arguments": "{\"a\": "}}]}])")
-            .starts_with("messages[0].tool_calls[1].function.arguments is not valid JSON at byte "));
 }
 
 }  // namespace

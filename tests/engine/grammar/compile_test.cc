@@ -96,6 +96,13 @@ TEST_CASE("any JSON object") {
   CHECK_FALSE(Whole(grammar, "{\"a\": " + std::string(40, '[') + std::string(40, ']') + "}"));
 }
 
+TEST_CASE("a list of no properties allows none") {
+  CHECK(Whole(CompileJsonSchema(R"({"type": "object", "properties": {}})"), "{}"));
+  CHECK_FALSE(Whole(CompileJsonSchema(R"({"type": "object", "properties": {}})"), R"({"a": 1})"));
+  CHECK(Whole(CompileJsonSchema(R"({"type": "object"})"), R"({"a": 1})"));
+  CHECK(Whole(CompileJsonSchema(R"({"properties": {}, "additionalProperties": true})"), R"({"a": 1})"));
+}
+
 TEST_CASE("what cannot be enforced is refused by its name") {
   struct Case { const char *schema, *keyword; };
   const Case cases[] = {
@@ -116,6 +123,8 @@ TEST_CASE("what cannot be enforced is refused by its name") {
       {R"({"properties": 1})", "properties"},
       {R"({"properties": {"a": 1}})", "properties"},
       {R"({"enum": "a"})", "enum"},
+      {R"({"const": 123456789012345678901234567890})", "const"},
+      {R"({"enum": [1, {"a": [-92233720368547758091]}]})", "enum"},
       {R"({"$ref": "#"})", "schema"},
       {R"({"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]})", "schema"},
       {R"({"type": "string", "minLength": 3, "maxLength": 2})", "schema"},
@@ -170,6 +179,31 @@ TEST_CASE("tool calls") {
   CHECK(Whole(CompileToolCalls(tools, ToolCallStyle::kFunctionTag, true), "<function=stop>{}</function><function=stop>{}</function>"));
   CHECK_THROWS_WITH_AS(CompileToolCalls({{"f", R"({"not":{}})"}}, ToolCallStyle::kLlama, false),
                        doctest::Contains("tool 'f'"), GrammarError);
+  const Grammar nullable = CompileToolCalls({{"f", R"({"type":["object","null"]})"}}, ToolCallStyle::kLlama, false);
+  CHECK_FALSE(Whole(nullable, R"({"name": "f", "parameters": null})"));
+}
+
+TEST_CASE("an answer in a form, or calls") {
+  const std::vector<ToolGrammarSpec> tools{{"stop", ""}};
+  const AnswerSpec schema{AnswerSpec::Kind::kJsonSchema, R"({"type":"object","properties":{"name":{"const":"x"}}})", {}};
+  const Grammar either = CompileAnswerOrCalls(schema, tools, ToolCallStyle::kLlama, true);
+  const std::string call = R"({"name": "stop", "parameters": {}})";
+  CHECK(Whole(either, call));
+  CHECK(Whole(either, call + "; " + call));
+  CHECK(Whole(either, R"({"name": "x"})"));
+  CHECK(Run(either, R"({"name": "y)") == Match::kNo);
+  CHECK_FALSE(Whole(either, R"({"name": "x"}; )" + call));
+  const AnswerSpec choice{AnswerSpec::Kind::kChoice, "", {"yes", "no"}};
+  CHECK(Whole(CompileAnswerOrCalls(choice, tools, ToolCallStyle::kHermes, false), "yes"));
+  const AnswerSpec wrong{AnswerSpec::Kind::kRegex, "(", {}};
+  CHECK_THROWS_AS(CompileAnswerOrCalls(wrong, tools, ToolCallStyle::kLlama, true), GrammarError);
+}
+
+TEST_CASE("arguments are objects") {
+  for (const char* good : {"", "{}", "true", R"({"type":"object"})", R"({"type":["null","object"]})", R"({"$ref":"#/a"})"})
+    CHECK(DescribesObject(good));
+  for (const char* bad : {R"({"type":"string"})", R"({"type":["array","null"]})", R"({"type":5})"})
+    CHECK_FALSE(DescribesObject(bad));
 }
 
 }  // namespace
