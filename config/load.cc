@@ -214,6 +214,7 @@ void ReadApiKeys(ServerConfig& server) {
                         "; write one key a line");
   }
   for (const std::string& key : server.api_keys) {
+    if (key.empty()) throw ConfigError("api_key: a key is empty; leave it out, or make one");
     for (const unsigned char c : key) {
       if (c <= ' ' || c > '~' || c == '%') {
         throw ConfigError(
@@ -230,6 +231,9 @@ void CheckTogether(const Config& config) {
     throw ConfigError("tls_cert_file and tls_key_file: expected both or none, found only " +
                       std::string(s.tls_key_file.empty() ? "tls_cert_file" : "tls_key_file"));
   }
+  if (s.host.empty()) throw ConfigError("host: found nothing, expected an address; 127.0.0.1 for this machine alone, 0.0.0.0 for all");
+  if (s.metrics_port != 0 && s.metrics_port == s.port)
+    throw ConfigError("metrics_port: found " + std::to_string(s.port) + ", which is port, too; expected another");
   const EngineConfig& e = config.engine;
   if (e.max_num_batched_tokens < e.max_num_seqs) {
     throw ConfigError("max_num_batched_tokens: found " + std::to_string(e.max_num_batched_tokens) +

@@ -195,11 +195,18 @@ std::optional<bool> ParseSwitch(std::string text) {
   return std::nullopt;
 }
 
+std::string Trimmed(const std::string& text) {
+  const size_t begin = text.find_first_not_of(" \t");
+  return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(" \t") + 1 - begin);
+}
+
+// "a, b": what stands between commas, without the spaces around it.
 std::vector<std::string> Split(const std::string& text) {
   std::vector<std::string> parts;
   for (size_t begin = 0; begin <= text.size();) {
     const size_t end = std::min(text.find(',', begin), text.size());
-    if (end > begin) parts.push_back(text.substr(begin, end - begin));
+    const std::string part = Trimmed(text.substr(begin, end - begin));
+    if (!part.empty()) parts.push_back(part);
     begin = end + 1;
   }
   return parts;
@@ -284,7 +291,11 @@ void SetFromText(const Option& option, Config& config, const std::string& text,
                    o.field(config) = text;
                  },
                  [&](const TextOption& o) { o.field(config) = text; },
-                 [&](const ListOption& o) { o.field(config) = Split(text); },
+                 [&](const ListOption& o) {
+                   o.field(config) = Split(text);
+                   // Commas alone are a mistake: for the keys it would open the server to everybody.
+                   if (o.field(config).empty() && !text.empty()) Refuse(option, text, where);
+                 },
              },
              option.type);
 }

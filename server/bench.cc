@@ -176,7 +176,7 @@ int RunBench(int argc, char** argv) {
                  "threads that compute; 0: all that this process may use")
       ->check(CLI::Range(0, 1024));
   app.add_option("--isa", options.engine.isa,
-                 "instruction set: auto, avx512bf16, avx512, avx2, scalar");
+                 "instruction set: auto, avx512bf16, avx512, avx2vnni, avx2, scalar");
   app.add_option("--prompt", options.prompt_tokens, "tokens of the prompt whose prefill is timed")
       ->check(CLI::Range(1, 1 << 20));
   app.add_option("--generate", options.generate_tokens, "tokens that each stream generates")

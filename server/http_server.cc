@@ -341,7 +341,7 @@ int HttpServer::open_connections() const { return impl_->guard.open(); }
 
 uint64_t HttpServer::cut_connections() const { return impl_->guard.cut(); }
 
-int HttpServer::Bind() {
+int HttpServer::Bind(const std::string& option) {
   const config::ServerConfig& config = impl_->config;
   errno = 0;
   const int port = config.port != 0
@@ -351,7 +351,7 @@ int HttpServer::Bind() {
   const std::string reason = errno != 0 ? std::strerror(errno) : "no such address";
   throw std::runtime_error("cannot listen on " + config.host + ":" + std::to_string(config.port) +
                            ": " + reason +
-                           "; choose another --host or --port, or stop the program that holds it");
+                           "; choose another " + option + ", or stop the program that holds it");
 }
 
 bool HttpServer::Serve() { return impl_->http->listen_after_bind(); }

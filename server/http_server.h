@@ -27,7 +27,7 @@ class HttpServer {
   uint64_t cut_connections() const;  // of clients that took too long
 
   // Takes the port and returns its number. Throws std::runtime_error: address, reason, remedy.
-  int Bind();
+  int Bind(const std::string& option = "--host or --port");
 
   // Answers until Stop is called, then until the requests that are being answered have ended.
   // False: the system refused to go on accepting.

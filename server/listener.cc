@@ -48,7 +48,7 @@ std::unique_ptr<ProbeListener> ProbeListener::Make(const config::ServerConfig& c
   Router router;
   AddProbes(vitals, metrics, router);
   std::unique_ptr<ProbeListener> probes(new ProbeListener(ProbeConfig(config), std::move(router)));
-  const int port = probes->http_.Bind();
+  const int port = probes->http_.Bind("--metrics-port");
   probes->listener_ = std::make_unique<Listener>(probes->http_);
   LogInfo("/health and /metrics are also on port " + std::to_string(port));
   return probes;

@@ -79,11 +79,15 @@ ModelPlan PlanModel(const config::EngineConfig& config) {
 
 LoadedModel LoadModel(const config::EngineConfig& config, const engine::LoadProgress& progress) {
   const engine::LlamaOptions options = OptionsOf(config);
+  const int64_t memory_left = ReadMachineLimits().memory_left;
   if (const auto packed = OpenPacked(config)) {
     const engine::PackedInfo& info = packed->info();
+    CheckWeightsFit(info.name, info.weights, packed->file()->bytes().size(), memory_left);
     return {info.name, info.config, info.generation, LoadPackedLlama(packed, options, progress)};
   }
   const engine::Checkpoint checkpoint = OpenModel(config.model);
+  CheckWeightsFit(checkpoint.name, Name(PlannedFormat(checkpoint, options)), PlannedWeightBytes(checkpoint, options),
+                  memory_left);
   try {
     return {checkpoint.name, checkpoint.config, checkpoint.generation,
             LoadLlama(checkpoint, options, progress)};
@@ -99,6 +103,10 @@ engine::EngineOptions MakeEngineOptions(const config::EngineConfig& config,
   const int longest = config.max_model_len > 0
                           ? std::min(config.max_model_len, model.max_position())
                           : model.max_position();
+  if (config.max_model_len > longest) {
+    LogWarning("max_model_len is " + std::to_string(config.max_model_len) + ", and the model ends at " +
+               std::to_string(longest) + " tokens");
+  }
   engine::EngineOptions options;
   // Mapped weights are here to stay, though the system counts their pages as free.
   const int64_t memory_left = ReadMachineLimits().memory_left - static_cast<int64_t>(model.mapped_bytes());

@@ -41,10 +41,11 @@ void LogWarning(const std::string& message) { Write(spdlog::level::warn, message
 void LogError(const std::string& message) { Write(spdlog::level::err, message); }
 
 void LogRequest(const AccessLine& line) {
-  const bool probe = IsProbe(line.path) && line.status == 200;
-  const auto level = probe                ? spdlog::level::debug
-                     : line.status >= 500 ? spdlog::level::err
-                                          : spdlog::level::info;
+  // A probe that is told "not yet" is no error of ours.
+  const bool probe = IsProbe(line.path);
+  const auto level = probe && line.status == 200    ? spdlog::level::debug
+                     : line.status >= 500 && !probe ? spdlog::level::err
+                                                    : spdlog::level::info;
   if (!spdlog::should_log(level)) return;
   spdlog::log(level, "{}", json ? ToJson(line) : ToText(line));
 }

@@ -1,4 +1,5 @@
 // puna: the commands.
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -80,7 +81,15 @@ int Run(int argc, char** argv) {
 }  // namespace
 }  // namespace puna::server
 
+// What is closed would be given to the next connection, and lines meant for the terminal would go to its client.
+void OpenStandardStreams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(stream, F_GETFD) == -1) open("/dev/null", O_RDWR);  // the lowest number that is free
+  }
+}
+
 int main(int argc, char** argv) {
+  OpenStandardStreams();
   try {
     return puna::server::Run(argc, argv);
   } catch (const puna::config::ConfigError& error) {

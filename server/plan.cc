@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <stdexcept>
 
 #include "engine/kv_cache/block_id.h"
 #include "server/kv_budget.h"
@@ -54,12 +53,7 @@ std::string Plan(const config::Config& config) {
                           ? std::min(config.engine.max_model_len, model.max_position)
                           : model.max_position;
   const int64_t left = machine.memory_left - static_cast<int64_t>(model.weight_bytes);
-  if (left < 0) {
-    throw std::runtime_error(model.name + ": its weights take " +
-                             Size(static_cast<int64_t>(model.weight_bytes)) + " as " +
-                             model.format + ", and " + Size(machine.memory_left) +
-                             " are left; choose smaller --weights or raise the memory limit");
-  }
+  CheckWeightsFit(model.name, model.format, model.weight_bytes, machine.memory_left);
   const int blocks = NumKvBlocks(config.engine, model.kv_bytes_per_block, longest, left);
   const int64_t pool = int64_t{blocks} * engine::kBlockSize;
   const auto pool_bytes = static_cast<int64_t>(model.kv_bytes_per_block) * blocks;

@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 
+#include "engine/kv_cache/block_id.h"
 #include "server/handlers.h"
 #include "server/http_server.h"
 #include "server/listener.h"
@@ -37,7 +38,7 @@ std::string Summary(const config::EngineConfig& config, const LoadedModel& loade
       loaded.model->kv_bytes_per_block() * static_cast<size_t>(options.num_blocks);
   return loaded.name + ": weights " + mib(loaded.model->weight_bytes()) + ", KV cache up to " +
          mib(kv_bytes) + ", " + std::to_string(options.max_num_seqs) + " sequences of up to " +
-         std::to_string(options.max_model_len) + " tokens, " + std::to_string(NumThreads(config)) +
+         std::to_string(std::min(options.max_model_len, options.num_blocks * engine::kBlockSize)) + " tokens, " + std::to_string(NumThreads(config)) +
          " threads";
 }
 
@@ -89,19 +90,21 @@ void Announce(const Service& service, int port) {
   LogInfo(ReadyText(url, service.model_name, !config.api_keys.empty()));
 }
 
-// Each connection is a descriptor, and the usual limit is 1024 of them.
-void RaiseDescriptorLimit(int max_connections) {
+// Each connection is a descriptor, and the usual limit is 1024 of them. Gives how many connections that allows.
+int RaiseDescriptorLimit(int max_connections) {
   constexpr rlim_t kOthers = 128;  // files of the model, pipes, probes
+  constexpr rlim_t kLeast = 8;
   const rlim_t wanted = static_cast<rlim_t>(max_connections) + kOthers;
   rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return max_connections;
   limit.rlim_cur = std::min(wanted, limit.rlim_max);
   setrlimit(RLIMIT_NOFILE, &limit);
-  if (limit.rlim_cur < wanted) {
-    LogWarning("max_connections is " + std::to_string(max_connections) +
-               ", and the system allows only " + std::to_string(limit.rlim_max) +
-               " open files; raise its limit (ulimit -n) or lower --max-connections");
-  }
+  if (limit.rlim_cur >= wanted) return max_connections;
+  const auto allowed = static_cast<int>(limit.rlim_cur > kOthers + kLeast ? limit.rlim_cur - kOthers : kLeast);
+  LogWarning("max_connections is " + std::to_string(max_connections) + ", and the system allows only " +
+             std::to_string(limit.rlim_max) + " open files: " + std::to_string(allowed) +
+             " connections are held; raise its limit (ulimit -n) or lower --max-connections");
+  return std::min(allowed, max_connections);
 }
 
 void WatchConnections(HttpServer& http, Metrics& metrics) {
@@ -134,9 +137,9 @@ int Drain(Service& service, HttpServer& http, const Listener& listener) {
 
 }  // namespace
 
-int Serve(const config::Config& config) {
+int Serve(config::Config config) {
   ExitOnStopSignals();
-  RaiseDescriptorLimit(config.server.max_connections);
+  config.server.max_connections = RaiseDescriptorLimit(config.server.max_connections);
   std::unique_ptr<Service> service;  // outlives whoever asks it
   Vitals vitals{seconds(config.server.hang_timeout_s)};
   Metrics metrics;

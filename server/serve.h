@@ -7,6 +7,6 @@ namespace puna::server {
 
 // Returns the process's exit status: 0 after SIGTERM or SIGINT. Throws std::runtime_error when it
 // cannot start.
-int Serve(const config::Config& config);
+int Serve(config::Config config);
 
 }  // namespace puna::server

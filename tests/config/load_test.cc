@@ -66,6 +66,10 @@ TEST_CASE("flags in every form") {
 }
 
 TEST_CASE("wrong flags say what was meant") {
+  CHECK(Load(Lines{"--served-model-name", " a, b ,,c"}, Lines{}).config.server.served_model_names == Lines{"a", "b", "c"});
+  for (const char* empty : {",", " ", " , "}) CHECK(ErrorOf({"--api-key", empty}).find("api-key") != std::string::npos);
+  CHECK(ErrorOf({"--host", ""}).starts_with("host: "));
+  CHECK(ErrorOf({"--port", "9000", "--metrics-port", "9000"}).starts_with("metrics_port: "));
   CHECK(ErrorOf({"--prot", "80"}) ==
         "unknown flag --prot; did you mean --port? (--help lists them all)");
   CHECK(ErrorOf({"--port"}) ==
