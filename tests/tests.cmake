@@ -2,7 +2,7 @@
 add_library(puna_test_main STATIC tests/support/doctest_main.cc)
 target_link_libraries(puna_test_main PUBLIC doctest::doctest nlohmann_json::nlohmann_json)
 add_custom_target(unit_tests)
-puna_precompile(puna_test_header "doctest::doctest;nlohmann_json::nlohmann_json"
+puna_precompile(puna_test_header "doctest::doctest;nlohmann_json::nlohmann_json" -O1
   <doctest/doctest.h> <algorithm> <functional> <map> <memory> <nlohmann/json.hpp> <optional> <string> <vector>)
 
 function(puna_add_tests folder name)
@@ -14,9 +14,9 @@ function(puna_add_tests folder name)
   target_compile_definitions(test_${name} PRIVATE PUNA_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   target_link_libraries(test_${name} PRIVATE puna_${name} puna_test_main)
   target_include_directories(test_${name} PRIVATE ${CMAKE_SOURCE_DIR})
-  puna_use_precompiled(test_${name} puna_test_header)
   if(NOT name MATCHES "kernels|layers|model|quantize")  # whose references compute
     target_compile_options(test_${name} PRIVATE -O1)
+    puna_use_precompiled(test_${name} puna_test_header)
   endif()
   add_test(NAME ${name} COMMAND test_${name})
   set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 900)
