@@ -110,8 +110,10 @@ std::string ChatChunks::Delta(int index, const OutputDelta& output,
   // different calls.
   std::vector<ToolCallDelta> calls;
   for (const ToolCallDelta& call : output.calls) {
-    const bool goes_on = !calls.empty() && calls.back().index == call.index && call.id.empty();
-    goes_on ? void(calls.back().arguments += call.arguments) : calls.push_back(call);
+    if (!calls.empty() && calls.back().index == call.index && call.id.empty())
+      calls.back().arguments += call.arguments;
+    else
+      calls.push_back(call);
   }
   for (const ToolCallDelta& call : calls) delta["tool_calls"].push_back(ToolCallDeltaJson(call));
   return Chunk(index, std::move(delta), logprobs, "");

@@ -51,6 +51,12 @@ std::vector<engine::ToolCallConstraint::Form> CallForms(const AnswerForm& form, 
   return {{find(Style::kLlama), nullptr}, {find(Style::kFunctionTag), &grammars.Tag(std::string(api::kFunctionTag))}};
 }
 
+// Nothing but what the grammar allows; `param` asked for it.
+void Constrain(GrammarStore::GrammarPtr grammar, const std::string& param, const Service& service, ChoicePlan& plan) {
+  plan.request.constraint = std::make_unique<engine::GrammarConstraint>(
+      std::move(grammar), service.grammars->masks(), EndIds(service, param, plan.request));
+}
+
 void SetTools(const AnswerForm& form, const Service& service, ChoicePlan& plan) {
   const api::ToolFormat format = service.chat->tool_format();
   const bool parallel = form.parallel_tool_calls && !form.tool_choice.named;
@@ -58,28 +64,24 @@ void SetTools(const AnswerForm& form, const Service& service, ChoicePlan& plan) 
   const bool form_is_free = form.format.kind == api::OutputFormat::Kind::kText;
   if (required && !form_is_free)
     throw api::InvalidValue("tool_choice", "it demands a call, and '" + form.format.param + "' another form of answer.");
-  const bool constrained = (required || form_is_free) && !service.end_ids.empty();
+  const bool constrained = form_is_free && !service.end_ids.empty();
   const Style style = format == api::ToolFormat::kHermes ? Style::kHermes : Style::kLlama;
   plan.output.tools = {format, constrained, parallel, {}};
   for (const api::ToolSpec& tool : Callable(form)) plan.output.tools->names.push_back(tool.name);
-  engine::MaskCache& masks = service.grammars->masks();
+  GrammarStore& grammars = *service.grammars;
   if (!form_is_free) {  // the answer in its form, or a call; which one is known at the end
-    plan.request.constraint = std::make_unique<engine::GrammarConstraint>(
-        service.grammars->FindFormOrCalls(form.format, Callable(form), style, parallel, form.warnings), masks,
-        EndIds(service, form.format.param, plan.request));
+    return Constrain(grammars.FindFormOrCalls(form.format, Callable(form), style, parallel, form.warnings),
+                     form.format.param, service, plan);
   }
   if (!constrained) return;
   if (required) {
-    plan.request.constraint = std::make_unique<engine::GrammarConstraint>(
-        service.grammars->FindCalls(Callable(form), style, parallel, form.warnings), masks,
-        EndIds(service, "tool_choice", plan.request));
-    return;
+    return Constrain(grammars.FindCalls(Callable(form), style, parallel, form.warnings), "tool_choice", service, plan);
   }
   const engine::StopCriteria& stop = plan.request.stop;
   const bool goes_on = stop.min_new_tokens > 0 || !Ends(service, stop);
   const TokenId tag = service.tokenizer.SpecialId("<|python_tag|>").value_or(engine::kNoToken);
   plan.request.constraint = std::make_unique<engine::ToolCallConstraint>(
-      CallForms(form, parallel, service), masks, engine::ToolCallConstraint::Ends{service.end_ids, goes_on}, tag);
+      CallForms(form, parallel, service), grammars.masks(), engine::ToolCallConstraint::Ends{service.end_ids, goes_on}, tag);
 }
 
 }  // namespace
@@ -91,9 +93,7 @@ const std::vector<api::ToolSpec>& OfferedTools(const AnswerForm& form) {
 
 void SetFormat(const api::OutputFormat& format, const Service& service, ChoicePlan& plan) {
   if (format.kind == api::OutputFormat::Kind::kText) return;
-  const auto grammar = service.grammars->Find(format);
-  plan.request.constraint = std::make_unique<engine::GrammarConstraint>(
-      grammar, service.grammars->masks(), EndIds(service, format.param, plan.request));
+  Constrain(service.grammars->Find(format), format.param, service, plan);
 }
 
 void SetForm(const AnswerForm& form, const Service& service, ChoicePlan& plan) {

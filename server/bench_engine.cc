@@ -2,27 +2,16 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <random>
 #include <stdexcept>
 
 #include "engine/engine.h"
 #include "engine/model/machine.h"
+#include "server/bench_stream.h"
 #include "server/load_model.h"
 
 namespace puna::server {
 namespace {
-
-double Seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-int64_t ResidentBytes() {
-  std::ifstream statm("/proc/self/statm");
-  int64_t total = 0, resident = 0;
-  statm >> total >> resident;
-  return resident * 4096;
-}
 
 engine::Request RandomRequest(int prompt_tokens, int new_tokens, int vocab_size,
                               std::mt19937& rng) {
@@ -46,11 +35,11 @@ engine::TokenReader Submit(engine::Engine& engine, engine::Request request) {
 double FirstTokenSeconds(engine::Engine& engine, int prompt_tokens, std::mt19937& rng) {
   double best = 1e30;
   for (int run = 0; run < 2; ++run) {
-    const double start = Seconds();
+    const double start = SecondsNow();
     auto reader = Submit(engine, RandomRequest(prompt_tokens, 1, engine.limits().vocab_size, rng));
     while (reader.Wait(std::chrono::seconds(1)).empty()) {
     }
-    best = std::min(best, Seconds() - start);
+    best = std::min(best, SecondsNow() - start);
   }
   return best;
 }
@@ -67,13 +56,6 @@ void Drain(Stream& stream, std::chrono::milliseconds wait) {
     stream.tokens += event.kind == engine::TokenEvent::Kind::kToken;
     stream.ended |= event.kind == engine::TokenEvent::Kind::kEnd;
   }
-}
-
-double Percentile(std::vector<double> values, double share) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  return values[std::min(values.size() - 1,
-                         static_cast<size_t>(share * static_cast<double>(values.size())))];
 }
 
 // All streams begin together; the clock runs from the step in which the last of them has its first
@@ -98,13 +80,13 @@ DecodeFigures Decode(engine::Engine& engine, const EngineBenchOptions& options, 
     return tokens;
   };
   const int first = total();
-  const double start = Seconds();
+  const double start = SecondsNow();
   std::vector<double> gaps;
   double last = start;
   for (Stream& watched = streams.back(); !watched.ended;) {
     const int before = watched.tokens;
     Drain(watched, std::chrono::seconds(1));
-    const double now = Seconds();
+    const double now = SecondsNow();
     for (int i = before; i < watched.tokens; ++i)
       gaps.push_back((now - last) / (watched.tokens - before));
     last = now;
@@ -154,11 +136,11 @@ class EngineBench {
 
   void Start(config::EngineConfig config) {
     config.max_num_seqs = std::max(config.max_num_seqs, widest());
-    const double loading = Seconds();
+    const double loading = SecondsNow();
     LoadedModel loaded = LoadModel(config, [&](double share) {
       progress_("loading the model " + std::to_string(static_cast<int>(100 * share)) + " %");
     });
-    result_.load_seconds = Seconds() - loading;
+    result_.load_seconds = SecondsNow() - loading;
     result_.model = config.model.empty() ? loaded.name : config.model;
     result_.weights = loaded.model->Format();
     result_.kernels = loaded.model->Kernels();

@@ -247,6 +247,12 @@ struct HttpServer::Impl {
     Send(in, std::move(reply), starts, start, out, observer);
   }
 
+  bool RefuseUnframed(const httplib::Request& in, httplib::Response& out) const {
+    const auto fault = FramingFault(in, MaxBody());
+    if (fault) Refuse(in, *fault, out, observer);
+    return fault.has_value();
+  }
+
   void RefuseForLackOfThreads(HttpReply& reply) const {
     reply.headers["X-Request-Id"] = reply.access->id;
     ReplaceBy(api::ApiError(503, "server_error", "too_many_connections",
@@ -281,17 +287,13 @@ struct HttpServer::Impl {
       ReplyForLibrary(in, out, observer);
     });
     http->set_pre_routing_handler([this](const httplib::Request& in, httplib::Response& out) {
-      const auto fault = FramingFault(in, MaxBody());
-      if (!fault) return httplib::Server::HandlerResponse::Unhandled;
-      Refuse(in, *fault, out, observer);
-      return httplib::Server::HandlerResponse::Handled;
+      using Response = httplib::Server::HandlerResponse;
+      return RefuseUnframed(in, out) ? Response::Handled : Response::Unhandled;
     });
     http->set_expect_100_continue_handler(
         [this](const httplib::Request& in, httplib::Response& out) {
-          const auto fault = FramingFault(in, MaxBody());
-          if (!fault) return static_cast<int>(httplib::StatusCode::Continue_100);
-          Refuse(in, *fault, out, observer);
-          return out.status;
+          return RefuseUnframed(in, out) ? out.status
+                                         : static_cast<int>(httplib::StatusCode::Continue_100);
         });
     http->set_post_routing_handler(SayThatItEnds);
     http->set_logger([](const httplib::Request&, const httplib::Response&) {
@@ -350,8 +352,8 @@ int HttpServer::Bind(const std::string& option) {
   if (port > 0) return port;
   const std::string reason = errno != 0 ? std::strerror(errno) : "no such address";
   throw std::runtime_error("cannot listen on " + config.host + ":" + std::to_string(config.port) +
-                           ": " + reason +
-                           "; choose another " + option + ", or stop the program that holds it");
+                           ": " + reason + "; choose another " + option +
+                           ", or stop the program that holds it");
 }
 
 bool HttpServer::Serve() { return impl_->http->listen_after_bind(); }

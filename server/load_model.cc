@@ -65,6 +65,10 @@ int NumThreads(const config::EngineConfig& config) {
   return config.threads > 0 ? config.threads : ReadMachineLimits().cpus;
 }
 
+int LongestSequence(const config::EngineConfig& config, int max_position) {
+  return config.max_model_len > 0 ? std::min(config.max_model_len, max_position) : max_position;
+}
+
 ModelPlan PlanModel(const config::EngineConfig& config) {
   const engine::LlamaOptions options = OptionsOf(config);
   if (const auto packed = OpenPacked(config)) {
@@ -100,9 +104,7 @@ LoadedModel LoadModel(const config::EngineConfig& config, const engine::LoadProg
 
 engine::EngineOptions MakeEngineOptions(const config::EngineConfig& config,
                                         const engine::Model& model) {
-  const int longest = config.max_model_len > 0
-                          ? std::min(config.max_model_len, model.max_position())
-                          : model.max_position();
+  const int longest = LongestSequence(config, model.max_position());
   if (config.max_model_len > longest) {
     LogWarning("max_model_len is " + std::to_string(config.max_model_len) + ", and the model ends at " +
                std::to_string(longest) + " tokens");

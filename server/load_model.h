@@ -31,6 +31,8 @@ struct ModelPlan {
   int max_position = 0;
 };
 ModelPlan PlanModel(const config::EngineConfig& config);
+// The longest sequence in tokens: --max-model-len, as far as the model reaches.
+int LongestSequence(const config::EngineConfig& config, int max_position);
 // The model's checkpoint; an empty name is the demo model inside the binary.
 engine::Checkpoint OpenModel(const std::string& model);
 

@@ -78,9 +78,6 @@ int Run(int argc, char** argv) {
   throw config::ConfigError("unknown command \"" + command + "\"; puna --help lists them");
 }
 
-}  // namespace
-}  // namespace puna::server
-
 // What is closed would be given to the next connection, and lines meant for the terminal would go to its client.
 void OpenStandardStreams() {
   for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
@@ -88,8 +85,11 @@ void OpenStandardStreams() {
   }
 }
 
+}  // namespace
+}  // namespace puna::server
+
 int main(int argc, char** argv) {
-  OpenStandardStreams();
+  puna::server::OpenStandardStreams();
   try {
     return puna::server::Run(argc, argv);
   } catch (const puna::config::ConfigError& error) {

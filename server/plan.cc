@@ -49,9 +49,7 @@ std::string Sessions(int64_t pool_tokens, int longest) {
 std::string Plan(const config::Config& config) {
   const MachineLimits machine = ReadMachineLimits();
   const ModelPlan model = PlanModel(config.engine);
-  const int longest = config.engine.max_model_len > 0
-                          ? std::min(config.engine.max_model_len, model.max_position)
-                          : model.max_position;
+  const int longest = LongestSequence(config.engine, model.max_position);
   const int64_t left = machine.memory_left - static_cast<int64_t>(model.weight_bytes);
   CheckWeightsFit(model.name, model.format, model.weight_bytes, machine.memory_left);
   const int blocks = NumKvBlocks(config.engine, model.kv_bytes_per_block, longest, left);
