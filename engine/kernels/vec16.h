@@ -13,6 +13,8 @@ namespace puna::engine {
 namespace {
 
 using f32x16 = float __attribute__((vector_size(64)));
+using f32x8 = float __attribute__((vector_size(32)));
+using f32x4 = float __attribute__((vector_size(16)));
 using i32x16 = int32_t __attribute__((vector_size(64)));
 using u32x16 = uint32_t __attribute__((vector_size(64)));
 using u16x16 = uint16_t __attribute__((vector_size(32)));
@@ -44,12 +46,20 @@ inline f32x16 LoadBf16(const bf16* p) {
   return std::bit_cast<f32x16>(wide);
 }
 
-// Round to nearest even; NaN is not looked after (weights and activations have none that matter).
-inline void StoreBf16(bf16* p, f32x16 v) {
+// Rounded to nearest even to what bf16 holds; NaN is not looked after (weights and activations have none that matter).
+inline f32x16 RoundToBf16(f32x16 v) {
   const u32x16 u = std::bit_cast<u32x16>(v);
-  const u16x16 raw = __builtin_convertvector((u + 0x7fffu + ((u >> 16) & 1u)) >> 16, u16x16);
+  const u32x16 rounded = (u + 0x7fffu + ((u >> 16) & 1u)) & 0xffff0000u;
+  return std::bit_cast<f32x16>(rounded);
+}
+
+// v holds what bf16 holds.
+inline void StoreExactBf16(bf16* p, f32x16 v) {
+  const u16x16 raw = __builtin_convertvector(std::bit_cast<u32x16>(v) >> 16, u16x16);
   std::memcpy(static_cast<void*>(p), &raw, sizeof raw);
 }
+
+inline void StoreBf16(bf16* p, f32x16 v) { StoreExactBf16(p, RoundToBf16(v)); }
 
 inline f32x16 Max(f32x16 a, f32x16 b) { return a > b ? a : b; }
 inline f32x16 Min(f32x16 a, f32x16 b) { return a < b ? a : b; }
@@ -58,22 +68,25 @@ inline f32x16 Abs(f32x16 v) {
   return std::bit_cast<f32x16>(u);
 }
 
+inline f32x8 LowerHalf(f32x16 v) { return __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7); }
+inline f32x8 UpperHalf(f32x16 v) { return __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15); }
+inline f32x4 LowerHalf(f32x8 v) { return __builtin_shufflevector(v, v, 0, 1, 2, 3); }
+inline f32x4 UpperHalf(f32x8 v) { return __builtin_shufflevector(v, v, 4, 5, 6, 7); }
+
 // ((0+8)+(4+12)) + ... : halves are folded onto each other, always in this order.
 inline float Sum(f32x16 v) {
-  float x[16];
-  std::memcpy(x, &v, sizeof x);
-  for (int half = 8; half > 0; half /= 2) {
-    for (int i = 0; i < half; ++i) x[i] += x[i + half];
-  }
-  return x[0];
+  const f32x8 x = LowerHalf(v) + UpperHalf(v);
+  const f32x4 y = LowerHalf(x) + UpperHalf(x);
+  return (y[0] + y[2]) + (y[1] + y[3]);
 }
 
 inline float MaxOf(f32x16 v) {
-  float x[16];
-  std::memcpy(x, &v, sizeof x);
-  float m = x[0];
-  for (int i = 1; i < 16; ++i) m = x[i] > m ? x[i] : m;
-  return m;
+  const f32x8 a = LowerHalf(v), b = UpperHalf(v);
+  const f32x8 x = a > b ? a : b;
+  const f32x4 c = LowerHalf(x), d = UpperHalf(x);
+  const f32x4 y = c > d ? c : d;
+  const float even = y[0] > y[2] ? y[0] : y[2], odd = y[1] > y[3] ? y[1] : y[3];
+  return even > odd ? even : odd;
 }
 
 // Nearest integer, ties to even, for |x| < 2^22: the float adder rounds.

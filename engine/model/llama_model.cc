@@ -121,14 +121,15 @@ MatView<const float> LlamaModel::Forward(const ForwardInput& input) {
   tokens_ = static_cast<int64_t>(input.token_ids.size());
   PUNA_CHECK(tokens_ <= options_.max_batched_tokens) << tokens_;
   Embed(input);
+  kept_.clear();
+  std::set_union(input.logits_rows.begin(), input.logits_rows.end(), input.hidden_rows.begin(), input.hidden_rows.end(),
+                 std::back_inserter(kept_));
   for (int layer = 0; layer < config_.num_hidden_layers; ++layer) {
-    Attend(weights_.layers[layer], kv_[layer].data());
-    if (layer + 1 == config_.num_hidden_layers) {
-      kept_.clear();
-      std::set_union(input.logits_rows.begin(), input.logits_rows.end(), input.hidden_rows.begin(), input.hidden_rows.end(),
-                     std::back_inserter(kept_));
-      KeepRows(kept_);
-    }
+    const bool last = layer + 1 == config_.num_hidden_layers;
+    StoreKeys(weights_.layers[layer], kv_[layer].data());
+    if (last) KeepSequences(kept_);
+    Attend(kv_[layer].data());
+    if (last) KeepRows(kept_);
     ProjectAttention(weights_.layers[layer]);
     FeedForward(weights_.layers[layer]);
   }
@@ -175,17 +176,20 @@ void LlamaModel::Embed(const ForwardInput& input) {
   });
 }
 
-void LlamaModel::Attend(const LlamaLayer& layer, uint8_t* cache) {
+void LlamaModel::StoreKeys(const LlamaLayer& layer, uint8_t* cache) {
   const MatView<float> x(x_.data(), tokens_, config_.hidden_size);
   const MatView<float> qkv(qkv_.data(), tokens_, QkvWidth(config_));
-  const MatView<float> out(attention_out_.data(), tokens_, QWidth(config_));
   const auto eps = static_cast<float>(config_.rms_norm_eps);
   const LinearInput::Norm norm{layer.input_layernorm.data(), eps, false};
   input_.Set(x, norm, team_);
   layer.qkv_proj.Forward(input_, {LinearOutput::Kind::kStore, qkv}, team_);
   AddLora(layer.qkv_lora, x, norm, qkv);
   RotateAndStore(cache);
-  attention_.Forward(sequences_, {q_.data(), tokens_, QWidth(config_)}, cache, out, team_);
+}
+
+void LlamaModel::Attend(const uint8_t* cache) {
+  const int64_t width = QWidth(config_);
+  attention_.Forward(sequences_, {q_.data(), tokens_, width}, cache, {attention_out_.data(), tokens_, width}, team_);
 }
 
 void LlamaModel::ProjectAttention(const LlamaLayer& layer) {
@@ -197,7 +201,21 @@ void LlamaModel::ProjectAttention(const LlamaLayer& layer) {
 }
 
 // After the last layer's keys and values are stored only rows that something is wanted of go on: the others would end here
-// anyway.
+// anyway. First they alone attend: each run of them is a sequence that begins further on.
+void LlamaModel::KeepSequences(std::span<const int32_t> rows) {
+  std::vector<AttentionSequence> kept;
+  for (const int32_t row : rows) {
+    const AttentionSequence& whole = sequences_[sequence_of_[row]];
+    const bool goes_on = !kept.empty() && kept.back().first_row + kept.back().num_rows == row && row != whole.first_row;
+    if (goes_on) {
+      ++kept.back().num_rows;
+    } else {
+      kept.push_back({row, 1, whole.num_computed + row - whole.first_row, whole.block_table});
+    }
+  }
+  sequences_ = std::move(kept);
+}
+
 void LlamaModel::KeepRows(std::span<const int32_t> rows) {
   tokens_ = static_cast<int64_t>(rows.size());
   for (int64_t r = 0; r < tokens_; ++r) {  // rows rise, so that nothing is overwritten before it has moved

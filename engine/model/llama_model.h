@@ -34,8 +34,10 @@ class LlamaModel final : public Model {
 
  private:
   void Embed(const ForwardInput& input);
-  void Attend(const LlamaLayer& layer, uint8_t* cache);
+  void StoreKeys(const LlamaLayer& layer, uint8_t* cache);  // and queries and values
   void RotateAndStore(uint8_t* cache);
+  void Attend(const uint8_t* cache);
+  void KeepSequences(std::span<const int32_t> rows);
   void KeepRows(std::span<const int32_t> rows);
   void ProjectAttention(const LlamaLayer& layer);
   void FeedForward(const LlamaLayer& layer);
