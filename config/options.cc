@@ -56,7 +56,7 @@ using S = ServerConfig;
 const std::vector<Option>& Table() {
   static const std::vector<Option> table = {
       {"model", "Model", "MODEL",
-       "folder from Hugging Face or Meta, .gguf file beside its tokenizer.json, or "
+       "folder from Hugging Face or Meta, .gguf file, or "
        "random:llama-3.2-3b for random weights; empty: the small built-in demo model",
        Text<&E::model>()},
       {"served_model_name", "Model", "NAME",

@@ -2,9 +2,13 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <stdexcept>
 
+#include "engine/checkpoint/checkpoint.h"
+#include "engine/checkpoint/gguf_file.h"
 #include "engine/demo/demo_model.h"
+#include "server/gguf_text_files.h"
 
 namespace puna::server {
 namespace {
@@ -24,14 +28,27 @@ engine::Tokenizer ReadTokenizer(const engine::FileSet& files, int vocab_size) {
       "download it from where the model came from");
 }
 
+using FilesByName = std::map<std::string, std::string>;
+
+// What a .gguf file brings along. A tokenizer beside it is better: then the one inside need not be one that we know.
+FilesByName FilesInside(const std::string& gguf, const engine::FileSet& beside) {
+  const engine::GgufFile file(engine::MappedFile::Open(gguf));
+  FilesByName files{{"tokenizer_config.json", GgufTokenizerConfig(file)}};
+  if (beside.Has("tokenizer.json") || beside.Has("tokenizer.model")) return files;
+  std::string tokenizer = GgufTokenizerJson(file);
+  if (!tokenizer.empty()) files["tokenizer.json"] = std::move(tokenizer);
+  return files;
+}
+
 }  // namespace
 
 engine::FileSet TextFiles(const std::string& model) {
   if (model.empty() || model.rfind("random:", 0) == 0)
     return engine::FileSet::Memory("demo", engine::DemoModelFiles());
   const std::filesystem::path path(model);
-  return engine::FileSet::Folder(std::filesystem::is_directory(path) ? model
-                                                                     : path.parent_path().string());
+  const std::string folder = std::filesystem::is_directory(path) ? model : path.parent_path().string();
+  const std::string gguf = engine::FindGguf(model);
+  return engine::FileSet::Folder(folder, gguf.empty() ? FilesByName() : FilesInside(gguf, engine::FileSet::Folder(folder)));
 }
 
 void CopyTextFiles(const engine::FileSet& files, const std::string& folder) {

@@ -8,8 +8,8 @@
 
 namespace puna::server {
 
-// Beside the model's weights; for the demo model and for random weights, which have none of their
-// own, the demo model's.
+// Beside the model's weights, or else inside a .gguf file; for the demo model and for random
+// weights, which have none of their own, the demo model's.
 engine::FileSet TextFiles(const std::string& model);
 
 // Copies those of them that are not in `folder` yet: tokenizer, chat template, how the authors want it sampled.

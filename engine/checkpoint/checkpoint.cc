@@ -27,12 +27,16 @@ std::string ModelName(const std::string& folder) {
   return cached.substr(std::max(cached.rfind("--") + 2, kPrefix.size()));
 }
 
+std::vector<std::string> GgufNames(const FileSet& files) {
+  std::vector<std::string> names = files.Names();
+  std::erase_if(names, [](const std::string& name) { return !IsGguf(name); });
+  return names;
+}
+
 Checkpoint OpenFiles(const FileSet& files, const OpenOptions& options) {
   if (files.Has("config.json")) return OpenHfCheckpoint(files);
   if (files.Has("params.json")) return OpenMetaCheckpoint(files, options.meta_rope_factor);
-  const std::vector<std::string> names = files.Names();
-  std::vector<std::string> gguf;
-  std::copy_if(names.begin(), names.end(), std::back_inserter(gguf), IsGguf);
+  const std::vector<std::string> names = files.Names(), gguf = GgufNames(files);
   if (gguf.size() == 1) return OpenGgufCheckpoint(files, gguf.front());
   const std::string found = names.empty()      ? "an empty folder"
                             : gguf.size() > 1 ? std::to_string(gguf.size()) + " .gguf files"
@@ -45,14 +49,22 @@ Checkpoint OpenFiles(const FileSet& files, const OpenOptions& options) {
 
 }  // namespace
 
+std::string FindGguf(const std::string& path) {
+  std::error_code error;
+  if (IsGguf(path) && std::filesystem::is_regular_file(path, error)) return path;
+  if (!std::filesystem::is_directory(path, error)) return "";
+  const FileSet files = FileSet::Folder(path);
+  const std::vector<std::string> gguf = GgufNames(files);
+  return gguf.size() == 1 && !files.Has("config.json") && !files.Has("params.json") ? files.PathOf(gguf.front()) : "";
+}
+
 Checkpoint OpenCheckpoint(const std::string& path, const OpenOptions& options) {
   constexpr std::string_view kRandom = "random:";
   if (path.starts_with(kRandom)) return OpenRandomCheckpoint(path.substr(kRandom.size()));
   std::error_code error;
   if (IsGguf(path) && std::filesystem::is_regular_file(path, error)) {
     const std::filesystem::path file(path);
-    return OpenGgufCheckpoint(FileSet::Folder(file.has_parent_path() ? file.parent_path().string() : "."),
-                              file.filename().string());
+    return OpenGgufCheckpoint(FileSet::Folder(file.parent_path().string()), file.filename().string());
   }
   if (!std::filesystem::is_directory(path, error)) {
     const bool exists = std::filesystem::exists(path, error);

@@ -55,6 +55,9 @@ struct OpenOptions {
 // when the values cannot be what the headers say (a code outside its 4 bits).
 Checkpoint OpenCheckpoint(const std::string& path, const OpenOptions& options = {});
 
+// The .gguf file that OpenCheckpoint reads of this path; empty: it reads another kind.
+std::string FindGguf(const std::string& path);
+
 // The same from files in memory by name ("config.json", "model.safetensors", ...), which must outlive the result.
 Checkpoint OpenCheckpointFromMemory(const std::string& name, std::map<std::string, std::span<const std::byte>> files,
                                     const OpenOptions& options = {});

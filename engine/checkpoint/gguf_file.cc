@@ -18,18 +18,19 @@ using Kind = GgufValue::Kind;
   Throw({.path = file.path(), .item = item, .expected = expected, .found = found, .remedy = kDownloadAgain});
 }
 
+uint64_t LittleEndian(std::span<const std::byte> bytes) {
+  uint64_t value = 0;
+  for (size_t i = bytes.size(); i > 0; --i) value = value << 8 | static_cast<uint64_t>(bytes[i - 1]);
+  return value;
+}
+
 // Reads the file from front to back.
 class Cursor {
  public:
   explicit Cursor(const MappedFile& file) : file_(file), bytes_(file.bytes()) {}
 
   size_t at() const { return at_; }
-  uint64_t Number(size_t width) {
-    const auto part = Take(width);
-    uint64_t value = 0;
-    for (size_t i = width; i > 0; --i) value = value << 8 | static_cast<uint64_t>(part[i - 1]);
-    return value;
-  }
+  uint64_t Number(size_t width) { return LittleEndian(Take(width)); }
   std::string_view Text() {
     const uint64_t size = Number(8);
     const auto part = Take(size);
@@ -67,9 +68,7 @@ size_t WidthOf(uint32_t type) {
   return type < std::size(kWidths) ? kWidths[type] : 0;
 }
 
-GgufValue ReadScalar(Cursor* cursor, uint32_t type) {
-  const size_t width = WidthOf(type);
-  const uint64_t bits = cursor->Number(width);
+GgufValue ScalarOf(uint64_t bits, uint32_t type) {
   GgufValue value;
   if (type == kF32 || type == kF64) {
     value.kind = Kind::kFloat;
@@ -87,7 +86,8 @@ GgufValue ReadScalar(Cursor* cursor, uint32_t type) {
 
 GgufValue ReadArray(Cursor* cursor, const MappedFile& file, const std::string& key) {
   const auto type = static_cast<uint32_t>(cursor->Number(4));
-  GgufValue value{.kind = Kind::kArray, .number = 0, .real = 0, .text = {}, .strings = {}};
+  GgufValue value;
+  value.kind = Kind::kArray;
   if (type == kString) {
     value.kind = Kind::kStrings;
     const uint64_t count = cursor->Count(8, "length of an array");
@@ -96,17 +96,22 @@ GgufValue ReadArray(Cursor* cursor, const MappedFile& file, const std::string& k
   }
   if (WidthOf(type) == 0) Refuse(file, key, "an array of numbers or strings", "type " + std::to_string(type));
   const uint64_t count = cursor->Count(WidthOf(type), "length of an array");
-  cursor->Take(count * WidthOf(type));
-  value.number = static_cast<int64_t>(count);
+  value.element_type = type;
+  value.elements = cursor->Take(count * WidthOf(type));
   return value;
 }
 
 GgufValue ReadValue(Cursor* cursor, const MappedFile& file, const std::string& key) {
   const auto type = static_cast<uint32_t>(cursor->Number(4));
   if (type == kArray) return ReadArray(cursor, file, key);
-  if (type == kString) return {.kind = Kind::kString, .number = 0, .real = 0, .text = cursor->Text(), .strings = {}};
+  if (type == kString) {
+    GgufValue value;
+    value.kind = Kind::kString;
+    value.text = cursor->Text();
+    return value;
+  }
   if (WidthOf(type) == 0) Refuse(file, key, "a known type", std::to_string(type));
-  return ReadScalar(cursor, type);
+  return ScalarOf(cursor->Number(WidthOf(type)), type);
 }
 
 GgufTensor ReadTensorInfo(Cursor* cursor, const MappedFile& file, uint64_t* offset) {
@@ -228,6 +233,21 @@ std::span<const std::string_view> GgufFile::Strings(const std::string& key) cons
   if (value == nullptr) return {};
   if (value->kind != Kind::kStrings) Refuse(*file_, key, "a list of strings", "another type");
   return value->strings;
+}
+
+std::vector<int64_t> GgufFile::Ints(const std::string& key) const {
+  const GgufValue* value = Find(key);
+  if (value == nullptr) return {};
+  const uint32_t type = value->element_type;
+  if (value->kind != Kind::kArray || type == kF32 || type == kF64 || type == kBool) {
+    Refuse(*file_, key, "a list of integers", "another type");
+  }
+  std::vector<int64_t> numbers;
+  numbers.reserve(value->elements.size() / WidthOf(type));
+  for (size_t at = 0; at < value->elements.size(); at += WidthOf(type)) {
+    numbers.push_back(ScalarOf(LittleEndian(value->elements.subspan(at, WidthOf(type))), type).number);
+  }
+  return numbers;
 }
 
 }  // namespace puna::engine

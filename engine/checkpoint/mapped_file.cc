@@ -63,6 +63,13 @@ std::shared_ptr<const MappedFile> MappedFile::Borrow(std::string name,
   return std::shared_ptr<const MappedFile>(new MappedFile(std::move(name), bytes, false));
 }
 
+std::shared_ptr<const MappedFile> MappedFile::Keep(std::string name, std::string bytes) {
+  const std::shared_ptr<MappedFile> file(new MappedFile(std::move(name), {}, false));
+  file->kept_ = std::move(bytes);
+  file->bytes_ = std::as_bytes(std::span(file->kept_));
+  return file;
+}
+
 MappedFile::~MappedFile() {
   if (mapped_) munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }

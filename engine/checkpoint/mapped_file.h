@@ -1,4 +1,4 @@
-// MappedFile: the bytes of a file, mapped read-only, or bytes that somebody else keeps. Shared by the tensors in it.
+// MappedFile: the bytes of a file, mapped read-only, or bytes that stand for one. Shared by the tensors in it.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +15,8 @@ class MappedFile {
   static std::shared_ptr<const MappedFile> Open(const std::string& path);
   // Bytes that outlive every user of the result, e.g. embedded in the binary.
   static std::shared_ptr<const MappedFile> Borrow(std::string name, std::span<const std::byte> bytes);
+  // Bytes of its own.
+  static std::shared_ptr<const MappedFile> Keep(std::string name, std::string bytes);
 
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
@@ -34,6 +36,7 @@ class MappedFile {
       : path_(std::move(path)), bytes_(bytes), mapped_(mapped) {}
 
   std::string path_;
+  std::string kept_;
   std::span<const std::byte> bytes_;
   bool mapped_;
 };

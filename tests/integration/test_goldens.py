@@ -153,6 +153,19 @@ class Goldens(unittest.TestCase):
     def test_c(self):
         self.check_model("c", threads=2)
 
+    def test_gguf_file_alone(self):
+        """Nothing but the one file: its tokenizer and its chat template are inside."""
+        with open(os.path.join(SHARED, "golden", "models", "a", "golden", "golden.json"), encoding="utf-8") as file:
+            chats = json.load(file)["chats"]
+        with Server("--model", os.path.join(SHARED, "golden", "formats", "gguf", "a1-Q4_0", "a1-Q4_0.gguf")) as server:
+            for chat in chats:
+                body = {"messages": chat["messages"], "tools": chat.get("tools"),
+                        "chat_template_kwargs": {"date_string": chat["date_string"]} if chat.get("date_string") else None}
+                ids = server.post("/tokenize", {k: v for k, v in body.items() if v is not None}).json["tokens"]
+                self.assertEqual(ids, chat["prompt_ids"])
+            reply = server.post("/v1/chat/completions", {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 4})
+            self.assertEqual(reply.status, 200, reply.body[:500])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -87,6 +87,9 @@ TEST_CASE("metadata of every type") {
   CHECK(file.Number("f64", 0, 3, 0) == 2.5);
   CHECK(file.String("s", "") == "hi");
   CHECK(file.Strings("as")[0] == "abc");
+  CHECK(file.Ints("a") == std::vector<int64_t>{0x78787878, 0x78787878});
+  CHECK(file.Ints("none").empty());
+  CHECK(IsFaultMessage(MessageOf([&] { file.Ints("as"); })));
   CHECK(file.Int("none", 0, 1, 7) == 7);
   CHECK(file.tensors().at("t").bytes.size() == 12);
   CHECK(IsFaultMessage(MessageOf([&] { file.Int("s", 0, 1); })));
