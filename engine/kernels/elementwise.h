@@ -28,8 +28,8 @@ struct ElementwiseKernels {
   RowQuant (*quantize_symmetric)(const float* x, int64_t n, int8_t* q);
   RowQuant (*quantize_asymmetric)(const float* x, int64_t n, int8_t* q);
 
-  // sums [n / 32]: of each 32 codes; n a multiple of 32.
-  void (*group_sums)(const int8_t* q, int64_t n, int32_t* sums);
+  // starts [n / 32]: -8 times the sum of each 32 codes (see gemm.h); n a multiple of 32.
+  void (*group_starts)(const int8_t* q, int64_t n, int32_t* starts);
 
   // y = gate * sigmoid(gate) * up.
   void (*silu_mul)(const float* gate, const float* up, int64_t n, float* y);

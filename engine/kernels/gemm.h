@@ -27,8 +27,9 @@ struct GemmKernels {
   // y [m, 64] = a [m, k] * panel, exact; a holds codes + 128 as unsigned bytes.
   void (*int8_panel)(const uint8_t* a, int64_t lda, int m, const int8_t* panel, int64_t k, int32_t* y, int64_t ldy);
 
-  // y [m, 64] = sum over groups of scale * (sum of code * a); a holds signed codes, sums [m, k / 32] the sum of each group's.
-  void (*int4_panel)(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsums, int m, const uint8_t* panel,
+  // y [m, 64] = sum over groups of scale * (sum of code * a); a holds signed codes, starts [m, k / 32] what
+  // takes the offset of the codes back: -8 times the sum of each group's activations.
+  void (*int4_panel)(const int8_t* a, int64_t lda, const int32_t* starts, int64_t ldstarts, int m, const uint8_t* panel,
                      int64_t k, float* y, int64_t ldy);
 };
 

@@ -79,7 +79,7 @@ void Int8Panel(const uint8_t* a, int64_t lda, int m, const int8_t* panel, int64_
 
 // A product of a nibble and a signed byte pair stays below 2 * 15 * 128 = 3840, and eight of them below 32767: maddubs is exact.
 template <int R>
-void Int4Strip(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsums, const uint8_t* panel, int strip, int64_t k,
+void Int4Strip(const int8_t* a, int64_t lda, const int32_t* starts, int64_t ldstarts, const uint8_t* panel, int strip, int64_t k,
                float* y, int64_t ldy) {
   __m256 acc[R] = {};
   const __m256i low = _mm256_set1_epi8(15);
@@ -99,22 +99,22 @@ void Int4Strip(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsums
     const __m256 scale =
         _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(panel + 1024 + strip * 2)));
     for (int r = 0; r < R; ++r) {
-      const __m256i dot = _mm256_add_epi32(_mm256_madd_epi16(pairs[r], ones), _mm256_set1_epi32(-8 * sums[r * ldsums + g]));
+      const __m256i dot = _mm256_add_epi32(_mm256_madd_epi16(pairs[r], ones), _mm256_set1_epi32(starts[r * ldstarts + g]));
       acc[r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), scale, acc[r]);
     }
   }
   for (int r = 0; r < R; ++r) _mm256_storeu_ps(y + r * ldy, acc[r]);
 }
 
-void Int4Panel(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsums, int m, const uint8_t* panel, int64_t k,
+void Int4Panel(const int8_t* a, int64_t lda, const int32_t* starts, int64_t ldstarts, int m, const uint8_t* panel, int64_t k,
                float* y, int64_t ldy) {
   for (int strip = 0; strip < kPanelCols; strip += 8) {
     int r = 0;
     for (; r + 4 <= m; r += 4) {
-      Int4Strip<4>(a + r * lda, lda, sums + r * ldsums, ldsums, panel, strip, k, y + r * ldy + strip, ldy);
+      Int4Strip<4>(a + r * lda, lda, starts + r * ldstarts, ldstarts, panel, strip, k, y + r * ldy + strip, ldy);
     }
     for (; r < m; ++r) {
-      Int4Strip<1>(a + r * lda, lda, sums + r * ldsums, ldsums, panel, strip, k, y + r * ldy + strip, ldy);
+      Int4Strip<1>(a + r * lda, lda, starts + r * ldstarts, ldstarts, panel, strip, k, y + r * ldy + strip, ldy);
     }
   }
 }

@@ -92,14 +92,6 @@ void Int8Panel(const uint8_t* a, int64_t lda, int m, const int8_t* panel, int64_
 // --- int4: the code + 8 is the unsigned operand; an accumulator that starts at -8 * (sum of the group's activations) takes the
 // offset back at no cost.
 
-template <int R>
-[[gnu::always_inline]] inline void StartDots(const int32_t* sums, int64_t ldsums, __m512i (&dot)[R][4]) {
-  Unroll<R>(PUNA_UNROLLED(r) {
-    const __m512i start = _mm512_set1_epi32(-8 * sums[r * ldsums]);
-    Unroll<4>(PUNA_UNROLLED(c) { dot[r][c] = start; });
-  });
-}
-
 // Packed memory wanted next: each tile of rows fetches its share of it, `lines` cache lines with each group, so that memory is
 // busy all the time that the rows compute and not only during the first of them.
 struct Ahead {
@@ -113,67 +105,107 @@ struct Ahead {
   }
 };
 
-// Adds `groups` groups of a panel to y: R rows of integer and of float sums stay in registers, nibbles are taken apart on the
-// way. (Unpacking a panel once for all rows was slower: it costs the first-level cache more loads than it saves shifts.)
-// Meanwhile it fetches what is wanted next.
+// One group of R rows against 64 columns, exact. Nibbles are taken apart on the way. (Unpacking a panel once for all rows was
+// slower: it costs the first-level cache more loads than it saves shifts.)
 template <int R>
-void Int4Tile(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsums, const uint8_t* panel, int64_t groups,
+[[gnu::always_inline]] inline void GroupDots(const int8_t* a, int64_t lda, const int32_t* starts, int64_t ldstarts,
+                                             const uint8_t* panel, __m512i (&dot)[R][4]) {
+  const __m512i low = _mm512_set1_epi8(15);
+  Unroll<R>(PUNA_UNROLLED(r) {
+    const __m512i start = _mm512_set1_epi32(starts[r * ldstarts]);
+    Unroll<4>(PUNA_UNROLLED(c) { dot[r][c] = start; });
+  });
+  for (int j = 0; j < 4; ++j) {
+    Unroll<4>(PUNA_UNROLLED(c) {
+      const __m512i packed = _mm512_loadu_si512(panel + j * 256 + c * 64);
+      const __m512i first = _mm512_and_si512(packed, low);
+      const __m512i second = _mm512_and_si512(_mm512_srli_epi32(packed, 4), low);
+      Unroll<R>(PUNA_UNROLLED(r) {
+        const int8_t* x = a + r * lda + 4 * j;
+        dot[r][c] = _mm512_dpbusd_epi32(dot[r][c], first, Broadcast4(x));
+        dot[r][c] = _mm512_dpbusd_epi32(dot[r][c], second, Broadcast4(x + 16));
+      });
+    });
+  }
+}
+
+[[gnu::always_inline]] inline __m512 GroupScale(const uint8_t* panel, int c) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(panel + 1024 + 32 * c)));
+}
+
+// Adds `groups` groups of a panel to y: R rows of integer and of float sums stay in registers. Meanwhile it fetches what is
+// wanted next.
+template <int R>
+void Int4Tile(const int8_t* a, int64_t lda, const int32_t* starts, int64_t ldstarts, const uint8_t* panel, int64_t groups,
               const Ahead& ahead, float* y, int64_t ldy) {
   __m512 acc[R][4];
   Unroll<R>(PUNA_UNROLLED(r) {
     Unroll<4>(PUNA_UNROLLED(c) { acc[r][c] = _mm512_loadu_ps(y + r * ldy + 16 * c); });
   });
-  const __m512i low = _mm512_set1_epi8(15);
   for (int64_t g = 0; g < groups; ++g, panel += kInt4GroupBytes) {
     ahead.Fetch(g);
     __m512i dot[R][4];
-    StartDots<R>(sums + g, ldsums, dot);
-    for (int j = 0; j < 4; ++j) {
-      Unroll<4>(PUNA_UNROLLED(c) {
-        const __m512i packed = _mm512_loadu_si512(panel + j * 256 + c * 64);
-        const __m512i first = _mm512_and_si512(packed, low);
-        const __m512i second = _mm512_and_si512(_mm512_srli_epi32(packed, 4), low);
-        Unroll<R>(PUNA_UNROLLED(r) {
-          const int8_t* x = a + r * lda + g * kInt4Group + 4 * j;
-          dot[r][c] = _mm512_dpbusd_epi32(dot[r][c], first, Broadcast4(x));
-          dot[r][c] = _mm512_dpbusd_epi32(dot[r][c], second, Broadcast4(x + 16));
-        });
-      });
-    }
+    GroupDots<R>(a + g * kInt4Group, lda, starts + g, ldstarts, panel, dot);
     Unroll<4>(PUNA_UNROLLED(c) {
-      const __m512 scale = _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(panel + 1024 + 32 * c)));
+      const __m512 scale = GroupScale(panel, c);
       Unroll<R>(PUNA_UNROLLED(r) { acc[r][c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[r][c]), scale, acc[r][c]); });
     });
   }
   StoreTile<R>(acc, y, ldy);
 }
 
-// Up to three rows take the panel in one go. More rows share it chunk by chunk.
+// The same for four rows, whose float sums do not fit into registers beside the integer ones and stay in y: dearer than three
+// rows, and cheaper than three and one.
+void Int4TileOfFour(const int8_t* a, int64_t lda, const int32_t* starts, int64_t ldstarts, const uint8_t* panel,
+                    int64_t groups, const Ahead& ahead, float* y, int64_t ldy) {
+  for (int64_t g = 0; g < groups; ++g, panel += kInt4GroupBytes) {
+    ahead.Fetch(g);
+    __m512i dot[4][4];
+    GroupDots<4>(a + g * kInt4Group, lda, starts + g, ldstarts, panel, dot);
+    Unroll<4>(PUNA_UNROLLED(c) {
+      const __m512 scale = GroupScale(panel, c);
+      Unroll<4>(PUNA_UNROLLED(r) {
+        float* sum = y + r * ldy + 16 * c;
+        _mm512_storeu_ps(sum, _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[r][c]), scale, _mm512_loadu_ps(sum)));
+      });
+    });
+  }
+}
+
 constexpr int64_t kChunkGroups = 16;
 constexpr int64_t kGroupLines = kInt4GroupBytes / 64;
 
-void Int4Rows(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsums, int m, const uint8_t* panel, int64_t groups,
-              Ahead ahead, float* y, int64_t ldy) {
-  for (; m >= 3; m -= 3, a += 3 * lda, sums += 3 * ldsums, y += 3 * ldy) {
-    Int4Tile<3>(a, lda, sums, ldsums, panel, groups, ahead, y, ldy);
+// Tiles of three rows; what remains is a tile of its own, but a single row behind others makes the last tile one of four.
+int64_t TilesOf(int m) { return m % 3 == 1 && m > 1 ? m / 3 : (m + 2) / 3; }
+
+void Int4Rows(const int8_t* a, int64_t lda, const int32_t* starts, int64_t ldstarts, int m, const uint8_t* panel,
+              int64_t groups, Ahead ahead, float* y, int64_t ldy) {
+  for (; m >= 3 && m != 4; m -= 3, a += 3 * lda, starts += 3 * ldstarts, y += 3 * ldy) {
+    Int4Tile<3>(a, lda, starts, ldstarts, panel, groups, ahead, y, ldy);
     ahead.next += groups * ahead.lines * 64;
   }
-  if (m == 2) Int4Tile<2>(a, lda, sums, ldsums, panel, groups, ahead, y, ldy);
-  if (m == 1) Int4Tile<1>(a, lda, sums, ldsums, panel, groups, ahead, y, ldy);
+  switch (m) {
+    case 4: return Int4TileOfFour(a, lda, starts, ldstarts, panel, groups, ahead, y, ldy);
+    case 2: return Int4Tile<2>(a, lda, starts, ldstarts, panel, groups, ahead, y, ldy);
+    case 1: return Int4Tile<1>(a, lda, starts, ldstarts, panel, groups, ahead, y, ldy);
+    default: return;
+  }
 }
 
-void Int4Panel(const int8_t* a, int64_t lda, const int32_t* sums, int64_t ldsums, int m, const uint8_t* panel, int64_t k,
+// Up to three rows take the panel in one go. More rows share it chunk by chunk.
+void Int4Panel(const int8_t* a, int64_t lda, const int32_t* starts, int64_t ldstarts, int m, const uint8_t* panel, int64_t k,
                float* y, int64_t ldy) {
   for (int r = 0; r < m; ++r) std::fill(y + r * ldy, y + r * ldy + kPanelCols, 0.0f);
   const int64_t groups = k / kInt4Group;
-  if (m <= 3) return Int4Rows(a, lda, sums, ldsums, m, panel, groups, {}, y, ldy);
-  const int64_t tiles = (m + 2) / 3;
+  if (m <= 3) return Int4Rows(a, lda, starts, ldstarts, m, panel, groups, {}, y, ldy);
+  const int64_t tiles = TilesOf(m);
   const int64_t lines = (kGroupLines + tiles - 1) / tiles;
   for (int64_t g = 0; g < groups; g += kChunkGroups) {
     const int64_t count = std::min(kChunkGroups, groups - g);
     const uint8_t* chunk = panel + g * kInt4GroupBytes;
     // Two chunks ahead: where memory is busy, the time of one is too short for what it fetches to arrive.
-    Int4Rows(a + g * kInt4Group, lda, sums + g, ldsums, m, chunk, count, {chunk + 2 * count * kInt4GroupBytes, lines}, y, ldy);
+    Int4Rows(a + g * kInt4Group, lda, starts + g, ldstarts, m, chunk, count, {chunk + 2 * count * kInt4GroupBytes, lines}, y,
+             ldy);
   }
 }
 

@@ -90,7 +90,7 @@ void Linear::PanelRows(const LinearInput& input, int64_t panel, int64_t first_ro
       return;
     }
     case WeightFormat::kW4A8: {
-      gemm_->int4_panel(input.codes_row(first_row), stride, input.group_sums_row(first_row), stride / kInt4Group, rows, w,
+      gemm_->int4_panel(input.codes_row(first_row), stride, input.group_starts_row(first_row), stride / kInt4Group, rows, w,
                         weight_.k, tile, kPanelCols);
       const float* weighted_sums = weight_.weighted_sums.data() + panel * kPanelCols;
       for (int r = 0; r < rows; ++r) {

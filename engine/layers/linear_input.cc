@@ -30,7 +30,7 @@ LinearInput::LinearInput(WeightFormat format, int64_t max_rows, int64_t max_cols
   }
   codes_ = AlignedBuffer<int8_t>(room);
   quant_ = AlignedBuffer<RowQuant>(max_rows);
-  if (format == WeightFormat::kW4A8) sums_ = AlignedBuffer<int32_t>(room / 32);
+  if (format == WeightFormat::kW4A8) starts_ = AlignedBuffer<int32_t>(room / 32);
 }
 
 void LinearInput::Set(MatView<const float> x, const Norm& norm, ThreadTeam& team) {
@@ -74,7 +74,7 @@ void LinearInput::SetRow(const float* x, int64_t cols, const Norm& norm, int64_t
     for (int64_t i = 0; i < stride_; ++i) codes[i] = static_cast<int8_t>(static_cast<uint8_t>(codes[i]) ^ 0x80u);
     quant.zero += 128;
   } else {
-    kernels_.group_sums(codes, stride_, sums_.data() + r * (stride_ / 32));
+    kernels_.group_starts(codes, stride_, starts_.data() + r * (stride_ / 32));
   }
   quant_[r] = quant;
 }

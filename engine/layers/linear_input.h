@@ -38,7 +38,7 @@ class LinearInput {
   const bf16* bf16_row(int64_t r) const { return bf16_.data() + r * stride_; }
   const int8_t* codes_row(int64_t r) const { return codes_.data() + r * stride_; }         // W4A8: signed
   const uint8_t* unsigned_row(int64_t r) const { return reinterpret_cast<const uint8_t*>(codes_row(r)); }  // W8A8: + 128
-  const int32_t* group_sums_row(int64_t r) const { return sums_.data() + r * (stride_ / 32); }
+  const int32_t* group_starts_row(int64_t r) const { return starts_.data() + r * (stride_ / 32); }
   RowQuant quant(int64_t r) const { return quant_[r]; }  // zero counts from the codes as stored
 
  private:
@@ -52,7 +52,7 @@ class LinearInput {
   int64_t stride_ = 0;
   AlignedBuffer<bf16> bf16_;
   AlignedBuffer<int8_t> codes_;
-  AlignedBuffer<int32_t> sums_;
+  AlignedBuffer<int32_t> starts_;
   AlignedBuffer<RowQuant> quant_;
 };
 

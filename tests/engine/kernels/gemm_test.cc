@@ -85,7 +85,7 @@ TEST_CASE("int8 panels are exact") {
 struct Int4Case {
   int64_t k;
   std::vector<int8_t> a;
-  std::vector<int32_t> sums;
+  std::vector<int32_t> starts;
   std::vector<uint8_t> panel;
 };
 
@@ -95,8 +95,8 @@ Int4Case MakeInt4(int64_t k) {
              std::vector<uint8_t>(k / kInt4Group * kInt4GroupBytes)};
   for (int8_t& x : c.a) x = static_cast<int8_t>(rng());
   std::fill(c.a.begin(), c.a.begin() + k, int8_t{-128});  // the extreme row
-  for (size_t i = 0; i < c.sums.size(); ++i) {
-    for (int j = 0; j < kInt4Group; ++j) c.sums[i] += c.a[i * kInt4Group + j];
+  for (size_t i = 0; i < c.starts.size(); ++i) {
+    for (int j = 0; j < kInt4Group; ++j) c.starts[i] -= 8 * c.a[i * kInt4Group + j];
   }
   std::uniform_real_distribution<float> scale(0.001f, 0.02f);
   for (int64_t g = 0; g < k / kInt4Group; ++g) {
@@ -116,12 +116,12 @@ TEST_CASE("int4 panels give the reference's bits on every instruction set, for e
     const int64_t groups = k / kInt4Group;
     std::vector<float> want(kMaxRows * kPanelCols);
     GetGemmKernels(Isa::kScalar)
-        .int4_panel(c.a.data(), k, c.sums.data(), groups, kMaxRows, c.panel.data(), k, want.data(), kPanelCols);
+        .int4_panel(c.a.data(), k, c.starts.data(), groups, kMaxRows, c.panel.data(), k, want.data(), kPanelCols);
     for (const Isa isa : AvailableIsas()) {
       CAPTURE(Name(isa));
       for (int m = 1; m <= kMaxRows; ++m) {
         std::vector<float> got(m * kPanelCols);
-        GetGemmKernels(isa).int4_panel(c.a.data(), k, c.sums.data(), groups, m, c.panel.data(), k, got.data(), kPanelCols);
+        GetGemmKernels(isa).int4_panel(c.a.data(), k, c.starts.data(), groups, m, c.panel.data(), k, got.data(), kPanelCols);
         CHECK(std::memcmp(got.data(), want.data(), got.size() * sizeof(float)) == 0);
       }
     }
