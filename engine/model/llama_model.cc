@@ -90,10 +90,8 @@ size_t LlamaModel::kv_bytes_per_block() const {
 }
 
 void LlamaModel::AllocateKvCache(int num_blocks) {
-  kv_.clear();
-  for (int layer = 0; layer < config_.num_hidden_layers; ++layer) {
-    kv_.emplace_back(num_blocks * attention_.block_bytes());
-  }
+  kv_ = {};  // the old memory first
+  kv_ = KvMemory(config_.num_hidden_layers, num_blocks, attention_.block_bytes(), team_);
 }
 
 std::string LlamaModel::Fingerprint() const {
@@ -112,7 +110,9 @@ void LlamaModel::CopyBlock(BlockId from, BlockId to, int num_tokens) {
   PUNA_CHECK(num_tokens >= 0 && num_tokens <= kBlockSize) << num_tokens;
   // A copied block is written on from num_tokens; what stands behind is never looked at.
   const int64_t bytes = attention_.block_bytes();
-  for (AlignedBuffer<uint8_t>& layer : kv_) std::memcpy(layer.data() + to * bytes, layer.data() + from * bytes, bytes);
+  for (int layer = 0; layer < config_.num_hidden_layers; ++layer) {
+    std::memcpy(kv_.layer(layer) + to * bytes, kv_.layer(layer) + from * bytes, bytes);
+  }
 }
 
 // --- One step, in the order of the paper.
@@ -120,15 +120,16 @@ void LlamaModel::CopyBlock(BlockId from, BlockId to, int num_tokens) {
 MatView<const float> LlamaModel::Forward(const ForwardInput& input) {
   tokens_ = static_cast<int64_t>(input.token_ids.size());
   PUNA_CHECK(tokens_ <= options_.max_batched_tokens) << tokens_;
+  PrepareCache(input);
   Embed(input);
   kept_.clear();
   std::set_union(input.logits_rows.begin(), input.logits_rows.end(), input.hidden_rows.begin(), input.hidden_rows.end(),
                  std::back_inserter(kept_));
   for (int layer = 0; layer < config_.num_hidden_layers; ++layer) {
     const bool last = layer + 1 == config_.num_hidden_layers;
-    StoreKeys(weights_.layers[layer], kv_[layer].data());
+    StoreKeys(weights_.layers[layer], kv_.layer(layer));
     if (last) KeepSequences(kept_);
-    Attend(kv_[layer].data());
+    Attend(kv_.layer(layer));
     if (last) KeepRows(kept_);
     ProjectAttention(weights_.layers[layer]);
     FeedForward(weights_.layers[layer]);
@@ -139,6 +140,16 @@ MatView<const float> LlamaModel::Forward(const ForwardInput& input) {
   NormHidden(input.hidden_rows);
   if (kept_.size() > input.logits_rows.size()) KeepRows(PlacesOf(input.logits_rows, kept_));
   return Logits();
+}
+
+void LlamaModel::PrepareCache(const ForwardInput& input) {
+  int num_blocks = 0;
+  for (const SequenceChunk& chunk : input.sequences) {
+    const auto written = chunk.block_table.subspan(
+        chunk.num_computed / kBlockSize, (chunk.num_computed % kBlockSize + chunk.num_tokens + kBlockSize - 1) / kBlockSize);
+    for (const int32_t block : written) num_blocks = std::max(num_blocks, block + 1);
+  }
+  kv_.Prepare(num_blocks, tokens_ * static_cast<int64_t>(kv_bytes_per_block()) / kBlockSize, team_);
 }
 
 // The final norm's output for these rows of the step.

@@ -7,6 +7,7 @@
 
 #include "engine/layers/paged_attention.h"
 #include "engine/layers/rotation.h"
+#include "engine/model/kv_memory.h"
 #include "engine/model/llama_weights.h"
 #include "engine/model/model.h"
 #include "engine/model/rope_table.h"
@@ -33,6 +34,7 @@ class LlamaModel final : public Model {
   std::string Kernels() const override;
 
  private:
+  void PrepareCache(const ForwardInput& input);
   void Embed(const ForwardInput& input);
   void StoreKeys(const LlamaLayer& layer, uint8_t* cache);  // and queries and values
   void RotateAndStore(uint8_t* cache);
@@ -55,7 +57,7 @@ class LlamaModel final : public Model {
   LlamaWeights weights_;
   PagedAttention attention_;
   RopeRows rope_;
-  std::vector<AlignedBuffer<uint8_t>> kv_;  // [layer], each [block][kv head][keys, values]
+  KvMemory kv_;  // of a layer: [block][kv head][keys, values]
 
   // One step's activations, rows = tokens; memory is touched only as far as it is used.
   int64_t tokens_ = 0;
