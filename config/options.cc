@@ -88,7 +88,7 @@ const std::vector<Option>& Table() {
       {"prefix_caching", "Engine", "", "keep the KV cache of prompts that may come again",
        Switch<&E::prefix_caching>()},
       {"itl_target_ms", "Engine", "MS",
-       "longest pause between tokens while prompts arrive; -1: 2.35 times the pause without; 0: none, "
+       "longest pause between tokens while prompts arrive; -1: 2.4 times the pause without; 0: none, "
        "throughput first",
        Number<&E::itl_target_ms>(-1, 60000)},
       {"speculation", "Engine", "", "guess repeated text and verify it; the output stays the same",

@@ -23,7 +23,7 @@ struct EngineOptions {
   int max_waiting = 64;              // requests waiting beyond the running ones
   int max_model_len = 0;             // prompt + answer, tokens
   bool prefix_caching = true;
-  // Steps that compute prompts beside running streams take at most so long; 0: throughput first; negative: 2.35 times a step
+  // Steps that compute prompts beside running streams take at most so long; 0: throughput first; negative: 2.4 times a step
   // that only decodes, as measured.
   double itl_target_ms = -1;
   bool speculation = true;   // prompt lookup
