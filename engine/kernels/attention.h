@@ -5,8 +5,8 @@
 // or many - walks the same spans with the same arithmetic, so the row's bits are always the same.
 // Online softmax over tiles: Milakov and Gimelshein 2018; Dao et al. 2022 (FlashAttention).
 //
-// One block of one head, bf16: keys [d / 2][16 slots][2], then values [8 slot pairs][d][2]. Both are what a dot product of bf16
-// pairs wants to read in order. int8: the same order in codes of one byte, then the scales of the 16 keys and of the 16 values
+// One block of one head, bf16: keys [d / 2][16 slots][2] and values [8 slot pairs][d][2]. Both are what a dot product of bf16
+// pairs wants to read in order. int8: the same order in codes of one byte, and the scales of the 16 keys and of the 16 values
 // in float32. Codes are integers that bf16 holds exactly, so that the same kernels run over an unpacked block; a key's scale
 // goes to its score, a value's to its weight.
 #pragma once
@@ -28,6 +28,16 @@ inline constexpr int64_t KvBlockElements(int head_dim) { return int64_t{2} * kSl
 inline constexpr int64_t KvBlockBytesBf16(int head_dim) { return KvBlockElements(head_dim) * 2; }
 inline constexpr int64_t KvBlockBytesInt8(int head_dim) { return KvBlockElements(head_dim) + 2 * kSlots * 4; }
 
+// Where one block of one head is; the scales only of int8.
+template <typename Byte>
+struct KvBlockAt {
+  Byte* keys = nullptr;
+  Byte* values = nullptr;
+  Byte* scales = nullptr;
+};
+using KvBlock = KvBlockAt<uint8_t>;
+using ConstKvBlock = KvBlockAt<const uint8_t>;
+
 // Brings a line of memory as near as the second-level cache.
 [[gnu::always_inline]] static inline void Fetch(const void* p) { __builtin_prefetch(p, 0, 2); }
 
@@ -36,8 +46,10 @@ struct SpanTask {
   const bf16* q = nullptr;               // [rows, d], already times log2(e) / sqrt(d)
   int rows = 0;
   int head_dim = 0;                      // a multiple of 32
-  const bf16* const* blocks = nullptr;   // [(num_positions + 15) / 16], each one block of this head
-  const bf16* const* next = nullptr;     // [kSpanBlocks]: blocks that are wanted next, fetched meanwhile; null: none
+  const bf16* const* keys = nullptr;     // [(num_positions + 15) / 16], each of one block of this head
+  const bf16* const* values = nullptr;   // likewise
+  const bf16* const* next_keys = nullptr;    // [kSpanBlocks]: what is wanted next, fetched meanwhile; null: nothing
+  const bf16* const* next_values = nullptr;
   int num_positions = 0;
   const float* k_scales = nullptr;       // [num_positions rounded up to 16]; null: keys and values are as they are
   const float* v_scales = nullptr;
@@ -63,14 +75,15 @@ struct AttentionKernels {
 
   // Puts one position's key and value [d] into its slot of a block. Slots are filled in order: the odd partner of an even slot
   // is cleared, so that a value pair never holds another sequence's leftovers.
-  void (*store_kv)(const float* k, const float* v, int64_t d, int slot, bf16* block);
+  void (*store_kv)(const float* k, const float* v, int64_t d, int slot, const KvBlock& block);
 
   // The same, rounded to int8 under one scale for the key and one for the value (largest magnitude / 127).
-  void (*store_kv_int8)(const float* k, const float* v, int64_t d, int slot, uint8_t* block);
+  void (*store_kv_int8)(const float* k, const float* v, int64_t d, int slot, const KvBlock& block);
 
-  // An int8 block's codes as a bf16 block [KvBlockElements(d)], its scales to k_scales [16] and v_scales [16]. next: a block
-  // that is wanted next, fetched meanwhile; null: none.
-  void (*unpack_int8)(const uint8_t* block, const uint8_t* next, int64_t d, bf16* out, float* k_scales, float* v_scales);
+  // An int8 block's codes as bf16, keys and then values [KvBlockElements(d)], its scales to k_scales [16] and v_scales [16].
+  // next: a block that is wanted next, fetched meanwhile; null: none.
+  void (*unpack_int8)(const ConstKvBlock& block, const ConstKvBlock* next, int64_t d, bf16* out, float* k_scales,
+                      float* v_scales);
 };
 
 const AttentionKernels& GetAttentionKernels(Isa isa);

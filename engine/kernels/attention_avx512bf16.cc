@@ -48,7 +48,7 @@ void ValueTile(const bf16* weights, const bf16* const* blocks, const bf16* const
                float* acc) {
   __m512 sum[R][V] = {};
   for (int p = 0; p < pairs; ++p) {
-    const int place = kSlots * d + (p % (kSlots / 2) * d + first) * 2;
+    const int place = (p % (kSlots / 2) * d + first) * 2;
     const bf16* values = blocks[p / (kSlots / 2)] + place;
     if (next != nullptr) Unroll<V>(PUNA_UNROLLED(c) { Fetch(next[p / (kSlots / 2)] + place + 32 * c); });
     __m512bh v[V];

@@ -66,15 +66,12 @@ void PagedAttention::StoreKv(const AttentionSequence& sequence, MatView<const fl
                              uint8_t* layer_cache) const {
   for (int t = 0; t < sequence.num_rows; ++t) {
     const int position = sequence.num_computed + t;
-    uint8_t* block = layer_cache + sequence.block_table[position / kSlots] * block_bytes();
-    for (int head = 0; head < num_kv_heads_; ++head, block += head_bytes_) {
+    for (int head = 0; head < num_kv_heads_; ++head) {
+      const KvBlock block = BlockAt(layer_cache, sequence.block_table[position / kSlots], head);
       const float* key = k.row(sequence.first_row + t) + int64_t{head} * head_dim_;
       const float* value = v.row(sequence.first_row + t) + int64_t{head} * head_dim_;
-      if (dtype_ == KvDtype::kInt8) {
-        kernels_.store_kv_int8(key, value, head_dim_, position % kSlots, block);
-      } else {
-        kernels_.store_kv(key, value, head_dim_, position % kSlots, reinterpret_cast<bf16*>(block));
-      }
+      const auto store = dtype_ == KvDtype::kInt8 ? kernels_.store_kv_int8 : kernels_.store_kv;
+      store(key, value, head_dim_, position % kSlots, block);
     }
   }
 }
@@ -114,8 +111,28 @@ void PagedAttention::GatherQueries(const Item& item, MatView<const bf16> q, bf16
   }
 }
 
-const uint8_t* PagedAttention::HeadBlock(const Item& item, int block, const uint8_t* layer_cache) const {
-  return layer_cache + item.sequence.block_table[block] * block_bytes() + item.kv_head * head_bytes_;
+template <typename Byte>
+KvBlockAt<Byte> PagedAttention::BlockAt(Byte* layer_cache, int32_t block, int kv_head) const {
+  const int64_t codes = KvBlockElements(head_dim_) / 2 * (dtype_ == KvDtype::kInt8 ? 1 : 2);  // bytes of keys, or of values
+  const int64_t first = int64_t{block} / kStripBlocks * kStripBlocks, place = block - first;
+  Byte* keys = layer_cache + first * block_bytes() + kv_head * kStripBlocks * head_bytes_;
+  Byte* values = keys + kStripBlocks * codes;
+  Byte* scales = values + kStripBlocks * codes;
+  return {keys + place * codes, values + place * codes, scales + place * (head_bytes_ - 2 * codes)};
+}
+
+void PagedAttention::CopyBlock(int32_t from, int32_t to, uint8_t* layer_cache) const {
+  const int64_t codes = KvBlockElements(head_dim_) / 2 * (dtype_ == KvDtype::kInt8 ? 1 : 2);
+  for (int head = 0; head < num_kv_heads_; ++head) {
+    const KvBlock source = BlockAt(layer_cache, from, head), target = BlockAt(layer_cache, to, head);
+    std::memcpy(target.keys, source.keys, codes);
+    std::memcpy(target.values, source.values, codes);
+    std::memcpy(target.scales, source.scales, head_bytes_ - 2 * codes);
+  }
+}
+
+ConstKvBlock PagedAttention::HeadBlock(const Item& item, int block, const uint8_t* layer_cache) const {
+  return BlockAt(layer_cache, item.sequence.block_table[block], item.kv_head);
 }
 
 // next: the part that this thread computes next, or null. Its blocks are fetched meanwhile; otherwise memory would rest while
@@ -126,25 +143,31 @@ void PagedAttention::AttendSpan(const Part& part, const Part* next, const bf16* 
   const int begin = part.span * kSpan;
   SpanTask task;
   task.num_positions = part.num_positions();
-  const bf16* blocks[kSpanBlocks];
-  const bf16* wanted[kSpanBlocks];
+  const bf16 *keys[kSpanBlocks], *values[kSpanBlocks], *next_keys[kSpanBlocks], *next_values[kSpanBlocks];
   for (int b = 0; b * kSlots < task.num_positions; ++b) {
-    const uint8_t* block = HeadBlock(item, begin / kSlots + b, layer_cache);
-    const uint8_t* ahead = nullptr;
+    const ConstKvBlock block = HeadBlock(item, begin / kSlots + b, layer_cache);
+    ConstKvBlock ahead;
     if (next != nullptr) {
       const int last = (next->num_positions() - 1) / kSlots;
       ahead = HeadBlock(*next->item, next->span * kSpanBlocks + std::min(b, last), layer_cache);
     }
     if (dtype_ == KvDtype::kBf16) {
-      blocks[b] = reinterpret_cast<const bf16*>(block);
-      wanted[b] = reinterpret_cast<const bf16*>(ahead);
+      keys[b] = reinterpret_cast<const bf16*>(block.keys);
+      values[b] = reinterpret_cast<const bf16*>(block.values);
+      next_keys[b] = reinterpret_cast<const bf16*>(ahead.keys);
+      next_values[b] = reinterpret_cast<const bf16*>(ahead.values);
       continue;
     }
     bf16* unpacked = scratch.unpacked.data() + b * KvBlockElements(head_dim_);
-    kernels_.unpack_int8(block, ahead, head_dim_, unpacked, scratch.k_scales + b * kSlots, scratch.v_scales + b * kSlots);
-    blocks[b] = unpacked;
+    kernels_.unpack_int8(block, next != nullptr ? &ahead : nullptr, head_dim_, unpacked, scratch.k_scales + b * kSlots,
+                         scratch.v_scales + b * kSlots);
+    keys[b] = unpacked;
+    values[b] = unpacked + KvBlockElements(head_dim_) / 2;
   }
-  if (next != nullptr && dtype_ == KvDtype::kBf16) task.next = wanted;
+  if (next != nullptr && dtype_ == KvDtype::kBf16) {
+    task.next_keys = next_keys;
+    task.next_values = next_values;
+  }
   if (dtype_ == KvDtype::kInt8) {
     task.k_scales = scratch.k_scales;
     task.v_scales = scratch.v_scales;
@@ -156,7 +179,8 @@ void PagedAttention::AttendSpan(const Part& part, const Part* next, const bf16* 
   task.q = rows;
   task.rows = item.num_tokens * group_;
   task.head_dim = head_dim_;
-  task.blocks = blocks;
+  task.keys = keys;
+  task.values = values;
   task.visible = scratch.visible.data();
   task.scores = scratch.scores.data();
   task.weights = scratch.weights.data();

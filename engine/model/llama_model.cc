@@ -91,7 +91,7 @@ size_t LlamaModel::kv_bytes_per_block() const {
 
 void LlamaModel::AllocateKvCache(int num_blocks) {
   kv_ = {};  // the old memory first
-  kv_ = KvMemory(config_.num_hidden_layers, num_blocks, attention_.block_bytes(), team_);
+  kv_ = KvMemory(config_.num_hidden_layers, PagedAttention::WholeStrips(num_blocks), attention_.block_bytes(), team_);
 }
 
 std::string LlamaModel::Fingerprint() const {
@@ -109,10 +109,7 @@ std::string LlamaModel::Kernels() const {
 void LlamaModel::CopyBlock(BlockId from, BlockId to, int num_tokens) {
   PUNA_CHECK(num_tokens >= 0 && num_tokens <= kBlockSize) << num_tokens;
   // A copied block is written on from num_tokens; what stands behind is never looked at.
-  const int64_t bytes = attention_.block_bytes();
-  for (int layer = 0; layer < config_.num_hidden_layers; ++layer) {
-    std::memcpy(kv_.layer(layer) + to * bytes, kv_.layer(layer) + from * bytes, bytes);
-  }
+  for (int layer = 0; layer < config_.num_hidden_layers; ++layer) attention_.CopyBlock(from, to, kv_.layer(layer));
 }
 
 // --- One step, in the order of the paper.
@@ -149,7 +146,7 @@ void LlamaModel::PrepareCache(const ForwardInput& input) {
         chunk.num_computed / kBlockSize, (chunk.num_computed % kBlockSize + chunk.num_tokens + kBlockSize - 1) / kBlockSize);
     for (const int32_t block : written) num_blocks = std::max(num_blocks, block + 1);
   }
-  kv_.Prepare(num_blocks, tokens_ * static_cast<int64_t>(kv_bytes_per_block()) / kBlockSize, team_);
+  kv_.Prepare(PagedAttention::WholeStrips(num_blocks), tokens_ * static_cast<int64_t>(kv_bytes_per_block()) / kBlockSize, team_);
 }
 
 // The final norm's output for these rows of the step.

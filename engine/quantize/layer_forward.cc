@@ -30,7 +30,7 @@ LayerForward::LayerForward(const LlamaSpec& spec, WeightFormat format, int64_t m
       rope_(RopeInvFreq(spec.config.head_dim, spec.config.rope_theta, spec.config.rope_scaling)),
       block_table_((max_tokens + kBlockSize - 1) / kBlockSize),
       input_(format, max_tokens, Widest(spec.config), spec.asymmetric_activations, isa),
-      cache_(block_table_.size() * attention_.block_bytes()),
+      cache_(PagedAttention::WholeStrips(static_cast<int>(block_table_.size())) * attention_.block_bytes()),
       prepared_(max_tokens * Widest(spec.config)),
       qkv_(max_tokens * (QWidth(spec.config) + 2 * KvWidth(spec.config))),
       attention_out_(max_tokens * QWidth(spec.config)),

@@ -156,17 +156,27 @@ std::vector<float> PagedAttentionOf(const AttentionKernels& kernels, const Array
     std::vector<std::vector<bf16>> storage((keys + 15) / 16, std::vector<bf16>(KvBlockElements(static_cast<int>(d))));
     std::vector<std::vector<uint8_t>> codes(storage.size(), std::vector<uint8_t>(KvBlockBytesInt8(static_cast<int>(d))));
     std::vector<float> k_scales(storage.size() * 16), v_scales(storage.size() * 16);
-    std::vector<const bf16*> blocks;
+    std::vector<const bf16*> key_blocks, value_blocks;
+    const auto block_at = [&](size_t b) -> KvBlock {
+      if (int8) return {codes[b].data(), codes[b].data() + 16 * d, codes[b].data() + 32 * d};
+      auto* keys_at = reinterpret_cast<uint8_t*>(storage[b].data());
+      return {keys_at, keys_at + 32 * d, nullptr};
+    };
     for (int64_t p = 0; p < keys; ++p) {
       const float* key = &k.data[(p * kv_heads + g) * d];
       const float* value = &v.data[(p * kv_heads + g) * d];
-      if (int8) kernels.store_kv_int8(key, value, d, static_cast<int>(p % 16), codes[p / 16].data());
-      else kernels.store_kv(key, value, d, static_cast<int>(p % 16), storage[p / 16].data());
+      (int8 ? kernels.store_kv_int8 : kernels.store_kv)(key, value, d, static_cast<int>(p % 16), block_at(p / 16));
     }
     for (size_t b = 0; int8 && b < codes.size(); ++b) {
-      kernels.unpack_int8(codes[b].data(), b % 2 ? codes[0].data() : nullptr, d, storage[b].data(), &k_scales[b * 16], &v_scales[b * 16]);
+      const KvBlock block = block_at(b), first = block_at(0);
+      const ConstKvBlock next{first.keys, first.values, first.scales};
+      kernels.unpack_int8({block.keys, block.values, block.scales}, b % 2 ? &next : nullptr, d, storage[b].data(),
+                          &k_scales[b * 16], &v_scales[b * 16]);
     }
-    for (const auto& block : storage) blocks.push_back(block.data());
+    for (const auto& block : storage) {
+      key_blocks.push_back(block.data());
+      value_blocks.push_back(block.data() + 16 * d);
+    }
     const int rows = static_cast<int>(queries * group);
     std::vector<bf16> q_rows(rows * d), weights(rows * kSpan);
     std::vector<float> scores(rows * kSpan), max(rows), sum(rows), acc(rows * d);
@@ -182,7 +192,8 @@ std::vector<float> PagedAttentionOf(const AttentionKernels& kernels, const Array
     task.q = q_rows.data();
     task.rows = rows;
     task.head_dim = static_cast<int>(d);
-    task.blocks = blocks.data();
+    task.keys = key_blocks.data();
+    task.values = value_blocks.data();
     task.num_positions = static_cast<int>(keys);
     if (int8) {
       task.k_scales = k_scales.data();
