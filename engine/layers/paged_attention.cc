@@ -111,9 +111,11 @@ void PagedAttention::GatherQueries(const Item& item, MatView<const bf16> q, bf16
   }
 }
 
+int64_t PagedAttention::code_bytes() const { return KvBlockElements(head_dim_) / 2 * (dtype_ == KvDtype::kInt8 ? 1 : 2); }
+
 template <typename Byte>
 KvBlockAt<Byte> PagedAttention::BlockAt(Byte* layer_cache, int32_t block, int kv_head) const {
-  const int64_t codes = KvBlockElements(head_dim_) / 2 * (dtype_ == KvDtype::kInt8 ? 1 : 2);  // bytes of keys, or of values
+  const int64_t codes = code_bytes();
   const int64_t first = int64_t{block} / kStripBlocks * kStripBlocks, place = block - first;
   Byte* keys = layer_cache + first * block_bytes() + kv_head * kStripBlocks * head_bytes_;
   Byte* values = keys + kStripBlocks * codes;
@@ -122,7 +124,7 @@ KvBlockAt<Byte> PagedAttention::BlockAt(Byte* layer_cache, int32_t block, int kv
 }
 
 void PagedAttention::CopyBlock(int32_t from, int32_t to, uint8_t* layer_cache) const {
-  const int64_t codes = KvBlockElements(head_dim_) / 2 * (dtype_ == KvDtype::kInt8 ? 1 : 2);
+  const int64_t codes = code_bytes();
   for (int head = 0; head < num_kv_heads_; ++head) {
     const KvBlock source = BlockAt(layer_cache, from, head), target = BlockAt(layer_cache, to, head);
     std::memcpy(target.keys, source.keys, codes);

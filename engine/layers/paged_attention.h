@@ -69,6 +69,7 @@ class PagedAttention {
                  Scratch& scratch) const;
   void SplitItems(MatView<const bf16> q, const uint8_t* layer_cache, MatView<float> out, ThreadTeam& team);
 
+  int64_t code_bytes() const;  // of the keys, or of the values, of one head in one block
   template <typename Byte>
   KvBlockAt<Byte> BlockAt(Byte* layer_cache, int32_t block, int kv_head) const;
   ConstKvBlock HeadBlock(const Item& item, int block, const uint8_t* layer_cache) const;

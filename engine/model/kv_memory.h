@@ -21,7 +21,6 @@ class KvMemory {
   KvMemory(int num_layers, int num_blocks, int64_t block_bytes, ThreadTeam& team);
 
   uint8_t* layer(int layer) { return layers_[layer].data(); }
-  int64_t block_bytes() const { return block_bytes_; }
   int num_layers() const { return static_cast<int>(layers_.size()); }
 
   // Before a step that writes `written_bytes` in all layers together, into blocks [0, num_blocks).

@@ -57,7 +57,7 @@ class LlamaModel final : public Model {
   LlamaWeights weights_;
   PagedAttention attention_;
   RopeRows rope_;
-  KvMemory kv_;  // of a layer: [block][kv head][keys, values]
+  KvMemory kv_;  // of a layer as PagedAttention lays it out
 
   // One step's activations, rows = tokens; memory is touched only as far as it is used.
   int64_t tokens_ = 0;

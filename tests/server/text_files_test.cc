@@ -51,13 +51,6 @@ std::string ReadAll(const engine::FileSet& files, const std::string& name) {
   return {reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size()};
 }
 
-// A new folder that goes when the object does.
-struct Folder {
-  std::string path = (std::filesystem::temp_directory_path() / "puna_text_XXXXXX").string();
-  Folder() { REQUIRE(mkdtemp(path.data()) != nullptr); }
-  ~Folder() { std::filesystem::remove_all(path); }
-};
-
 }  // namespace
 
 TEST_CASE("a .gguf file alone has the tokenizer of the checkpoint it was made from") {
@@ -88,16 +81,16 @@ TEST_CASE("a folder with one .gguf file finds the chat template inside it") {
 
 TEST_CASE("files beside a .gguf file count before what is in it") {
   if (!HaveShared("golden/formats/gguf")) return;
-  const Folder folder;
-  const std::string path = folder.path + "/m.gguf";
+  const TemporaryFolder folder;
+  const std::string path = folder.path() + "/m.gguf";
   std::filesystem::copy_file(SharedPath("golden/formats/gguf/a1-Q4_0/a1-Q4_0.gguf"), path);
-  std::ofstream(folder.path + "/tokenizer_config.json") << R"({"chat_template": "mine"})";
+  std::ofstream(folder.path() + "/tokenizer_config.json") << R"({"chat_template": "mine"})";
   const engine::FileSet files = TextFiles(path);
   CHECK(ReadAll(files, "tokenizer_config.json") == R"({"chat_template": "mine"})");
   CHECK(files.Has("tokenizer.json"));
-  const Folder copy;
-  CopyTextFiles(files, copy.path);
-  CHECK(std::filesystem::exists(copy.path + "/tokenizer.json"));
+  const TemporaryFolder copy;
+  CopyTextFiles(files, copy.path());
+  CHECK(std::filesystem::exists(copy.path() + "/tokenizer.json"));
 }
 
 TEST_CASE("named templates, words that were added, and rows that only fill the table") {
@@ -146,13 +139,13 @@ TEST_CASE("a .gguf file without a tokenizer has none, and one of another family 
 
 TEST_CASE("a .gguf file of another family is used with the tokenizer beside it") {
   if (!HaveShared("golden/models/a")) return;
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string bytes =
       "GGUF" + LittleEndian(3, 4) + LittleEndian(0, 8) + LittleEndian(1, 8) + Strings("tokenizer.ggml.tokens", {"a"});
-  std::ofstream(folder.path + "/m.gguf", std::ios::binary) << bytes;
-  CHECK(MessageOf([&] { TextFiles(folder.path); }).find("tokenizer.ggml.model") != std::string::npos);
-  std::filesystem::copy_file(SharedPath("golden/models/a/tokenizer.json"), folder.path + "/tokenizer.json");
-  CHECK(LoadTokenizer(TextFiles(folder.path), kMicroVocab).vocab_size() == kMicroVocab);
+  std::ofstream(folder.path() + "/m.gguf", std::ios::binary) << bytes;
+  CHECK(MessageOf([&] { TextFiles(folder.path()); }).find("tokenizer.ggml.model") != std::string::npos);
+  std::filesystem::copy_file(SharedPath("golden/models/a/tokenizer.json"), folder.path() + "/tokenizer.json");
+  CHECK(LoadTokenizer(TextFiles(folder.path()), kMicroVocab).vocab_size() == kMicroVocab);
 }
 
 }  // namespace puna::server
