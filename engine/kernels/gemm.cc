@@ -1,7 +1,25 @@
 #include "engine/kernels/gemm.h"
 
+#include <cstring>
+
 namespace puna::engine {
 
+template <typename A>
+int64_t PlainRowBytes(int64_t k) {
+  return k * static_cast<int64_t>(sizeof(A));
+}
+
+template <typename A>
+void CopyRows(const A* rows, int m, int64_t k, uint8_t* tile) {
+  std::memcpy(tile, rows, m * PlainRowBytes<A>(k));
+}
+
+template int64_t PlainRowBytes<bf16>(int64_t);
+template int64_t PlainRowBytes<int8_t>(int64_t);
+template int64_t PlainRowBytes<uint8_t>(int64_t);
+template void CopyRows(const bf16*, int, int64_t, uint8_t*);
+template void CopyRows(const int8_t*, int, int64_t, uint8_t*);
+template void CopyRows(const uint8_t*, int, int64_t, uint8_t*);
 
 const GemmKernels& GetGemmKernels(Isa isa) {
   switch (isa) {

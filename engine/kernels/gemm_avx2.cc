@@ -2,19 +2,14 @@
 
 #include <immintrin.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "engine/kernels/gemm.h"
+#include "engine/kernels/gemm_256.h"
 
 namespace puna::engine {
 namespace {
-
-__m256i LoadBytes(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
-__m256i Broadcast4(const void* p) {
-  int32_t quad;
-  std::memcpy(&quad, p, 4);
-  return _mm256_set1_epi32(quad);
-}
 
 template <int R>
 void Bf16Strip(const bf16* a, int64_t lda, const bf16* panel, int64_t k, float* y, int64_t ldy) {
@@ -36,7 +31,9 @@ void Bf16Strip(const bf16* a, int64_t lda, const bf16* panel, int64_t k, float* 
   }
 }
 
-void Bf16Panel(const bf16* a, int64_t lda, int m, const bf16* panel, int64_t k, float* y, int64_t ldy) {
+void Bf16Panel(const uint8_t* rows, int m, const bf16* panel, int64_t k, float* y, int64_t ldy) {
+  const int64_t lda = k;
+  const auto* a = reinterpret_cast<const bf16*>(rows);
   for (int strip = 0; strip < kPanelCols; strip += 16) {
     const bf16* w = panel + 2 * strip;
     int r = 0;
@@ -68,7 +65,8 @@ void Int8Strip(const uint8_t* a, int64_t lda, const int8_t* panel, int64_t k, in
   }
 }
 
-void Int8Panel(const uint8_t* a, int64_t lda, int m, const int8_t* panel, int64_t k, int32_t* y, int64_t ldy) {
+void Int8Panel(const uint8_t* a, int m, const int8_t* panel, int64_t k, int32_t* y, int64_t ldy) {
+  const int64_t lda = k;
   for (int strip = 0; strip < kPanelCols; strip += 8) {
     const int8_t* w = panel + 4 * strip;
     int r = 0;
@@ -77,49 +75,27 @@ void Int8Panel(const uint8_t* a, int64_t lda, int m, const int8_t* panel, int64_
   }
 }
 
-// A product of a nibble and a signed byte pair stays below 2 * 15 * 128 = 3840, and eight of them below 32767: maddubs is exact.
-template <int R>
-void Int4Strip(const int8_t* a, int64_t lda, const int32_t* starts, int64_t ldstarts, const uint8_t* panel, int strip, int64_t k,
-               float* y, int64_t ldy) {
-  __m256 acc[R] = {};
-  const __m256i low = _mm256_set1_epi8(15);
-  const __m256i ones = _mm256_set1_epi16(1);
-  for (int64_t g = 0; g < k / kInt4Group; ++g, panel += kInt4GroupBytes) {
-    __m256i pairs[R] = {};
-    for (int j = 0; j < 4; ++j) {
-      const __m256i packed = LoadBytes(panel + j * 256 + strip * 4);
-      const __m256i first = _mm256_and_si256(packed, low);
-      const __m256i second = _mm256_and_si256(_mm256_srli_epi32(packed, 4), low);
-      for (int r = 0; r < R; ++r) {
-        const int8_t* x = a + r * lda + g * kInt4Group + 4 * j;
-        pairs[r] = _mm256_add_epi16(pairs[r], _mm256_maddubs_epi16(first, Broadcast4(x)));
-        pairs[r] = _mm256_add_epi16(pairs[r], _mm256_maddubs_epi16(second, Broadcast4(x + 16)));
-      }
-    }
-    const __m256 scale =
-        _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(panel + 1024 + strip * 2)));
-    for (int r = 0; r < R; ++r) {
-      const __m256i dot = _mm256_add_epi32(_mm256_madd_epi16(pairs[r], ones), _mm256_set1_epi32(starts[r * ldstarts + g]));
-      acc[r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), scale, acc[r]);
-    }
+// A product of a nibble and a signed byte pair stays below 2 * 15 * 128 = 3840, and eight of them, begun at the start, below
+// 32767: sums of 16 bits are exact. A group's 32 products lie in two of them, and -4 times the sum of its activations in each
+// takes the offset of 8 back.
+struct Int4Dots {
+  static int32_t Start(int32_t sum) {
+    const auto half = static_cast<uint16_t>(-4 * sum);
+    return static_cast<int32_t>(half | uint32_t{half} << 16);
   }
-  for (int r = 0; r < R; ++r) _mm256_storeu_ps(y + r * ldy, acc[r]);
-}
-
-void Int4Panel(const int8_t* a, int64_t lda, const int32_t* starts, int64_t ldstarts, int m, const uint8_t* panel, int64_t k,
-               float* y, int64_t ldy) {
-  for (int strip = 0; strip < kPanelCols; strip += 8) {
-    int r = 0;
-    for (; r + 4 <= m; r += 4) {
-      Int4Strip<4>(a + r * lda, lda, starts + r * ldstarts, ldstarts, panel, strip, k, y + r * ldy + strip, ldy);
-    }
-    for (; r < m; ++r) {
-      Int4Strip<1>(a + r * lda, lda, starts + r * ldstarts, ldstarts, panel, strip, k, y + r * ldy + strip, ldy);
-    }
+  static void Add(__m256i& sums, __m256i codes, __m256i x) {
+    sums = _mm256_add_epi16(sums, _mm256_maddubs_epi16(codes, x));
+    Pin(sums);
   }
-}
+  static __m256i Total(__m256i sums) { return _mm256_madd_epi16(sums, _mm256_set1_epi16(1)); }
+};
+#include "engine/kernels/gemm_int4_256.inc"
 
-constexpr GemmKernels kKernels = {Bf16Panel, Int8Panel, Int4Panel};
+constexpr GemmKernels kKernels = {
+    .bf16_panel = {1, PlainRowBytes<bf16>, CopyRows<bf16>, Bf16Panel},
+    .int8_panel = {1, PlainRowBytes<uint8_t>, CopyRows<uint8_t>, Int8Panel},
+    .int4_panel = {kInt4TileRows, Int4RowBytes, ArrangeInt4, Int4Panel},
+};
 
 }  // namespace
 

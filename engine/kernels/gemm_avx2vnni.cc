@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "engine/kernels/gemm.h"
-#include "engine/kernels/unroll.h"
+#include "engine/kernels/gemm_256.h"
 
 #define PUNA_DPBUSD(sum, u8, s8) _mm256_dpbusd_avx_epi32(sum, u8, s8)
 
@@ -16,7 +16,11 @@ namespace {
 }  // namespace
 
 const GemmKernels& Avx2VnniGemmKernels() {
-  static const GemmKernels kernels = {Avx2GemmKernels().bf16_panel, Int8Panel, Int4Panel};
+  static const GemmKernels kernels = {
+      .bf16_panel = Avx2GemmKernels().bf16_panel,
+      .int8_panel = {1, PlainRowBytes<uint8_t>, CopyRows<uint8_t>, Int8Panel},
+      .int4_panel = {kInt4TileRows, Int4RowBytes, ArrangeInt4, Int4Panel},
+  };
   return kernels;
 }
 

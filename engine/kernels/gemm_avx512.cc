@@ -44,7 +44,9 @@ void Bf16Tile(const bf16* a, int64_t lda, const bf16* panel, int64_t k, float* y
   StoreTile<R>(acc, y, ldy);
 }
 
-void Bf16Panel(const bf16* a, int64_t lda, int m, const bf16* panel, int64_t k, float* y, int64_t ldy) {
+void Bf16Panel(const uint8_t* rows, int m, const bf16* panel, int64_t k, float* y, int64_t ldy) {
+  const int64_t lda = k;
+  const auto* a = reinterpret_cast<const bf16*>(rows);
   for (; m >= 4; m -= 4, a += 4 * lda, y += 4 * ldy) Bf16Tile<4>(a, lda, panel, k, y, ldy);
   switch (m) {
     case 3: return Bf16Tile<3>(a, lda, panel, k, y, ldy);
@@ -77,7 +79,8 @@ void Int8Tile(const uint8_t* a, int64_t lda, const int8_t* panel, int64_t k, int
   });
 }
 
-void Int8Panel(const uint8_t* a, int64_t lda, int m, const int8_t* panel, int64_t k, int32_t* y, int64_t ldy) {
+void Int8Panel(const uint8_t* a, int m, const int8_t* panel, int64_t k, int32_t* y, int64_t ldy) {
+  const int64_t lda = k;
   for (; m >= 6; m -= 6, a += 6 * lda, y += 6 * ldy) Int8Tile<6>(a, lda, panel, k, y, ldy);
   switch (m) {
     case 5: return Int8Tile<5>(a, lda, panel, k, y, ldy);
@@ -192,9 +195,24 @@ void Int4Rows(const int8_t* a, int64_t lda, const int32_t* starts, int64_t ldsta
   }
 }
 
+// A row: its codes, and behind them -8 times the sum of each group of them.
+int64_t Int4RowBytes(int64_t k) { return k + k / kInt4Group * 4; }
+
+void Int4Row(const int8_t* row, int, int64_t k, uint8_t* out) {
+  std::memcpy(out, row, k);
+  for (int64_t g = 0; g < k / kInt4Group; ++g) {
+    int32_t sum = 0;
+    for (int i = 0; i < kInt4Group; ++i) sum += row[g * kInt4Group + i];
+    sum *= -8;
+    std::memcpy(out + k + 4 * g, &sum, 4);
+  }
+}
+
 // Up to three rows take the panel in one go. More rows share it chunk by chunk.
-void Int4Panel(const int8_t* a, int64_t lda, const int32_t* starts, int64_t ldstarts, int m, const uint8_t* panel, int64_t k,
-               float* y, int64_t ldy) {
+void Int4Panel(const uint8_t* rows, int m, const uint8_t* panel, int64_t k, float* y, int64_t ldy) {
+  const int64_t lda = Int4RowBytes(k), ldstarts = lda / 4;
+  const auto* a = reinterpret_cast<const int8_t*>(rows);
+  const auto* starts = reinterpret_cast<const int32_t*>(rows + k);
   for (int r = 0; r < m; ++r) std::fill(y + r * ldy, y + r * ldy + kPanelCols, 0.0f);
   const int64_t groups = k / kInt4Group;
   if (m <= 3) return Int4Rows(a, lda, starts, ldstarts, m, panel, groups, {}, y, ldy);
@@ -209,7 +227,11 @@ void Int4Panel(const int8_t* a, int64_t lda, const int32_t* starts, int64_t ldst
   }
 }
 
-constexpr GemmKernels kKernels = {Bf16Panel, Int8Panel, Int4Panel};
+constexpr GemmKernels kKernels = {
+    .bf16_panel = {1, PlainRowBytes<bf16>, CopyRows<bf16>, Bf16Panel},
+    .int8_panel = {1, PlainRowBytes<uint8_t>, CopyRows<uint8_t>, Int8Panel},
+    .int4_panel = {1, Int4RowBytes, Int4Row, Int4Panel},
+};
 
 }  // namespace
 

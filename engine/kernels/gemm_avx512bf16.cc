@@ -36,7 +36,9 @@ void Bf16Tile(const bf16* a, int64_t lda, const bf16* panel, int64_t k, float* y
   });
 }
 
-void Bf16Panel(const bf16* a, int64_t lda, int m, const bf16* panel, int64_t k, float* y, int64_t ldy) {
+void Bf16Panel(const uint8_t* rows, int m, const bf16* panel, int64_t k, float* y, int64_t ldy) {
+  const int64_t lda = k;
+  const auto* a = reinterpret_cast<const bf16*>(rows);
   for (; m >= 6; m -= 6, a += 6 * lda, y += 6 * ldy) Bf16Tile<6>(a, lda, panel, k, y, ldy);
   switch (m) {
     case 5: return Bf16Tile<5>(a, lda, panel, k, y, ldy);
@@ -51,7 +53,9 @@ void Bf16Panel(const bf16* a, int64_t lda, int m, const bf16* panel, int64_t k, 
 }  // namespace
 
 const GemmKernels& Avx512Bf16GemmKernels() {
-  static const GemmKernels kernels = {Bf16Panel, Avx512GemmKernels().int8_panel, Avx512GemmKernels().int4_panel};
+  static const GemmKernels kernels = {.bf16_panel = {1, PlainRowBytes<bf16>, CopyRows<bf16>, Bf16Panel},
+                                      .int8_panel = Avx512GemmKernels().int8_panel,
+                                      .int4_panel = Avx512GemmKernels().int4_panel};
   return kernels;
 }
 

@@ -9,22 +9,23 @@
 namespace puna::engine {
 namespace {
 
-void Bf16Panel(const bf16* a, int64_t lda, int m, const bf16* panel, int64_t k, float* y, int64_t ldy) {
+void Bf16Panel(const uint8_t* rows, int m, const bf16* panel, int64_t k, float* y, int64_t ldy) {
+  const auto* a = reinterpret_cast<const bf16*>(rows);
   for (int r = 0; r < m; ++r) {
     float acc[kPanelCols] = {};
     for (int64_t i = 0; i < k; ++i) {
-      const float x = ToFloat(a[r * lda + i]);
+      const float x = ToFloat(a[r * k + i]);
       for (int n = 0; n < kPanelCols; ++n) acc[n] += x * ToFloat(panel[(i / 2 * kPanelCols + n) * 2 + i % 2]);
     }
     std::memcpy(y + r * ldy, acc, sizeof acc);
   }
 }
 
-void Int8Panel(const uint8_t* a, int64_t lda, int m, const int8_t* panel, int64_t k, int32_t* y, int64_t ldy) {
+void Int8Panel(const uint8_t* a, int m, const int8_t* panel, int64_t k, int32_t* y, int64_t ldy) {
   for (int r = 0; r < m; ++r) {
     int32_t acc[kPanelCols] = {};
     for (int64_t i = 0; i < k; ++i) {
-      for (int n = 0; n < kPanelCols; ++n) acc[n] += a[r * lda + i] * panel[(i / 4 * kPanelCols + n) * 4 + i % 4];
+      for (int n = 0; n < kPanelCols; ++n) acc[n] += a[r * k + i] * panel[(i / 4 * kPanelCols + n) * 4 + i % 4];
     }
     std::memcpy(y + r * ldy, acc, sizeof acc);
   }
@@ -35,15 +36,15 @@ int Code(const uint8_t* group, int n, int k) {
   return (k < 16 ? byte & 15 : byte >> 4) - 8;
 }
 
-void Int4Panel(const int8_t* a, int64_t lda, const int32_t*, int64_t, int m, const uint8_t* panel, int64_t k, float* y,
-               int64_t ldy) {
+void Int4Panel(const uint8_t* rows, int m, const uint8_t* panel, int64_t k, float* y, int64_t ldy) {
+  const auto* a = reinterpret_cast<const int8_t*>(rows);
   for (int r = 0; r < m; ++r) {
     for (int n = 0; n < kPanelCols; ++n) {
       float acc = 0;
       for (int64_t g = 0; g < k / kInt4Group; ++g) {
         const uint8_t* group = panel + g * kInt4GroupBytes;
         int32_t dot = 0;
-        for (int i = 0; i < kInt4Group; ++i) dot += a[r * lda + g * kInt4Group + i] * Code(group, n, i);
+        for (int i = 0; i < kInt4Group; ++i) dot += a[r * k + g * kInt4Group + i] * Code(group, n, i);
         uint16_t scale;
         std::memcpy(&scale, group + 1024 + n * 2, 2);
         acc = std::fma(static_cast<float>(dot), HalfToFloat(scale), acc);
@@ -53,7 +54,11 @@ void Int4Panel(const int8_t* a, int64_t lda, const int32_t*, int64_t, int m, con
   }
 }
 
-constexpr GemmKernels kKernels = {Bf16Panel, Int8Panel, Int4Panel};
+constexpr GemmKernels kKernels = {
+    .bf16_panel = {1, PlainRowBytes<bf16>, CopyRows<bf16>, Bf16Panel},
+    .int8_panel = {1, PlainRowBytes<uint8_t>, CopyRows<uint8_t>, Int8Panel},
+    .int4_panel = {1, PlainRowBytes<int8_t>, CopyRows<int8_t>, Int4Panel},
+};
 
 }  // namespace
 

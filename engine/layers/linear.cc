@@ -7,9 +7,9 @@
 namespace puna::engine {
 namespace {
 
-// Rows that share a panel while it is in the second-level cache; a multiple of every kernel's tile. The tiles of results stay
-// below 32 KiB.
+// Rows that share a panel while it is in the second-level cache. The tiles of results stay below 32 KiB.
 constexpr int kRowBlock = 96;
+static_assert(kRowBlock % kMaxTileRows == 0);
 
 constexpr int kHalfPanel = kPanelCols / 2;
 
@@ -68,37 +68,38 @@ void Linear::ForwardPanel(const LinearInput& input, const LinearOutput& output, 
 }
 
 void Linear::PanelRows(const LinearInput& input, int64_t panel, int64_t first_row, int rows, float* tile) const {
-  const uint8_t* w = weight_.panel(panel);
-  const int64_t stride = input.stride();
-  const int share = onednn_ != nullptr ? OnednnPanels::Share(rows) : 0;  // oneDNN's rows; our own kernel takes the rest
+  const int64_t n = panel * kPanelCols;
   switch (weight_.format) {
-    case WeightFormat::kBf16:
-      if (share > 0) onednn_->Run(input.bf16_row(first_row), share, w, tile);
-      gemm_->bf16_panel(input.bf16_row(first_row + share), stride, rows - share, reinterpret_cast<const bf16*>(w), weight_.k,
-                        tile + share * kPanelCols, kPanelCols);
-      return;
+    case WeightFormat::kBf16: return Multiply(gemm_->bf16_panel, input, panel, first_row, rows, tile);
     case WeightFormat::kW8A8: {
       alignas(64) int32_t sums[kRowBlock * kPanelCols];
-      if (share > 0) onednn_->Run(input.unsigned_row(first_row), share, w, sums);
-      gemm_->int8_panel(input.unsigned_row(first_row + share), stride, rows - share, reinterpret_cast<const int8_t*>(w),
-                        weight_.k, sums + share * kPanelCols, kPanelCols);
-      const int64_t n = panel * kPanelCols;
+      Multiply(gemm_->int8_panel, input, panel, first_row, rows, sums);
       for (int r = 0; r < rows; ++r) {
         elementwise_->dequantize(sums + r * kPanelCols, weight_.sums.data() + n, weight_.scales.data() + n,
                                  input.quant(first_row + r), kPanelCols, tile + r * kPanelCols);
       }
       return;
     }
-    case WeightFormat::kW4A8: {
-      gemm_->int4_panel(input.codes_row(first_row), stride, input.group_starts_row(first_row), stride / kInt4Group, rows, w,
-                        weight_.k, tile, kPanelCols);
-      const float* weighted_sums = weight_.weighted_sums.data() + panel * kPanelCols;
+    case WeightFormat::kW4A8:
+      Multiply(gemm_->int4_panel, input, panel, first_row, rows, tile);
       for (int r = 0; r < rows; ++r) {
-        const RowQuant row = input.quant(first_row + r);
-        elementwise_->scale_row(weighted_sums, row, kPanelCols, tile + r * kPanelCols);
+        elementwise_->scale_row(weight_.weighted_sums.data() + n, input.quant(first_row + r), kPanelCols,
+                                tile + r * kPanelCols);
       }
       return;
-    }
+  }
+}
+
+// oneDNN takes its share of the rows, our own kernel the rest.
+template <typename A, typename W, typename Y>
+void Linear::Multiply(const PanelProduct<A, W, Y>& product, const LinearInput& input, int64_t panel, int64_t first_row,
+                      int rows, Y* y) const {
+  const uint8_t* w = weight_.panel(panel);
+  const int share = onednn_ != nullptr ? OnednnPanels::Share(rows) : 0;
+  if (share > 0) onednn_->Run(input.arranged(first_row), share, w, y);
+  if (share < rows) {
+    product.multiply(input.arranged(first_row + share), rows - share, reinterpret_cast<const W*>(w), weight_.k,
+                     y + share * kPanelCols, kPanelCols);
   }
 }
 

@@ -38,6 +38,9 @@ class Linear {
  private:
   void ForwardPanel(const LinearInput& input, const LinearOutput& output, int64_t panel) const;
   void PanelRows(const LinearInput& input, int64_t panel, int64_t first_row, int rows, float* tile) const;
+  template <typename A, typename W, typename Y>
+  void Multiply(const PanelProduct<A, W, Y>& product, const LinearInput& input, int64_t panel, int64_t first_row, int rows,
+                Y* y) const;
 
   PackedWeight weight_;
   const GemmKernels* gemm_ = nullptr;

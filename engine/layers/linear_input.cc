@@ -1,7 +1,7 @@
 #include "engine/layers/linear_input.h"
 
+#include <algorithm>
 #include <cstring>
-#include <vector>
 
 #include "engine/base/check.h"
 
@@ -21,35 +21,64 @@ int64_t PaddedCols(WeightFormat format, int64_t cols) {
   return (cols + unit - 1) / unit * unit;
 }
 
-LinearInput::LinearInput(WeightFormat format, int64_t max_rows, int64_t max_cols, bool asymmetric, Isa isa)
-    : format_(format), asymmetric_(asymmetric), kernels_(GetElementwiseKernels(isa)), max_cols_(max_cols) {
-  const int64_t room = max_rows * PaddedCols(format, max_cols);
-  if (format == WeightFormat::kBf16) {
-    bf16_ = AlignedBuffer<bf16>(room);
-    return;
+namespace {
+
+// Calls fn with the product of this format.
+template <typename Fn>
+void WithProduct(const GemmKernels& kernels, WeightFormat format, const Fn& fn) {
+  switch (format) {
+    case WeightFormat::kBf16: return fn(kernels.bf16_panel);
+    case WeightFormat::kW8A8: return fn(kernels.int8_panel);
+    case WeightFormat::kW4A8: return fn(kernels.int4_panel);
   }
-  codes_ = AlignedBuffer<int8_t>(room);
-  quant_ = AlignedBuffer<RowQuant>(max_rows);
-  if (format == WeightFormat::kW4A8) starts_ = AlignedBuffer<int32_t>(room / 32);
+}
+
+}  // namespace
+
+LinearInput::LinearInput(WeightFormat format, int64_t max_rows, int64_t max_cols, bool asymmetric, Isa isa)
+    : format_(format),
+      asymmetric_(asymmetric),
+      kernels_(GetElementwiseKernels(isa)),
+      gemm_(GetGemmKernels(isa)),
+      max_cols_(max_cols) {
+  WithProduct(gemm_, format, [&](const auto& product) {
+    PUNA_CHECK(kMaxTileRows % product.tile_rows == 0) << product.tile_rows;
+    arranged_ = AlignedBuffer<uint8_t>(max_rows * product.row_bytes(PaddedCols(format, max_cols)));
+  });
+  if (format != WeightFormat::kBf16) quant_ = AlignedBuffer<RowQuant>(max_rows);
 }
 
 void LinearInput::Set(MatView<const float> x, const Norm& norm, ThreadTeam& team) {
   PUNA_CHECK(x.cols <= max_cols_) << x.cols << " > " << max_cols_;
   rows_ = x.rows;
   stride_ = PaddedCols(format_, x.cols);
-  const auto set_rows = [&](int64_t first, int64_t last) {
-    thread_local std::vector<float> scratch;
-    scratch.resize(stride_);
-    for (int64_t r = first; r < last; ++r) SetRow(x.row(r), x.cols, norm, r, scratch.data());
-  };
-  constexpr int64_t kRowsPerTask = 4;  // fewer are not worth a barrier
-  if (x.rows <= kRowsPerTask) return set_rows(0, x.rows);
-  team.ForEach((x.rows + kRowsPerTask - 1) / kRowsPerTask, [&](int64_t task, int) {
-    set_rows(task * kRowsPerTask, std::min(x.rows, (task + 1) * kRowsPerTask));
+  while (std::ssize(scratch_) < team.size()) scratch_.emplace_back(PaddedCols(format_, max_cols_));
+  WithProduct(gemm_, format_, [&](const auto& product) {
+    row_bytes_ = product.row_bytes(stride_);
+    constexpr int64_t kRowsPerTask = 4;  // fewer are not worth a barrier
+    const int64_t tiles = (kRowsPerTask + product.tile_rows - 1) / product.tile_rows;
+    const int64_t run = tiles * product.tile_rows;
+    team.ForEach((x.rows + run - 1) / run, [&](int64_t task, int thread) {
+      const int64_t end = std::min(x.rows, (task + 1) * run);
+      for (int64_t r = task * run; r < end; r += product.tile_rows) SetTile(product, x, norm, r, scratch_[thread]);
+    });
   });
 }
 
-void LinearInput::SetRow(const float* x, int64_t cols, const Norm& norm, int64_t r, float* scratch) {
+template <typename A, typename W, typename Y>
+void LinearInput::SetTile(const PanelProduct<A, W, Y>& product, MatView<const float> x, const Norm& norm, int64_t first,
+                          Scratch& scratch) {
+  auto* tile = reinterpret_cast<A*>(scratch.tile.data());
+  const int rows = static_cast<int>(std::min<int64_t>(product.tile_rows, x.rows - first));
+  for (int r = 0; r < rows; ++r) {
+    A* out = tile + r * stride_;
+    Round(Prepared(x.row(first + r), x.cols, norm, scratch.row.data()), x.cols, first + r, out);
+  }
+  product.arrange(tile, rows, stride_, arranged_.data() + first * row_bytes_);
+}
+
+// The row after what `norm` asks for: x itself, or scratch.
+const float* LinearInput::Prepared(const float* x, int64_t cols, const Norm& norm, float* scratch) const {
   const float* row = x;
   if (norm.weight != nullptr) {
     kernels_.rms_norm(row, norm.weight, cols, norm.eps, scratch);
@@ -60,23 +89,24 @@ void LinearInput::SetRow(const float* x, int64_t cols, const Norm& norm, int64_t
     kernels_.fwht(scratch, cols);
     row = scratch;
   }
-  if (format_ == WeightFormat::kBf16) {
-    bf16* out = bf16_.data() + r * stride_;
-    kernels_.to_bf16(row, cols, out);
-    for (int64_t i = cols; i < stride_; ++i) out[i] = {};
-    return;
-  }
-  int8_t* codes = codes_.data() + r * stride_;
-  const auto quantize = asymmetric_ ? kernels_.quantize_asymmetric : kernels_.quantize_symmetric;
-  RowQuant quant = quantize(row, cols, codes);
-  std::memset(codes + cols, 0, stride_ - cols);
-  if (format_ == WeightFormat::kW8A8) {
-    for (int64_t i = 0; i < stride_; ++i) codes[i] = static_cast<int8_t>(static_cast<uint8_t>(codes[i]) ^ 0x80u);
-    quant.zero += 128;
-  } else {
-    kernels_.group_starts(codes, stride_, starts_.data() + r * (stride_ / 32));
-  }
-  quant_[r] = quant;
+  return row;
+}
+
+void LinearInput::Round(const float* row, int64_t cols, int64_t, bf16* out) {
+  kernels_.to_bf16(row, cols, out);
+  std::fill(out + cols, out + stride_, bf16{});
+}
+
+void LinearInput::Round(const float* row, int64_t cols, int64_t r, int8_t* out) {
+  quant_[r] = (asymmetric_ ? kernels_.quantize_asymmetric : kernels_.quantize_symmetric)(row, cols, out);
+  std::fill(out + cols, out + stride_, int8_t{0});
+}
+
+// As unsigned bytes, all 128 higher.
+void LinearInput::Round(const float* row, int64_t cols, int64_t r, uint8_t* out) {
+  Round(row, cols, r, reinterpret_cast<int8_t*>(out));
+  for (int64_t i = 0; i < stride_; ++i) out[i] ^= 0x80u;
+  quant_[r].zero += 128;
 }
 
 }  // namespace puna::engine

@@ -1,14 +1,16 @@
-// LinearInput: the rows that a linear layer multiplies, in the form its weights want. Made once per input and read by every
-// layer that shares it (q, k and v; gate and up).
+// LinearInput: the rows that a linear layer multiplies, in the form its weights want and in the order that the instruction set's
+// kernel reads. Made once per input and read by every layer that shares it (q, k and v; gate and up).
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "engine/base/aligned_buffer.h"
 #include "engine/base/bf16.h"
 #include "engine/base/thread_team.h"
 #include "engine/base/views.h"
 #include "engine/kernels/elementwise.h"
+#include "engine/kernels/gemm.h"
 #include "engine/layers/weight_format.h"
 
 namespace puna::engine {
@@ -35,25 +37,35 @@ class LinearInput {
   int64_t rows() const { return rows_; }
   int64_t stride() const { return stride_; }  // elements from one row to the next, the padded K
 
-  const bf16* bf16_row(int64_t r) const { return bf16_.data() + r * stride_; }
-  const int8_t* codes_row(int64_t r) const { return codes_.data() + r * stride_; }         // W4A8: signed
-  const uint8_t* unsigned_row(int64_t r) const { return reinterpret_cast<const uint8_t*>(codes_row(r)); }  // W8A8: + 128
-  const int32_t* group_starts_row(int64_t r) const { return starts_.data() + r * (stride_ / 32); }
-  RowQuant quant(int64_t r) const { return quant_[r]; }  // zero counts from the codes as stored
+  // The rows from r, where a tile begins (a multiple of kMaxTileRows will do), in the order of the format's product.
+  const uint8_t* arranged(int64_t r) const { return arranged_.data() + r * row_bytes_; }
+  RowQuant quant(int64_t r) const { return quant_[r]; }  // integer formats; zero counts from the codes as they are multiplied
 
  private:
-  void SetRow(const float* x, int64_t cols, const Norm& norm, int64_t r, float* scratch);
+  // What a thread needs for a tile of rows on their way.
+  struct Scratch {
+    explicit Scratch(int64_t cols) : row(cols), tile(kMaxTileRows * cols) {}
+    std::vector<float> row;
+    std::vector<bf16> tile;  // or as many codes
+  };
+  template <typename A, typename W, typename Y>
+  void SetTile(const PanelProduct<A, W, Y>& product, MatView<const float> x, const Norm& norm, int64_t first, Scratch& scratch);
+  const float* Prepared(const float* x, int64_t cols, const Norm& norm, float* scratch) const;
+  void Round(const float* row, int64_t cols, int64_t r, bf16* out);
+  void Round(const float* row, int64_t cols, int64_t r, uint8_t* out);
+  void Round(const float* row, int64_t cols, int64_t r, int8_t* out);
 
   WeightFormat format_;
   bool asymmetric_;
   const ElementwiseKernels& kernels_;
+  const GemmKernels& gemm_;
   int64_t max_cols_;
   int64_t rows_ = 0;
   int64_t stride_ = 0;
-  AlignedBuffer<bf16> bf16_;
-  AlignedBuffer<int8_t> codes_;
-  AlignedBuffer<int32_t> starts_;
+  int64_t row_bytes_ = 0;
+  AlignedBuffer<uint8_t> arranged_;
   AlignedBuffer<RowQuant> quant_;
+  std::vector<Scratch> scratch_;  // of each thread
 };
 
 }  // namespace puna::engine

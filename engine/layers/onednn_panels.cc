@@ -89,25 +89,28 @@ void OnednnPanels::Run(const void* a, int rows, const void* panel, void* y) cons
   if (configured != nullptr) dnnl::ukernel::brgemm::release_hw_context();
 }
 
-// Both kernels on a random panel: bf16 sums of one order, or the integer sums, are equal to the last bit.
+// Both kernels on a random panel: bf16 sums of one order, or the integer sums, are equal to the last bit. oneDNN reads rows as
+// they are, so our kernel's order must be that, too.
 bool OnednnPanels::AgreesWith(Isa isa) const {
-  constexpr int kRows = kLargeRows + kSmallRows;
   std::mt19937 rng(1);
-  AlignedBuffer<uint8_t> a(kRows * k_ * 2), panel(k_ * kPanelCols * 2);
-  AlignedBuffer<int32_t> ours(kRows * kPanelCols), theirs(kRows * kPanelCols);
+  const GemmKernels& gemm = GetGemmKernels(isa);
   if (format_ == WeightFormat::kW8A8) {
-    for (size_t i = 0; i < a.size(); ++i) a.data()[i] = static_cast<uint8_t>(rng());
-    for (size_t i = 0; i < panel.size(); ++i) panel.data()[i] = static_cast<uint8_t>(rng());
-    GetGemmKernels(isa).int8_panel(a.data(), k_, kRows, reinterpret_cast<const int8_t*>(panel.data()), k_, ours.data(),
-                                   kPanelCols);
-  } else {
-    std::normal_distribution<float> normal;
-    auto* rows = reinterpret_cast<bf16*>(a.data());
-    auto* weights = reinterpret_cast<bf16*>(panel.data());
-    for (int64_t i = 0; i < kRows * k_; ++i) rows[i] = ToBf16(normal(rng));
-    for (int64_t i = 0; i < kPanelCols * k_; ++i) weights[i] = ToBf16(normal(rng));
-    GetGemmKernels(isa).bf16_panel(rows, k_, kRows, weights, k_, reinterpret_cast<float*>(ours.data()), kPanelCols);
+    return Agrees(gemm.int8_panel, [&](auto& code) { code = static_cast<std::remove_reference_t<decltype(code)>>(rng()); });
   }
+  std::normal_distribution<float> normal;
+  return Agrees(gemm.bf16_panel, [&](bf16& value) { value = ToBf16(normal(rng)); });
+}
+
+template <typename A, typename W, typename Y>
+bool OnednnPanels::Agrees(const PanelProduct<A, W, Y>& product, const auto& draw) const {
+  if (product.tile_rows != 1 || product.row_bytes != PlainRowBytes<A>) return false;
+  constexpr int kRows = kLargeRows + kSmallRows;
+  AlignedBuffer<A> a(kRows * k_);
+  AlignedBuffer<W> panel(kPanelCols * k_);
+  AlignedBuffer<Y> ours(kRows * kPanelCols), theirs(kRows * kPanelCols);
+  for (A& x : a.span()) draw(x);
+  for (W& x : panel.span()) draw(x);
+  product.multiply(reinterpret_cast<const uint8_t*>(a.data()), kRows, panel.data(), k_, ours.data(), kPanelCols);
   Run(a.data(), kRows, panel.data(), theirs.data());
   return std::memcmp(ours.data(), theirs.data(), ours.bytes()) == 0;
 }

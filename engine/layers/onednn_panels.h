@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "engine/base/cpu_features.h"
+#include "engine/kernels/gemm.h"
 #include "engine/layers/weight_format.h"
 
 namespace puna::engine {
@@ -24,7 +25,8 @@ class OnednnPanels {
   // How many of `rows` rows, from the first, Run would take: 0 or a multiple of 32.
   static int Share(int rows) { return rows / kSmallRows * kSmallRows; }
 
-  // y [Share(rows), 64], float32 or (W8A8) int32, = a [Share(rows), k] * panel. a as in GemmKernels, rows k elements apart.
+  // y [Share(rows), 64], float32 or (W8A8) int32, = a [Share(rows), k] * panel. Rows are read as they are,
+  // k elements apart.
   void Run(const void* a, int rows, const void* panel, void* y) const;
 
  private:
@@ -34,6 +36,8 @@ class OnednnPanels {
 
   OnednnPanels(WeightFormat format, int64_t k);
   bool AgreesWith(Isa isa) const;
+  template <typename A, typename W, typename Y>
+  bool Agrees(const PanelProduct<A, W, Y>& product, const auto& draw) const;
 
   WeightFormat format_;
   int64_t k_;

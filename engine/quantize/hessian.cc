@@ -37,15 +37,15 @@ void Hessian::Add(MatView<const float> x, ThreadTeam& team) {
         }
       }
     });
-    const GemmKernels& gemm = GetGemmKernels(isa_);
+    const auto& product = GetGemmKernels(isa_).bf16_panel;
     team.ForEach(panels, [&](int64_t p, int) {
       constexpr int kRows = 32;
       alignas(64) float tile[kRows * kPanelCols];
       const int64_t cols = std::min<int64_t>(kPanelCols, n_ - p * kPanelCols);
       for (int64_t r = p * kPanelCols; r < n_; r += kRows) {
         const int rows = static_cast<int>(std::min<int64_t>(kRows, n_ - r));
-        gemm.bf16_panel(transposed.data() + r * k, k, rows, packed.data() + p * kPanelCols * k, k,
-                        tile, kPanelCols);
+        product.multiply(Arranged(product, transposed.data() + r * k, rows, k).data(), rows,
+                         packed.data() + p * kPanelCols * k, k, tile, kPanelCols);
         for (int i = 0; i < rows; ++i) {
           const int64_t lower = std::min(cols, r + i + 1 - p * kPanelCols);
           for (int64_t c = 0; c < lower; ++c)

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <random>
@@ -15,6 +16,21 @@ namespace puna::engine {
 namespace {
 
 constexpr int kMaxRows = 23;
+
+// y [m, 64] of the first m of rows [.., k].
+template <typename A, typename W, typename Y>
+std::vector<Y> Product(const PanelProduct<A, W, Y>& product, const std::vector<A>& rows, int m, const std::vector<W>& panel,
+                       int64_t k) {
+  std::vector<Y> y(m * kPanelCols);
+  product.multiply(Arranged(product, rows.data(), m, k).data(), m, panel.data(), k, y.data(), kPanelCols);
+  return y;
+}
+
+// Whether both hold the same bits, as far as the shorter goes.
+template <typename Y>
+bool SameBits(const std::vector<Y>& a, const std::vector<Y>& b) {
+  return std::memcmp(a.data(), b.data(), std::min(a.size(), b.size()) * sizeof(Y)) == 0;
+}
 
 struct Bf16Case {
   int64_t k;
@@ -36,8 +52,8 @@ TEST_CASE("bf16 panels agree with a float64 sum and do not depend on the number 
     for (const Isa isa : AvailableIsas()) {
       CAPTURE(Name(isa));
       CAPTURE(k);
-      std::vector<float> all(kMaxRows * kPanelCols);
-      GetGemmKernels(isa).bf16_panel(c.a.data(), k, kMaxRows, c.panel.data(), k, all.data(), kPanelCols);
+      const auto& product = GetGemmKernels(isa).bf16_panel;
+      const std::vector<float> all = Product(product, c.a, kMaxRows, c.panel, k);
       double worst = 0;
       for (int r = 0; r < kMaxRows; ++r) {
         for (int n = 0; n < kPanelCols; ++n) {
@@ -50,9 +66,7 @@ TEST_CASE("bf16 panels agree with a float64 sum and do not depend on the number 
       }
       CHECK(worst < 1e-5 * k);
       for (int m = 1; m <= kMaxRows; ++m) {
-        std::vector<float> some(m * kPanelCols);
-        GetGemmKernels(isa).bf16_panel(c.a.data(), k, m, c.panel.data(), k, some.data(), kPanelCols);
-        CHECK(std::memcmp(some.data(), all.data(), some.size() * sizeof(float)) == 0);
+        CHECK(SameBits(Product(product, c.a, m, c.panel, k), all));
       }
     }
   }
@@ -66,17 +80,14 @@ TEST_CASE("int8 panels are exact") {
     for (uint8_t& x : a) x = static_cast<uint8_t>(rng());
     for (int8_t& x : panel) x = static_cast<int8_t>(rng());
     std::fill(a.begin(), a.begin() + k, uint8_t{255});  // the extreme row
-    std::vector<int32_t> want(kMaxRows * kPanelCols);
-    GetGemmKernels(Isa::kScalar).int8_panel(a.data(), k, kMaxRows, panel.data(), k, want.data(), kPanelCols);
+    const std::vector<int32_t> want = Product(GetGemmKernels(Isa::kScalar).int8_panel, a, kMaxRows, panel, k);
     int32_t direct = 0;
     for (int64_t i = 0; i < k; ++i) direct += a[5 * k + i] * panel[(i / 4 * kPanelCols + 17) * 4 + i % 4];
     CHECK(want[5 * kPanelCols + 17] == direct);
     for (const Isa isa : AvailableIsas()) {
       CAPTURE(Name(isa));
       for (int m = 1; m <= kMaxRows; ++m) {
-        std::vector<int32_t> got(m * kPanelCols);
-        GetGemmKernels(isa).int8_panel(a.data(), k, m, panel.data(), k, got.data(), kPanelCols);
-        CHECK(std::memcmp(got.data(), want.data(), got.size() * sizeof(int32_t)) == 0);
+        CHECK(SameBits(Product(GetGemmKernels(isa).int8_panel, a, m, panel, k), want));
       }
     }
   }
@@ -85,19 +96,14 @@ TEST_CASE("int8 panels are exact") {
 struct Int4Case {
   int64_t k;
   std::vector<int8_t> a;
-  std::vector<int32_t> starts;
   std::vector<uint8_t> panel;
 };
 
 Int4Case MakeInt4(int64_t k) {
   std::mt19937 rng(11);
-  Int4Case c{k, std::vector<int8_t>(kMaxRows * k), std::vector<int32_t>(kMaxRows * k / kInt4Group),
-             std::vector<uint8_t>(k / kInt4Group * kInt4GroupBytes)};
+  Int4Case c{k, std::vector<int8_t>(kMaxRows * k), std::vector<uint8_t>(k / kInt4Group * kInt4GroupBytes)};
   for (int8_t& x : c.a) x = static_cast<int8_t>(rng());
   std::fill(c.a.begin(), c.a.begin() + k, int8_t{-128});  // the extreme row
-  for (size_t i = 0; i < c.starts.size(); ++i) {
-    for (int j = 0; j < kInt4Group; ++j) c.starts[i] -= 8 * c.a[i * kInt4Group + j];
-  }
   std::uniform_real_distribution<float> scale(0.001f, 0.02f);
   for (int64_t g = 0; g < k / kInt4Group; ++g) {
     uint8_t* group = c.panel.data() + g * kInt4GroupBytes;
@@ -113,16 +119,11 @@ Int4Case MakeInt4(int64_t k) {
 TEST_CASE("int4 panels give the reference's bits on every instruction set, for every number of rows") {
   for (const int64_t k : {32, 320, 3072}) {
     const Int4Case c = MakeInt4(k);
-    const int64_t groups = k / kInt4Group;
-    std::vector<float> want(kMaxRows * kPanelCols);
-    GetGemmKernels(Isa::kScalar)
-        .int4_panel(c.a.data(), k, c.starts.data(), groups, kMaxRows, c.panel.data(), k, want.data(), kPanelCols);
+    const std::vector<float> want = Product(GetGemmKernels(Isa::kScalar).int4_panel, c.a, kMaxRows, c.panel, k);
     for (const Isa isa : AvailableIsas()) {
       CAPTURE(Name(isa));
       for (int m = 1; m <= kMaxRows; ++m) {
-        std::vector<float> got(m * kPanelCols);
-        GetGemmKernels(isa).int4_panel(c.a.data(), k, c.starts.data(), groups, m, c.panel.data(), k, got.data(), kPanelCols);
-        CHECK(std::memcmp(got.data(), want.data(), got.size() * sizeof(float)) == 0);
+        CHECK(SameBits(Product(GetGemmKernels(isa).int4_panel, c.a, m, c.panel, k), want));
       }
     }
   }

@@ -49,8 +49,8 @@ TEST_CASE("int8 sums are exact") {
     std::fill_n(a.data(), k, uint8_t{255});  // the extreme row
     std::vector<int32_t> got(kRows * kPanelCols), want(kRows * kPanelCols);
     panels->Run(a.data(), kRows, panel.data(), got.data());
-    GetGemmKernels(Isa::kScalar).int8_panel(a.data(), k, kRows, reinterpret_cast<const int8_t*>(panel.data()), k,
-                                            want.data(), kPanelCols);
+    GetGemmKernels(Isa::kScalar)
+        .int8_panel.multiply(a.data(), kRows, reinterpret_cast<const int8_t*>(panel.data()), k, want.data(), kPanelCols);
     CHECK(got == want);
   }
 }
