@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,6 +29,8 @@ struct EngineOptions {
   double itl_target_ms = -1;
   bool speculation = true;   // prompt lookup
   std::shared_ptr<EnergyMeter> energy_meter = nullptr;  // null: energy is not counted
+  // Told, on the engine's thread, of each step that failed: what was thrown, and the step's plan.
+  std::function<void(const std::string&)> report_fault = nullptr;
 };
 
 // What a request is measured against before it is submitted.

@@ -5,6 +5,7 @@
 #include <exception>
 #include <utility>
 
+#include "engine/base/check.h"
 #include "engine/scheduler/ngram_proposer.h"
 #include "engine/step_input.h"
 
@@ -68,7 +69,8 @@ EngineCore::EngineCore(std::unique_ptr<Model> model, const EngineOptions& option
       fingerprint_(MakeFingerprint(*model_)),
       scheduler_(MakeSchedulerOptions(options, limits_)),
       sampler_(limits_.vocab_size),
-      energy_meter_(options.energy_meter) {
+      energy_meter_(options.energy_meter),
+      report_fault_(options.report_fault) {
   model_->AllocateKvCache(options.num_blocks);
 }
 
@@ -87,13 +89,16 @@ int EngineCore::Step() {
     for (const PlanItem& item : plan.items) {
       if (!item.sequence->first_scheduled) item.sequence->first_scheduled = start;
     }
+    std::string failure;
     try {
       Compute(plan);
     } catch (const std::exception& e) {
-      for (const PlanItem& item : plan.items) scheduler_.Finish(*item.sequence, FinishReason::kError, e.what());
+      failure = e.what();
+      FailStep(plan, e);
     }
     if (energy_meter_) ShareEnergy(plan);
     scheduler_.EndStep(plan);
+    if (!failure.empty()) CheckBooks(failure);
     totals_.last_step_seconds = Seconds(Clock::now() - start);
     scheduler_.ObserveStep(plan, totals_.last_step_seconds);
     ++totals_.steps;
@@ -102,6 +107,20 @@ int EngineCore::Step() {
     totals_.step_sequences.Observe(static_cast<double>(plan.items.size()));
   }
   return SendEnds();
+}
+
+// A step that throws ends its own sequences. A check that failed is a bug of ours: the report says what is needed to repeat
+// it, the client only that it was not to blame.
+void EngineCore::FailStep(const BatchPlan& plan, const std::exception& e) {
+  const bool is_check = dynamic_cast<const CheckError*>(&e) != nullptr;
+  if (report_fault_) report_fault_(std::string(e.what()) + "; the step: " + Describe(plan));
+  scheduler_.FailStep(plan, is_check ? "an internal check failed; the server's log says which" : e.what());
+}
+
+// The other sequences go on only if the books balance without those of the failed step.
+void EngineCore::CheckBooks(const std::string& failure) const {
+  const std::string fault = scheduler_.FindFault();
+  PUNA_CHECK(fault.empty()) << fault << ", after " << failure;
 }
 
 int EngineCore::EndAll(FinishReason reason) {

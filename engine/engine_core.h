@@ -1,6 +1,8 @@
 // EngineCore: the engine without its thread. One step: schedule, compute, draw, send.
 #pragma once
 
+#include <exception>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -18,8 +20,8 @@ class EngineCore {
   // The request has a stream.
   void Add(Request request);
 
-  // Computes one step for whoever is there. Returns how many sequences ended. Whatever the model throws ends the sequences of
-  // this step with kError.
+  // Computes one step for whoever is there. Returns how many sequences ended. Whatever is thrown while the step is computed
+  // ends its sequences with kError; CheckError when the others cannot go on after that.
   int Step();
 
   // Ends all that are left. Returns how many.
@@ -33,6 +35,8 @@ class EngineCore {
 
  private:
   void Compute(const BatchPlan& plan);
+  void FailStep(const BatchPlan& plan, const std::exception& e);
+  void CheckBooks(const std::string& failure) const;
   void Pool(const PlanItem& item, MatView<const float> rows);
   void Advance(const PlanItem& item, MatView<const float> rows);
   bool DrawNext(Sequence& sequence, std::span<const float> logits);
@@ -48,6 +52,7 @@ class EngineCore {
   Scheduler scheduler_;
   Sampler sampler_;
   const std::shared_ptr<EnergyMeter> energy_meter_;
+  const std::function<void(const std::string&)> report_fault_;
   EngineStats totals_;  // steps, tokens, ends and all times
   std::chrono::steady_clock::time_point step_start_;
 };

@@ -54,6 +54,7 @@ std::unique_ptr<Service> LoadService(const config::Config& config, Vitals& vital
   engine::EngineOptions options = MakeEngineOptions(config.engine, *loaded.model);
   const Energy energy = MakeEnergy(config.server, NumThreads(config.engine));
   options.energy_meter = energy.meter;
+  options.report_fault = [](const std::string& report) { LogError("a step failed: " + report); };
   LogInfo(energy.description);
   LogInfo(Summary(config.engine, loaded, options));
   const int vocab_size = loaded.config.vocab_size;

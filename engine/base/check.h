@@ -1,12 +1,16 @@
 // PUNA_CHECK(condition) << "context": states what must hold inside our own code. A violated check is a bug of ours,
-// never reachable from input: it prints file, line, condition and context, then aborts.
+// never reachable from input: it throws a CheckError with file, line, condition and context. Whoever can end the work that
+// met it and go on (the engine's step, an HTTP handler) catches it; elsewhere it ends the process with that text.
 #pragma once
 
-#include <cstdio>
-#include <cstdlib>
 #include <sstream>
+#include <stdexcept>
 
 namespace puna::engine {
+
+struct CheckError : std::logic_error {
+  using std::logic_error::logic_error;
+};
 
 class CheckFailure {
  public:
@@ -15,10 +19,7 @@ class CheckFailure {
   }
   CheckFailure(const CheckFailure&) = delete;
   CheckFailure& operator=(const CheckFailure&) = delete;
-  [[noreturn]] ~CheckFailure() {
-    std::fprintf(stderr, "%s\n", text_.str().c_str());
-    std::abort();
-  }
+  [[noreturn]] ~CheckFailure() noexcept(false) { throw CheckError(text_.str()); }
   std::ostringstream& text() { return text_; }
 
  private:

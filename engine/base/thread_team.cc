@@ -57,6 +57,7 @@ void ThreadTeam::Open(int64_t num_tasks, Function function, const void* context)
   function_ = function;
   context_ = context;
   num_tasks_ = num_tasks;
+  failed_.store(false, std::memory_order_relaxed);
   next_task_.store(0, std::memory_order_relaxed);
   state_.store(kOpen, std::memory_order_release);
   epoch_.fetch_add(1, std::memory_order_release);
@@ -67,7 +68,12 @@ void ThreadTeam::TakeTasks(int thread) {
   for (;;) {
     const int64_t task = next_task_.fetch_add(1, std::memory_order_relaxed);
     if (task >= num_tasks_) return;
-    function_(context_, task, thread);
+    try {
+      function_(context_, task, thread);
+    } catch (...) {
+      if (!failed_.exchange(true)) failure_ = std::current_exception();
+      next_task_.store(num_tasks_, std::memory_order_relaxed);
+    }
   }
 }
 

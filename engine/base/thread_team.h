@@ -5,7 +5,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace puna::engine {
@@ -22,7 +24,8 @@ class ThreadTeam {
 
   // fn(task, thread) for each task in [0, num_tasks), handed out one by one in rising order to whoever is there; thread is in
   // [0, size()). Returns when all are done. A worker that the system has not run yet is not waited for: the caller does its
-  // share. One caller at a time; fn must not throw and must not call ForEach.
+  // share. One caller at a time; fn must not call ForEach. When fn throws, no further task begins and the first exception is
+  // thrown here, after the tasks that had begun.
   template <typename Fn>
   void ForEach(int64_t num_tasks, const Fn& fn) {
     if (num_tasks <= 1 || workers_.empty()) {
@@ -33,6 +36,7 @@ class ThreadTeam {
          &fn);
     TakeTasks(0);
     Close();
+    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   }
 
  private:
@@ -50,6 +54,8 @@ class ThreadTeam {
   alignas(64) std::atomic<uint32_t> state_{0};     // kOpen while the run may be joined | workers in it; the caller sleeps on it
   alignas(64) std::atomic<int64_t> next_task_{0};
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> failed_{false};  // in this run, by whoever then sets failure_
+  std::exception_ptr failure_;
 };
 
 }  // namespace puna::engine

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <string>
 #include <vector>
 
 #include "engine/kv_cache/block_table.h"
@@ -48,5 +49,9 @@ struct BatchPlan {
   bool empty() const { return items.empty(); }
   int num_tokens() const { return num_decode_tokens + num_prompt_tokens; }
 };
+
+// The plan in one line, for a report of a step that failed: each item as request id [first, end) of the known tokens, guesses,
+// rows of logits and hidden states, then the copies.
+std::string Describe(const BatchPlan& plan);
 
 }  // namespace puna::engine

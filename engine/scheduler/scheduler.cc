@@ -81,7 +81,8 @@ void Scheduler::PlanShorterPrompts(BatchPlan& plan, int budget) {
   std::stable_sort(shorter.begin(), shorter.end(),
                    [](const Sequence* a, const Sequence* b) { return a->num_missing() < b->num_missing(); });
   for (Sequence* s : shorter) {
-    if (s->is_running) PlanChunk(plan, *s, budget - plan.num_prompt_tokens);
+    AdmitWaiting(plan, budget, s->num_missing());
+    if (s->is_running && !IsPlanned(plan, *s)) PlanChunk(plan, *s, budget - plan.num_prompt_tokens);
   }
   AdmitWaiting(plan, budget, oldest_missing);
 }
@@ -95,7 +96,7 @@ void Scheduler::PlanPrompts(BatchPlan& plan, int budget) {
 
 void Scheduler::AdmitWaiting(BatchPlan& plan, int budget, int shorter_than) {
   for (size_t i = 0; i < std::min(waiting_.size(), kLookAhead);) {
-    if (plan.num_prompt_tokens >= budget || num_running() >= options_.max_num_seqs) return;
+    if (plan.num_prompt_tokens >= budget || NumRowsLeft(plan) == 0 || num_running() >= options_.max_num_seqs) return;
     Sequence& s = *waiting_[i];
     PrefixMatch match = s.table.FindPrefix(s.tokens, MaxReuse(s));
     if (s.num_tokens() - match.num_tokens() >= shorter_than || IsBeingComputed(s, match)) {
@@ -155,10 +156,14 @@ void Scheduler::Admit(BatchPlan& plan, Line::iterator place, const PrefixMatch& 
   running_.insert(behind, std::move(s));
 }
 
-// Plans as many of the sequence's missing tokens as budget, rows of logits and blocks allow.
+// Rows that the step still has room for: prompt tokens, decoded tokens and guesses alike.
+int Scheduler::NumRowsLeft(const BatchPlan& plan) const { return options_.max_num_batched_tokens - plan.num_tokens(); }
+
+// Plans as many of the sequence's missing tokens as budget, rows of the step, rows of logits and blocks allow. The budget is
+// of prompt tokens; a sequence that lacks one token decodes, whatever it lacks it for, and takes a row outside that budget.
 void Scheduler::PlanChunk(BatchPlan& plan, Sequence& sequence, int budget) {
   const bool decodes = sequence.num_missing() == 1;
-  const int num_tokens = std::min({sequence.num_missing(), budget, ChunkLimit(plan, sequence)});
+  const int num_tokens = std::min({sequence.num_missing(), budget, NumRowsLeft(plan), ChunkLimit(plan, sequence)});
   if (num_tokens <= 0) return;
   const int first = sequence.num_computed;
   if (!MakeRoom(plan, sequence, first + num_tokens)) return;
@@ -234,7 +239,7 @@ void Scheduler::PlanDrafts(BatchPlan& plan) {
 void Scheduler::PlanDraft(BatchPlan& plan, PlanItem& item, int max_tokens) {
   Sequence& s = *item.sequence;
   const int room = s.table.num_positions() + pool_.num_free() * kBlockSize - s.num_tokens();
-  max_tokens = std::min({max_tokens, room, s.request.stop.max_new_tokens - s.num_output() - 1,
+  max_tokens = std::min({max_tokens, NumRowsLeft(plan), room, s.request.stop.max_new_tokens - s.num_output() - 1,
                          options_.max_model_len - s.num_tokens() - 1});
   if (max_tokens <= 0) return;
   if (!s.proposer) s.proposer = options_.make_proposer(s.request);
@@ -306,6 +311,14 @@ void Scheduler::Finish(Sequence& sequence, FinishReason reason, std::string erro
   s->table.Free(s->tokens, s->num_computed);
   s->finish = engine::Finish{reason, std::move(error), {}};
   finished_.push_back(std::move(s));
+}
+
+void Scheduler::FailStep(const BatchPlan& plan, const std::string& error) {
+  for (const PlannedCopy& planned : plan.copies) {  // perhaps not made: what stands in the copy is not to be found by others
+    Sequence& s = *planned.sequence;
+    s.num_computed = std::min(s.num_computed, s.table.num_published() * kBlockSize);
+  }
+  for (const PlanItem& item : plan.items) Finish(*item.sequence, FinishReason::kError, error);
 }
 
 void Scheduler::FinishCancelled() {

@@ -4,8 +4,9 @@
 // gives out at most max_num_batched_tokens so that computed catches up.
 //   1. Sequences that lack one token (they decode) come first, in order of arrival.
 //   2. The rest of the budget goes to prompts. Short ones do not queue behind a long one: half of it goes to prompts with
-//      fewer tokens left than the oldest has, fewest first, and to waiting ones likewise; what remains goes to the others in
-//      order of arrival, then to waiting ones in order of arrival. Beside decoding sequences the Pacer sets how much it is.
+//      fewer tokens left than the oldest has, fewest first, and before each of them to waiting ones that are shorter still;
+//      what remains goes to the others in order of arrival, then to waiting ones in order of arrival. Beside decoding
+//      sequences the Pacer sets how much it is. Every row counts: no step has more than max_num_batched_tokens.
 //   3. If only decoding sequences are there, guesses about their next tokens fill the step up to kMaxDraftRows.
 // A waiting sequence is admitted when its known tokens fit beside what the running ones still need for theirs. It begins with
 // its longest cached prefix. When a running one is just computing what it needs next, it waits for those blocks.
@@ -72,6 +73,10 @@ class Scheduler {
   // Ends it and frees its blocks at once. Nothing happens when it has ended before.
   void Finish(Sequence& sequence, FinishReason reason, std::string error = "");
   void FinishCancelled();  // those whose reader went away
+
+  // The step could not be computed: ends its sequences with kError. EndStep follows as ever.
+  void FailStep(const BatchPlan& plan, const std::string& error);
+
   void FinishAll(FinishReason reason);
 
   // Those that ended since the last call; usage is complete but for times.
@@ -95,6 +100,7 @@ class Scheduler {
   void PlanDrafts(BatchPlan& plan);
   void AdmitWaiting(BatchPlan& plan, int budget, int shorter_than);
 
+  int NumRowsLeft(const BatchPlan& plan) const;
   void PlanChunk(BatchPlan& plan, Sequence& sequence, int budget);
   int ChunkLimit(const BatchPlan& plan, const Sequence& sequence) const;
   bool MakeRoom(BatchPlan& plan, Sequence& sequence, int positions);

@@ -1,209 +1,14 @@
-// The engine without its thread, on a fake model: whatever the company, the cache, the chunks, preemption and guesses do, a
-// request gets what it gets alone.
+// The engine without its thread, on a fake model.
 #include "engine/engine_core.h"
 
 #include <doctest/doctest.h>
 
-#include <map>
-#include <random>
 #include <vector>
 
-#include "tests/support/fake_model.h"
-#include "tests/support/reference_run.h"
+#include "tests/support/core_client.h"
 
 namespace puna::engine {
 namespace {
-
-using Ids = std::vector<TokenId>;
-using std::chrono::milliseconds;
-
-struct Client {
-  Request asked;  // without stream
-  std::optional<TokenReader> reader;
-  Answer answer;
-  std::optional<Finish> finish;
-};
-
-Request Copy(const Request& request) {
-  Request copy;
-  copy.prompt = request.prompt;
-  copy.sampling = request.sampling;
-  copy.stop = request.stop;
-  copy.num_logprobs = request.num_logprobs;
-  copy.prompt_logprobs = request.prompt_logprobs;
-  copy.prediction = request.prediction;
-  copy.pooling = request.pooling;
-  return copy;
-}
-
-void Submit(EngineCore& core, Client& client) {
-  auto stream = std::make_shared<TokenStream>();
-  Request request = Copy(client.asked);
-  request.stream = stream;
-  client.reader.emplace(stream);
-  core.Add(std::move(request));
-}
-
-void CheckEqual(const Client& client, const Answer& expected) {
-  CHECK(client.answer.tokens == expected.tokens);
-  CHECK(client.answer.logprobs == expected.logprobs);
-  CHECK(client.answer.prompt_tokens == expected.prompt_tokens);
-  CHECK(client.answer.prompt_logprobs == expected.prompt_logprobs);
-  CHECK(client.answer.embedding.size() == expected.embedding.size());
-  for (size_t i = 0; i < client.answer.embedding.size(); ++i)
-    CHECK(client.answer.embedding[i] == doctest::Approx(expected.embedding[i]).epsilon(1e-6));
-  CHECK(client.answer.reason == expected.reason);
-  REQUIRE(client.finish);
-  CHECK(client.finish->usage.prompt_tokens == static_cast<int>(client.asked.prompt.size()));
-  CHECK(client.finish->usage.completion_tokens == static_cast<int>(expected.tokens.size()));
-}
-
-class Walk {
- public:
-  Walk(uint32_t seed, const EngineOptions& options, FakeModelOptions model)
-      : random_(seed), reference_(model), vocab_(model.vocab_size), core_(std::make_unique<FakeModel>(model), options) {}
-
-  void Run(int num_requests) {
-    int arrived = 0, steps = 0;
-    while (arrived < num_requests || !core_.idle()) {
-      while (arrived < num_requests && (core_.idle() || random_() % 4 == 0)) {
-        ++arrived;
-        clients_.push_back(MakeClient());
-        Submit(core_, clients_.back());
-        // The `n` of one request: the same but for the seed, at the same moment.
-        for (uint32_t n = random_() % 5; n > 2; --n) {
-          Client sibling;
-          sibling.asked = Copy(clients_.back().asked);
-          ++sibling.asked.sampling.seed;
-          ++arrived;
-          clients_.push_back(std::move(sibling));
-          Submit(core_, clients_.back());
-        }
-      }
-      if (random_() % 40 == 0) Leave();
-      core_.Step();
-      const std::string fault = core_.scheduler().FindFault();
-      REQUIRE(fault == "");
-      REQUIRE(++steps < 200000);
-    }
-    CHECK(core_.scheduler().pool().num_held() == 0);
-    for (Client& client : clients_) CheckClient(client);
-  }
-
-  EngineStats stats() const { return core_.stats(); }
-
- private:
-  TokenId AnyId() { return static_cast<TokenId>(random_() % vocab_); }
-
-  Client MakeClient() {
-    Client client;
-    Request& r = client.asked;
-    const int max_len = core_.limits().max_model_len;
-    // Prompts begin with one of a few texts, cut anywhere, or go on where an earlier request ended.
-    if (!clients_.empty() && random_() % 3 == 0) {
-      const Client& earlier = clients_[random_() % clients_.size()];
-      r.prompt = earlier.asked.prompt;
-      r.prompt.insert(r.prompt.end(), earlier.answer.tokens.begin(), earlier.answer.tokens.end());
-    } else {
-      Ids& text = texts_[random_() % 3];
-      while (text.size() < 120) text.push_back(AnyId());
-      r.prompt.assign(text.begin(), text.begin() + static_cast<int>(random_() % text.size()));
-    }
-    for (uint32_t i = 0; i <= random_() % 20; ++i) r.prompt.push_back(AnyId());
-    r.prompt.resize(std::min<size_t>(r.prompt.size(), max_len * 3 / 4));
-    r.stop.max_new_tokens = static_cast<int>(random_() % 60);
-    r.stop.max_new_tokens = std::min(r.stop.max_new_tokens, max_len - static_cast<int>(r.prompt.size()));
-    r.stop.end_ids = {3, 4};
-    r.stop.min_new_tokens = random_() % 2 ? 5 : 0;
-    r.stop.ignore_eos = random_() % 2;
-    r.sampling.temperature = random_() % 2 ? 0.0f : 0.8f;
-    r.sampling.seed = random_() % 5;
-    if (random_() % 3 == 0) r.sampling.top_p = 0.7f;
-    if (random_() % 4 == 0) r.sampling.repetition_penalty = 1.3f;
-    if (random_() % 4 == 0) r.sampling.frequency_penalty = 0.5f;
-    if (random_() % 3 == 0) r.num_logprobs = static_cast<int>(random_() % 4);
-    r.prompt_logprobs = random_() % 6 == 0;
-    if (random_() % 6 == 0) {
-      r.pooling = random_() % 3 == 0 ? Pooling::kLast : Pooling::kMean;
-      r.prompt_logprobs = false;
-      r.stop.max_new_tokens = 0;
-    }
-    if (random_() % 2) {  // the right answer with some wrong ids
-      r.prediction = reference_.Run(r, max_len).tokens;
-      for (TokenId& id : r.prediction) {
-        if (random_() % 12 == 0) id = AnyId();
-      }
-    }
-    return client;
-  }
-
-  void Leave() {
-    Client& client = clients_[random_() % clients_.size()];
-    if (!client.reader) return;
-    if (!Collect(*client.reader, milliseconds(0), client.answer, client.finish)) client.reader.reset();
-  }
-
-  void CheckClient(Client& client) {
-    const Answer expected = reference_.Run(client.asked, core_.limits().max_model_len);
-    if (!client.reader) {  // left early: what it has seen is the beginning of the same
-      REQUIRE(client.answer.tokens.size() <= expected.tokens.size());
-      CHECK(std::equal(client.answer.tokens.begin(), client.answer.tokens.end(), expected.tokens.begin()));
-      return;
-    }
-    Collect(*client.reader, milliseconds(0), client.answer, client.finish);
-    CheckEqual(client, expected);
-  }
-
-  std::mt19937 random_;
-  ReferenceRun reference_;
-  int vocab_;
-  EngineCore core_;
-  std::vector<Client> clients_;
-  std::map<uint32_t, Ids> texts_;
-};
-
-EngineOptions SmallOptions() {
-  EngineOptions options;
-  options.num_blocks = 24;
-  options.max_num_seqs = 5;
-  options.max_num_batched_tokens = 40;
-  options.itl_target_ms = 0;  // the walk does not depend on the clock
-  return options;
-}
-
-TEST_CASE("random walk: arrive, finish, leave, preempt, share, guess; the answer is the same as alone") {
-  EngineStats total;
-  for (uint32_t seed = 1; seed <= 20; ++seed) {
-    CAPTURE(seed);
-    EngineOptions options = SmallOptions();
-    options.max_num_batched_tokens = seed % 3 == 0 ? 7 : 40;
-    options.prefix_caching = seed % 4 != 0;
-    Walk walk(seed, options, {.vocab_size = 97, .window = 0});
-    walk.Run(200);
-    const EngineStats stats = walk.stats();
-    total.preemptions += stats.preemptions;
-    total.prefix_cache_hit_tokens += stats.prefix_cache_hit_tokens;
-    total.draft_tokens += stats.draft_tokens;
-    total.accepted_draft_tokens += stats.accepted_draft_tokens;
-    total.finished_cancelled += stats.finished_cancelled;
-    total.finished_stop += stats.finished_stop;
-    total.finished_length += stats.finished_length;
-  }
-  // The walk went everywhere.
-  CHECK(total.preemptions > 50);
-  CHECK(total.prefix_cache_hit_tokens > 5000);
-  CHECK(total.accepted_draft_tokens > 1000);
-  CHECK(total.draft_tokens > total.accepted_draft_tokens + 300);
-  CHECK(total.finished_cancelled > 10);
-  CHECK(total.finished_stop > 50);
-  CHECK(total.finished_length > 200);
-}
-
-TEST_CASE("random walk over text that repeats itself: prompt lookup pays and changes nothing") {
-  Walk walk(99, SmallOptions(), {.vocab_size = 30, .window = 2});
-  walk.Run(300);
-  CHECK(walk.stats().accepted_draft_tokens > 500);
-}
 
 TEST_CASE("a conversation that comes back keeps its cache while one-shot requests pass by") {
   EngineOptions options = SmallOptions();
@@ -303,6 +108,35 @@ TEST_CASE("a step that throws ends its sequences and the loop goes on") {
   Collect(*second.reader, milliseconds(0), second.answer, second.finish);
   CheckEqual(second, ReferenceRun({}).Run(second.asked, core.limits().max_model_len));
   CHECK(core.stats().finished_error == 1);
+}
+
+TEST_CASE("a check that fails in a step is reported with the step, ends its sequences, and the others go on") {
+  EngineOptions options = SmallOptions();
+  std::vector<std::string> reports;
+  options.report_fault = [&reports](const std::string& report) { reports.push_back(report); };
+  auto model = std::make_unique<FakeModel>();
+  FakeModel& fake = *model;
+  EngineCore core(std::move(model), options);
+  Client broken, waiting;
+  for (int i = 0; i < 100; ++i) broken.asked.prompt.push_back(i % 97);
+  waiting.asked.prompt = broken.asked.prompt;  // waits for what the first one computes
+  waiting.asked.stop.max_new_tokens = broken.asked.stop.max_new_tokens = 4;
+  Submit(core, broken);
+  core.Step();
+  Submit(core, waiting);
+  fake.fail_next_check = true;
+  CHECK(core.Step() == 1);
+  CHECK(core.scheduler().FindFault() == "");
+  Collect(*broken.reader, milliseconds(0), broken.answer, broken.finish);
+  REQUIRE(broken.finish);
+  CHECK(broken.finish->reason == FinishReason::kError);
+  CHECK(broken.finish->error == "an internal check failed; the server's log says which");
+  REQUIRE(reports.size() == 1);
+  CHECK(reports[0].find("fake_model.h") != std::string::npos);
+  CHECK(reports[0].find("[40, 80) of 100 + 0, 0 guesses, 0 logits") != std::string::npos);
+  while (!core.idle()) core.Step();
+  Collect(*waiting.reader, milliseconds(0), waiting.answer, waiting.finish);
+  CheckEqual(waiting, ReferenceRun({}).Run(waiting.asked, core.limits().max_model_len));
 }
 
 // Allows ids that are (position in the answer) modulo 3; every fourth id and the one after it are fixed.

@@ -78,6 +78,22 @@ class Client(threading.Thread):
     def do_chat(self):
         expect(self.chat(n=self.random.randrange(1, 4)), 200)
 
+    def do_again(self):
+        """The same chat twice: the second time all but its last token is in the cache."""
+        body = self.body(n=1)
+        for _ in range(2):
+            expect(self.server.post("/v1/chat/completions", body), 200)
+
+    def do_one_token(self):
+        expect(self.server.post("/v1/completions", {"prompt": [self.random.randrange(300)], "max_tokens": 3}), 200)
+        expect(self.server.post("/v1/embeddings", {"input": [self.random.randrange(300)]}), 200)
+
+    def do_long(self):
+        """A prompt of many steps, of one of a few beginnings, cut anywhere; some leave in the middle."""
+        words = [f"word{(i * i + self.random.randrange(2)) % 37}" for i in range(self.random.randrange(400, 1500))]
+        prompt = f"Story {self.random.randrange(3)}: " + " ".join(words)
+        expect(self.server.post("/v1/completions", {"prompt": prompt, "max_tokens": 4}), 200, 400)
+
     def do_chat_stream(self):
         reply = self.chat(stream=True, stream_options={"include_usage": True})
         if expect(reply, 200) and reply.events()[-1] != "[DONE]":

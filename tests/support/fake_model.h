@@ -18,6 +18,7 @@ namespace puna::engine {
 struct FakeModelOptions {
   int vocab_size = 97;
   int max_position = 4096;
+  int max_batched_tokens = 512;  // what a step may hold at most, as the real model is told
   int window = 0;  // > 0: the ids before the last `window` do not matter (their positions do): the text repeats itself
   std::chrono::microseconds step_time{0};
 };
@@ -62,7 +63,9 @@ class FakeModel : public Model {
 
   MatView<const float> Forward(const ForwardInput& input) override {
     if (fail_next_step.exchange(false)) throw std::runtime_error("the fake model was told to fail");
+    PUNA_CHECK(!fail_next_check.exchange(false)) << "as told";
     if (options_.step_time.count() > 0) std::this_thread::sleep_for(options_.step_time);
+    CheckInput(input);
     ++num_steps;
     num_tokens += input.token_ids.size();
     for (const SequenceChunk& chunk : input.sequences) Store(input, chunk);
@@ -92,7 +95,7 @@ class FakeModel : public Model {
     return {hidden_.data(), static_cast<int64_t>(hidden_.size()) / kHiddenSize, kHiddenSize};
   }
 
-  std::atomic<bool> fail_next_step{false};
+  std::atomic<bool> fail_next_step{false}, fail_next_check{false};
   std::atomic<uint64_t> num_steps{0}, num_tokens{0};
 
  private:
@@ -104,6 +107,27 @@ class FakeModel : public Model {
   }
 
   Slot& At(BlockId block, int offset) { return slots_.at(static_cast<size_t>(block) * kBlockSize + offset); }
+
+  // What LlamaModel counts on: no more rows than its buffers hold, every row in one sequence, ids of the vocabulary, rising
+  // rows, blocks that exist.
+  void CheckInput(const ForwardInput& input) const {
+    const auto num_rows = static_cast<int>(input.token_ids.size());
+    PUNA_CHECK(num_rows > 0 && num_rows <= options_.max_batched_tokens) << num_rows << " of " << options_.max_batched_tokens;
+    int row = 0;
+    for (const SequenceChunk& chunk : input.sequences) {
+      PUNA_CHECK(chunk.first_token == row) << chunk.first_token << ' ' << row;
+      row += chunk.num_tokens;
+      const int end = chunk.num_computed + chunk.num_tokens;
+      PUNA_CHECK(end <= options_.max_position) << end;
+    }
+    PUNA_CHECK(row == num_rows) << row << ' ' << num_rows;
+    for (const TokenId id : input.token_ids) PUNA_CHECK(id >= 0 && id < options_.vocab_size) << id;
+    for (const auto* rows : {&input.logits_rows, &input.hidden_rows}) {
+      for (size_t i = 0; i < rows->size(); ++i) {
+        PUNA_CHECK((*rows)[i] < num_rows && (i == 0 || (*rows)[i] > (*rows)[i - 1])) << (*rows)[i];
+      }
+    }
+  }
 
   void Store(const ForwardInput& input, const SequenceChunk& chunk) {
     const int end = chunk.num_computed + chunk.num_tokens;

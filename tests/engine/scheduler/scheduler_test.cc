@@ -3,83 +3,13 @@
 
 #include <doctest/doctest.h>
 
-#include <numeric>
 #include <tuple>
 #include <vector>
 
+#include "tests/support/plans.h"
+
 namespace puna::engine {
 namespace {
-
-using Ids = std::vector<TokenId>;
-
-Ids Range(TokenId first, int count) {
-  Ids ids(count);
-  std::iota(ids.begin(), ids.end(), first);
-  return ids;
-}
-
-Request MakeRequest(Ids prompt, int max_new_tokens = 100) {
-  Request request;
-  request.prompt = std::move(prompt);
-  request.stop.max_new_tokens = max_new_tokens;
-  request.stream = std::make_shared<TokenStream>();
-  return request;
-}
-
-SchedulerOptions MakeOptions(int num_blocks = 100) {
-  SchedulerOptions options;
-  options.num_blocks = num_blocks;
-  options.max_num_seqs = 4;
-  options.max_num_batched_tokens = 64;
-  options.max_model_len = num_blocks * kBlockSize;
-  return options;
-}
-
-struct Planned {
-  uint64_t sequence;
-  int first, num_tokens, num_logits;
-  bool operator==(const Planned&) const = default;
-};
-using Plan = std::vector<Planned>;
-
-[[maybe_unused]] doctest::String toString(const Plan& plan) {
-  std::string text;
-  for (const Planned& p : plan) {
-    for (const int number : {static_cast<int>(p.sequence), p.first, p.num_tokens, p.num_logits}) {
-      text += std::to_string(number) + ' ';
-    }
-    text += "| ";
-  }
-  return text.c_str();
-}
-
-Plan Summary(const BatchPlan& plan) {
-  Plan result;
-  for (const PlanItem& item : plan.items) {
-    result.push_back({item.sequence->arrival, item.first, item.num_tokens, item.num_logits});
-  }
-  return result;
-}
-
-// Does what the engine would do with the plan; each drawn id is `next`.
-void Complete(Scheduler& scheduler, const BatchPlan& plan, TokenId next = 7) {
-  for (const PlanItem& item : plan.items) {
-    scheduler.MarkComputed(item);
-    if (item.num_logits == 0 || !item.reaches_end()) continue;
-    while (!item.sequence->ended() && scheduler.Append(*item.sequence, next)) {
-    }
-  }
-  scheduler.EndStep(plan);
-  const std::string fault = scheduler.FindFault();
-  CHECK(fault == "");
-}
-
-Plan Step(Scheduler& scheduler, TokenId next = 7) {
-  const BatchPlan plan = scheduler.Schedule();
-  auto summary = Summary(plan);
-  Complete(scheduler, plan, next);
-  return summary;
-}
 
 TEST_CASE("a prompt is computed in chunks of the budget, then one token a step") {
   Scheduler scheduler(MakeOptions());
@@ -115,6 +45,29 @@ TEST_CASE("short prompts do not queue behind a long one, which keeps half") {
   scheduler.Add(MakeRequest(Range(3000, 40)));
   CHECK(Step(scheduler) == Plan{{1, 0, 20, 1}, {2, 0, 12, 0}, {0, 64, 32, 0}});
   CHECK(Step(scheduler) == Plan{{1, 20, 1, 1}, {2, 12, 28, 1}, {0, 96, 35, 0}});
+}
+
+TEST_CASE("a short prompt that waits goes before a running one that is longer, however much that one lacks") {
+  Scheduler scheduler(MakeOptions());
+  scheduler.Add(MakeRequest(Range(0, 1000)));
+  Step(scheduler);
+  scheduler.Add(MakeRequest(Range(2000, 500)));
+  CHECK(Step(scheduler) == Plan{{1, 0, 32, 0}, {0, 64, 32, 0}});
+  scheduler.Add(MakeRequest(Range(3000, 20)));
+  CHECK(Step(scheduler) == Plan{{2, 0, 20, 1}, {1, 32, 12, 0}, {0, 96, 32, 0}});
+}
+
+// One row too many ended the process: the prompts' budget was taken before sequences came that count as decoding.
+TEST_CASE("no step has more rows than the budget: prompts found in the cache but for one token, prompts of one token") {
+  Scheduler scheduler(MakeOptions());
+  scheduler.Add(MakeRequest(Range(5000, 40), 1));
+  Step(scheduler);
+  scheduler.Add(MakeRequest(Range(0, 1000)));
+  CHECK(Step(scheduler) == Plan{{1, 0, 64, 0}});
+  scheduler.Add(MakeRequest(Range(5000, 40), 1));  // lacks its last token
+  scheduler.Add(MakeRequest(Range(7000, 1), 1));
+  const Plan plan = Step(scheduler);
+  CHECK(plan == Plan{{2, 39, 1, 1}, {3, 0, 1, 1}, {1, 64, 62, 0}});
 }
 
 TEST_CASE("prompts of the same length go one after the other") {
@@ -313,87 +266,6 @@ TEST_CASE("end ids end, but not before min_new_tokens and not when ignored") {
   CHECK(ends[0] == std::pair(1, FinishReason::kStop));
   CHECK(ends[1] == std::pair(3, FinishReason::kStop));
   CHECK(ends[2] == std::pair(5, FinishReason::kLength));
-}
-
-// Proposes the same ids for ever.
-class Stubborn : public Proposer {
- public:
-  explicit Stubborn(Ids ids) : ids_(std::move(ids)) {}
-  Ids Propose(std::span<const TokenId>, int max_tokens) override {
-    return Ids(ids_.begin(), ids_.begin() + std::min<int>(max_tokens, static_cast<int>(ids_.size())));
-  }
-  void Observe(int, int) override {}
-
- private:
-  Ids ids_;
-};
-
-TEST_CASE("guesses fill a step that only decodes, up to the rows there are, and true ones count at once") {
-  SchedulerOptions options = MakeOptions();
-  options.make_proposer = [](const Request&) { return std::make_unique<Stubborn>(Ids{7, 7, 8, 7}); };
-  Scheduler scheduler(options);
-  Sequence& s = scheduler.Add(MakeRequest(Range(0, 30), 50));
-  CHECK(Step(scheduler) == Plan{{0, 0, 30, 1}});  // no guesses beside a prompt
-  CHECK(Step(scheduler) == Plan{{0, 30, 5, 5}});  // 7, 7 come true; 7 instead of 8
-  CHECK(s.num_output() == 4);
-  CHECK(s.num_computed == 33);
-  CHECK(s.usage.accepted_prediction_tokens == 2);
-  CHECK(s.usage.rejected_prediction_tokens == 2);
-  CHECK(Step(scheduler) == Plan{{0, 33, 5, 5}});
-  scheduler.Add(MakeRequest(Range(500, 70), 50));
-  CHECK(Step(scheduler) == Plan{{0, 36, 1, 1}, {1, 0, 63, 0}});
-}
-
-TEST_CASE("behind a wrong guess nothing counts as guessed, not even what comes next by force") {
-  SchedulerOptions options = MakeOptions();
-  options.make_proposer = [](const Request&) { return std::make_unique<Stubborn>(Ids{7, 8}); };
-  Scheduler scheduler(options);
-  Sequence& s = scheduler.Add(MakeRequest(Range(0, 30), 50));
-  Step(scheduler);
-  const BatchPlan plan = scheduler.Schedule();
-  CHECK(Summary(plan) == Plan{{0, 30, 3, 3}});
-  scheduler.MarkComputed(plan.items[0]);
-  CHECK_FALSE(scheduler.Append(s, 9));
-  CHECK_FALSE(scheduler.Append(s, 7));  // what was computed for a 7 was computed one position before
-  CHECK(s.num_computed == 31);
-  scheduler.EndStep(plan);
-  CHECK(s.usage.rejected_prediction_tokens == 2);
-  CHECK(Step(scheduler) == Plan{{0, 31, 2, 1}});
-}
-
-TEST_CASE("guesses never reach beyond max_new_tokens, the context or the free blocks") {
-  SchedulerOptions options = MakeOptions(3);
-  options.make_proposer = [](const Request&) { return std::make_unique<Stubborn>(Ids(20, 7)); };
-  Scheduler scheduler(options);
-  scheduler.Add(MakeRequest(Range(0, 30), 4));
-  Step(scheduler);
-  CHECK(Step(scheduler) == Plan{{0, 30, 3, 3}});
-  CHECK(scheduler.idle());
-  scheduler.Add(MakeRequest(Range(100, 30), 18));
-  Step(scheduler);
-  CHECK(Step(scheduler) == Plan{{1, 30, 17, 17}});
-  CHECK(scheduler.idle());
-  CHECK(scheduler.TakeFinished().at(1)->num_tokens() == 48);
-}
-
-TEST_CASE("beside decoding sequences the pacer sizes the chunk") {
-  SchedulerOptions options = MakeOptions();
-  options.max_num_batched_tokens = 512;
-  options.max_model_len = 1600;
-  options.step_target_seconds = 0.1;
-  Scheduler scheduler(options);
-  scheduler.Add(MakeRequest(Range(0, 10)));
-  const auto run = [&scheduler] {  // 20 ms a step and 1 ms a prompt token
-    const BatchPlan plan = scheduler.Schedule();
-    Complete(scheduler, plan);
-    scheduler.ObserveStep(plan, 0.02 + 0.001 * plan.num_prompt_tokens);
-    return plan.num_prompt_tokens;
-  };
-  for (int i = 0; i < 20; ++i) run();
-  scheduler.Add(MakeRequest(Range(2000, 1200)));
-  int chunk = 0;
-  for (int i = 0; i < 6; ++i) chunk = run();
-  CHECK(chunk == 80);
 }
 
 }  // namespace
