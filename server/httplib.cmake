@@ -15,7 +15,7 @@ if(${PUNA_HTTPLIB} IS_NEWER_THAN ${split}/httplib.cc OR ${CMAKE_CURRENT_LIST_FIL
   set(border "// ${border}\n")
   string(LENGTH "${border}" border_length)
   file(READ ${PUNA_HTTPLIB} text)
-  # The one place through which every connection goes, so that server/http_server.cc can stand around it.
+  # The one place through which every connection goes, so that server/http/http_server.cc can stand around it.
   foreach(overrides "virtual bool process_and_close_socket(socket_t sock);"
                     "bool process_and_close_socket(socket_t sock) override;")
     string(FIND "${text}" "${overrides}" at)

@@ -7,18 +7,19 @@
 #include <string>
 #include <vector>
 
-#include "api/request_fields.h"
+#include "api/fields/request_fields.h"
 #include "config/help.h"
 #include "config/load.h"
 #include "config/options.h"
-#include "server/bench.h"
-#include "server/healthcheck.h"
-#include "server/log.h"
-#include "server/plan.h"
-#include "server/pack.h"
-#include "server/quantize.h"
-#include "server/serve.h"
-#include "server/usage.h"
+#include "server/bench/bench.h"
+#include "server/commands/healthcheck.h"
+#include "server/host/log.h"
+#include "server/commands/plan.h"
+#include "server/convert/pack.h"
+#include "server/convert/quantize.h"
+#include "server/commands/serve.h"
+#include "server/commands/usage.h"
+#include "server/host/version.h"
 
 namespace puna::server {
 namespace {

@@ -10,22 +10,47 @@ import sys
 
 # Room -> the rooms, or single headers, of ours that it may include besides itself. Lowest floor first; nothing includes
 # upwards.
+_CHECKPOINT = {"engine/checkpoint/files", "engine/checkpoint/config", "engine/checkpoint/sources"}
 ALLOWED = {
     "config": set(),
-    "api": {"api/template"},
-    "api/template": set(),
+    "api/json": set(),  # a body's bytes to values, and the error that says what is wrong with them
+    "api/template": set(),  # Jinja
+    "api/fields": {"api/json"},  # what the endpoints' bodies have in common
+    "api/tool_calls": {"api/json", "api/fields"},  # calls in the text that a model writes
+    "api/endpoints": {"api/json", "api/fields", "api/tool_calls"},  # a request's struct and an answer's JSON, per endpoint
     "engine/base": set(),
     "engine/kernels": {"engine/base"},
     "engine/request": {"engine/base"},
     "engine/kv_cache": {"engine/base"},
     "engine/tokenizer": {"engine/base"},
-    "engine/checkpoint": {"engine/base", "engine/kernels"},
-    "engine/grammar": {"engine/base", "engine/request", "engine/tokenizer"},
-    "engine/layers": {"engine/base", "engine/kernels", "engine/checkpoint"},
+    "engine/grammar/automata": {"engine/base"},
+    "engine/grammar/regex": {"engine/base", "engine/grammar/automata"},
+    "engine/grammar/schema": {"engine/base", "engine/grammar/automata", "engine/grammar/regex"},
+    "engine/grammar/masks": {"engine/base", "engine/grammar/automata", "engine/request", "engine/tokenizer"},
+    "engine/grammar": {
+        "engine/base", "engine/grammar/automata", "engine/grammar/masks", "engine/grammar/regex", "engine/grammar/schema",
+        "engine/request", "engine/tokenizer",
+    },
+    "engine/checkpoint/files": {"engine/base", "engine/kernels"},
+    "engine/checkpoint/config": {"engine/base", "engine/checkpoint/files"},
+    "engine/checkpoint/sources": {
+        "engine/base", "engine/kernels", "engine/checkpoint/files", "engine/checkpoint/config",
+    },
+    "engine/checkpoint/hf": {"engine/base", *_CHECKPOINT},
+    "engine/checkpoint/gguf": {"engine/base", *_CHECKPOINT},
+    "engine/checkpoint/meta": {"engine/base", *_CHECKPOINT},
+    "engine/checkpoint/packed": {"engine/base", *_CHECKPOINT},
+    "engine/checkpoint": {
+        "engine/base", *_CHECKPOINT, "engine/checkpoint/hf", "engine/checkpoint/gguf", "engine/checkpoint/meta",
+    },
+    "engine/layers": {"engine/base", "engine/kernels", "engine/checkpoint/sources"},
     "engine/sampling": {"engine/base", "engine/kernels", "engine/request"},
-    "engine/model": {"engine/base", "engine/kernels", "engine/checkpoint", "engine/kv_cache", "engine/layers"},
+    "engine/model": {
+        "engine/base", "engine/kernels", "engine/checkpoint/config", "engine/checkpoint/packed", "engine/checkpoint/sources",
+        "engine/kv_cache", "engine/layers",
+    },
     "engine/quantize": {
-        "engine/base", "engine/kernels", "engine/checkpoint", "engine/kv_cache", "engine/layers", "engine/model",
+        "engine/base", "engine/kernels", *_CHECKPOINT, "engine/kv_cache", "engine/layers", "engine/model",
     },
     "engine/scheduler": {"engine/base", "engine/kv_cache", "engine/request"},  # never the model, never tensors
     "engine/demo": {"engine/base"},
@@ -33,22 +58,55 @@ ALLOWED = {
         "config", "engine/base", "engine/kv_cache", "engine/model", "engine/request", "engine/sampling",
         "engine/scheduler",
     },
-    "server": {
-        "config", "api", "api/template", "engine", "engine/base", "engine/checkpoint", "engine/demo",
-        "engine/grammar", "engine/model", "engine/quantize", "engine/request", "engine/tokenizer",
+    "server/host": {"config", "engine"},  # process and machine: log, signals, limits, energy, progress
+    "server/http": {"config", "api/fields", "api/json", "server/host"},  # sockets, routes, keys; knows no endpoint
+    "server/model": {  # from the operator's choice to a loaded model with its text side
+        "config", "api/fields", "api/json", "api/template", "api/tool_calls", "engine", "engine/base", "engine/checkpoint",
+        "engine/checkpoint/files", "engine/checkpoint/gguf", "engine/checkpoint/sources", "engine/demo", "engine/model",
+        "engine/tokenizer", "server/host",
         "engine/kv_cache/block_id.h",  # the unit in which the operator's memory is given out
     },
+    "server/generate": {  # from a read request to the engine, and from token events to text
+        "config", "api/endpoints", "api/fields", "api/json", "api/tool_calls", "engine", "engine/checkpoint/config",
+        "engine/grammar", "engine/grammar/automata", "engine/grammar/masks", "engine/request", "engine/tokenizer",
+        "server/host", "server/http", "server/model",
+    },
+    "server/endpoints": {  # one handler each: wire to generate and back
+        "config", "api/endpoints", "api/fields", "api/json", "server/generate", "server/http",
+    },
+    "server/operate": {  # what operators look at: probes, metrics, the listener that answers them
+        "config", "api/json", "engine", "engine/kv_cache/block_id.h", "server/generate", "server/host", "server/http",
+    },
+    "server/convert": {  # quantize, pack
+        "config", "engine/checkpoint/files", "engine/kv_cache/block_id.h", "engine/model", "engine/quantize", "server/host",
+        "server/model",
+    },
+    "server/bench": {  # puna bench, in process and over HTTP
+        "config", "engine", "engine/base", "engine/demo", "engine/grammar", "engine/model", "engine/quantize",
+        "engine/request", "engine/tokenizer", "server/convert", "server/host", "server/http", "server/model",
+    },
+    "server/commands": {  # serve, plan, healthcheck and the help texts
+        "config", "engine/kv_cache/block_id.h", "server/endpoints", "server/host", "server/http", "server/model",
+        "server/operate",
+    },
+    "server": {"api/fields", "config", "server/bench", "server/commands", "server/convert", "server/host"},  # main
 }
 
 # Start of an outside header's name -> the rooms that may see it. Tests may see everything.
 FENCED = {
-    "httplib": {"server"},
-    "openssl/": {"server"},
-    "spdlog/": {"server"},
-    "CLI/": {"config", "server"},
+    "httplib": {"server/http", "server/bench", "server/commands"},
+    "openssl/": {"server/http"},
+    "spdlog/": {"server/host"},
+    "prometheus/": {"server/operate"},
+    "CLI/": {"server/bench", "server/convert"},
     "oneapi/": {"engine/layers"},
     "dnnl": {"engine/layers"},
-    "nlohmann/": {"config", "api", "api/template", "server", "engine/checkpoint", "engine/tokenizer", "engine/grammar"},
+    "nlohmann/": {
+        "config", "api/json", "api/template", "api/fields", "api/tool_calls", "api/endpoints", "engine/tokenizer",
+        "engine/grammar/schema", "engine/checkpoint/files", "engine/checkpoint/config", "engine/checkpoint/packed",
+        "server/host", "server/http", "server/model", "server/generate", "server/endpoints", "server/operate",
+        "server/convert", "server/bench",
+    },
     "doctest/": set(),
 }
 

@@ -27,8 +27,8 @@ class LayeringTest(unittest.TestCase):
             "engine/model/llama.cc": '#include "engine/model/llama.h"\n#include "engine/layers/linear.h"\n#include <span>\n',
             "engine/engine.cc": '#include "config/engine_config.h"\n#include "engine/scheduler/scheduler.h"\n',
             "engine/layers/linear.cc": "#include <oneapi/dnnl/dnnl.hpp>\n",
-            "server/main.cc": '#include <httplib.h>\n#include "engine/engine.h"\n',
-            "tests/server/http_test.cc": '#include <doctest/doctest.h>\n#include <httplib.h>\n#include "api/error.h"\n',
+            "server/http/http_server.cc": '#include <httplib.h>\n#include "server/host/log.h"\n',
+            "tests/server/http_test.cc": '#include <doctest/doctest.h>\n#include <httplib.h>\n#include "api/json/error.h"\n',
             "tests/api/data/long.py": "x = 1\n" * 900,
             "engine/tokenizer/unicode_tables.inc": "1,\n" * 900,
             "README.md": "#include \"nothing\"\n" * 900,
@@ -39,7 +39,7 @@ class LayeringTest(unittest.TestCase):
                         "engine/kernels/rope.cc:2:", "engine/model/", "engine/base")
 
     def test_an_include_sideways(self):
-        self.expect_one({"api/chat_request.cc": '#include "engine/request/request.h"\n'}, "api/", "engine/request/")
+        self.expect_one({"api/endpoints/chat_request.cc": '#include "engine/request/request.h"\n'}, "api/", "engine/request/")
 
     def test_the_scheduler_never_sees_tensors(self):
         self.expect_one({"engine/scheduler/scheduler.h": ' # include "engine/model/model.h"\n'}, "engine/model/")
@@ -49,13 +49,13 @@ class LayeringTest(unittest.TestCase):
 
     def test_a_fenced_header(self):
         self.expect_one({"engine/model/llama.cc": "#include <oneapi/dnnl/dnnl.hpp>\n"}, "engine/layers")
-        self.expect_one({"api/error.h": '#include "httplib.h"\n'}, "httplib.h", "server")
+        self.expect_one({"api/json/error.h": '#include "httplib.h"\n'}, "httplib.h", "server")
         self.expect_one({"engine/scheduler/scheduler.cc": "#include <nlohmann/json.hpp>\n"}, "nlohmann/json.hpp")
         self.expect_one({"engine/base/check.h": "#include <doctest/doctest.h>\n"}, "tests")
 
     def test_a_single_header_opens_no_room(self):
-        self.assertEqual([], self.findings({"server/kv_budget.cc": '#include "engine/kv_cache/block_id.h"\n'}))
-        self.expect_one({"server/kv_budget.cc": '#include "engine/kv_cache/block_pool.h"\n'}, "engine/kv_cache/")
+        self.assertEqual([], self.findings({"server/model/kv_budget.cc": '#include "engine/kv_cache/block_id.h"\n'}))
+        self.expect_one({"server/model/kv_budget.cc": '#include "engine/kv_cache/block_pool.h"\n'}, "engine/kv_cache/")
 
     def test_an_include_without_its_path(self):
         self.expect_one({"config/load.cc": '#include "options.h"\n'}, "path from the root")
@@ -67,8 +67,8 @@ class LayeringTest(unittest.TestCase):
         self.expect_one({"engine/utils/strings.cc": "\n"}, "engine/utils/ is no room")
 
     def test_a_file_too_long(self):
-        self.assertEqual([], self.findings({"server/ok.cc": "\n" * 400}))
-        self.expect_one({"server/long.cc": "\n" * 401}, "server/long.cc:401:", "401 lines")
+        self.assertEqual([], self.findings({"server/http/ok.cc": "\n" * 400}))
+        self.expect_one({"server/http/long.cc": "\n" * 401}, "server/http/long.cc:401:", "401 lines")
         self.expect_one({"tests/long.py": "\n" * 401}, "401 lines")
 
     def test_a_folder_that_does_not_belong(self):

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "engine/base/check.h"
-#include "engine/checkpoint/checkpoint_fault.h"
+#include "engine/checkpoint/files/checkpoint_fault.h"
 
 namespace puna::engine {
 namespace {

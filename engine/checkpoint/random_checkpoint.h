@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "engine/checkpoint/checkpoint.h"
+#include "engine/checkpoint/sources/checkpoint.h"
 
 namespace puna::engine {
 

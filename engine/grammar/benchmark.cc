@@ -7,7 +7,7 @@
 #include <stdexcept>
 
 #include "engine/grammar/compile.h"
-#include "engine/grammar/grammar_constraint.h"
+#include "engine/grammar/masks/grammar_constraint.h"
 
 namespace puna::engine {
 namespace {

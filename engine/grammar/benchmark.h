@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/grammar/token_trie.h"
+#include "engine/grammar/masks/token_trie.h"
 
 namespace puna::engine {
 

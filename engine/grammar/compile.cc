@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "engine/grammar/gbnf.h"
-#include "engine/grammar/grammar_error.h"
-#include "engine/grammar/json_nodes.h"
-#include "engine/grammar/regex.h"
-#include "engine/grammar/schema_compiler.h"
+#include "engine/grammar/automata/grammar_error.h"
+#include "engine/grammar/schema/json_nodes.h"
+#include "engine/grammar/regex/regex.h"
+#include "engine/grammar/schema/schema_compiler.h"
 
 namespace puna::engine {
 namespace {

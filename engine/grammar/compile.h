@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/grammar/grammar.h"
+#include "engine/grammar/automata/grammar.h"
 
 namespace puna::engine {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <map>
 
-#include "engine/grammar/char_set.h"
-#include "engine/grammar/grammar_error.h"
+#include "engine/grammar/automata/char_set.h"
+#include "engine/grammar/automata/grammar_error.h"
 
 namespace puna::engine {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "engine/grammar/grammar.h"
+#include "engine/grammar/automata/grammar.h"
 
 namespace puna::engine {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "engine/base/thread_team.h"
-#include "engine/checkpoint/weight_source.h"
+#include "engine/checkpoint/sources/weight_source.h"
 #include "engine/kernels/gemm.h"
 #include "engine/layers/shared_array.h"
 #include "engine/layers/weight_format.h"

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-#include "engine/checkpoint/checkpoint.h"
+#include "engine/checkpoint/sources/checkpoint.h"
 #include "engine/model/llama.h"
 
 namespace puna::engine {

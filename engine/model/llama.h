@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "engine/base/cpu_features.h"
-#include "engine/checkpoint/checkpoint.h"
+#include "engine/checkpoint/sources/checkpoint.h"
 #include "engine/layers/paged_attention.h"
 #include "engine/layers/weight_format.h"
 #include "engine/model/model.h"

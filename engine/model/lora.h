@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "engine/checkpoint/weight_source.h"
+#include "engine/checkpoint/sources/weight_source.h"
 #include "engine/layers/linear.h"
 
 namespace puna::engine {

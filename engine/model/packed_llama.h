@@ -1,11 +1,11 @@
-// A Llama to and from puna-packed.bin (engine/checkpoint/packed_file.h): its weights as the kernels
+// A Llama to and from puna-packed.bin (engine/checkpoint/packed/packed_file.h): its weights as the kernels
 // read them, so that a model is mapped instead of loaded.
 #pragma once
 
 #include <memory>
 #include <string>
 
-#include "engine/checkpoint/packed_file.h"
+#include "engine/checkpoint/packed/packed_file.h"
 #include "engine/model/llama.h"
 
 namespace puna::engine {

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "engine/checkpoint/model_config.h"
+#include "engine/checkpoint/config/model_config.h"
 #include "engine/model/llama_weights.h"
 
 namespace puna::engine {

@@ -6,8 +6,8 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "engine/checkpoint/safetensors.h"
-#include "engine/checkpoint/safetensors_writer.h"
+#include "engine/checkpoint/files/safetensors.h"
+#include "engine/checkpoint/files/safetensors_writer.h"
 #include "engine/kernels/half.h"
 
 namespace puna::engine {

@@ -2,7 +2,7 @@
 // planted where it can be measured.
 #pragma once
 
-#include "engine/checkpoint/checkpoint.h"
+#include "engine/checkpoint/sources/checkpoint.h"
 
 namespace puna::engine {
 

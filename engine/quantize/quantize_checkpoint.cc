@@ -7,9 +7,9 @@
 #include <map>
 #include <stdexcept>
 
-#include "engine/checkpoint/content_hash.h"
-#include "engine/checkpoint/quantized_config.h"
-#include "engine/checkpoint/safetensors_writer.h"
+#include "engine/checkpoint/files/content_hash.h"
+#include "engine/checkpoint/config/quantized_config.h"
+#include "engine/checkpoint/files/safetensors_writer.h"
 #include "engine/quantize/layer_shard.h"
 
 namespace puna::engine {

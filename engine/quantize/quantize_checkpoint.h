@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "engine/base/token_id.h"
-#include "engine/checkpoint/checkpoint.h"
+#include "engine/checkpoint/sources/checkpoint.h"
 #include "engine/quantize/quantize_layer.h"
 
 namespace puna::engine {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/checkpoint/checkpoint.h"
+#include "engine/checkpoint/sources/checkpoint.h"
 #include "engine/quantize/layer_forward.h"
 #include "engine/quantize/rounded_matrix.h"
 

@@ -7,7 +7,7 @@
 
 #include "engine/base/cpu_features.h"
 #include "engine/base/thread_team.h"
-#include "engine/checkpoint/weight_source.h"
+#include "engine/checkpoint/sources/weight_source.h"
 #include "engine/quantize/fold.h"
 #include "engine/quantize/hessian.h"
 

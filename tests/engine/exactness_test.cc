@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/checkpoint/checkpoint.h"
+#include "engine/checkpoint/open_checkpoint.h"
 #include "engine/engine_core.h"
 #include "engine/model/llama.h"
 #include "tests/support/reference_run.h"

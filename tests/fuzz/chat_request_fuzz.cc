@@ -5,11 +5,11 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "api/chat_request.h"
-#include "api/completion_request.h"
-#include "api/error.h"
-#include "api/template_json.h"
-#include "api/tokenize.h"
+#include "api/endpoints/chat_request.h"
+#include "api/endpoints/completion_request.h"
+#include "api/json/error.h"
+#include "api/fields/template_json.h"
+#include "api/endpoints/tokenize.h"
 
 namespace {
 

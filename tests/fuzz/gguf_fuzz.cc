@@ -4,7 +4,7 @@
 #include <span>
 #include <stdexcept>
 
-#include "engine/checkpoint/gguf_file.h"
+#include "engine/checkpoint/gguf/gguf_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace puna::engine;

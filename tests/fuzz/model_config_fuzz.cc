@@ -6,11 +6,11 @@
 #include <span>
 #include <stdexcept>
 
-#include "engine/checkpoint/generation_config.h"
-#include "engine/checkpoint/json_object.h"
-#include "engine/checkpoint/meta_params.h"
-#include "engine/checkpoint/model_config.h"
-#include "engine/checkpoint/quantization_config.h"
+#include "engine/checkpoint/config/generation_config.h"
+#include "engine/checkpoint/files/json_object.h"
+#include "engine/checkpoint/meta/meta_params.h"
+#include "engine/checkpoint/config/model_config.h"
+#include "engine/checkpoint/config/quantization_config.h"
 
 namespace {
 

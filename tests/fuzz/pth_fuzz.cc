@@ -5,8 +5,8 @@
 #include <span>
 #include <stdexcept>
 
-#include "engine/checkpoint/pickle.h"
-#include "engine/checkpoint/pth_file.h"
+#include "engine/checkpoint/meta/pickle.h"
+#include "engine/checkpoint/meta/pth_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace puna::engine;

@@ -4,7 +4,7 @@
 #include <span>
 #include <stdexcept>
 
-#include "engine/checkpoint/safetensors.h"
+#include "engine/checkpoint/files/safetensors.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace puna::engine;

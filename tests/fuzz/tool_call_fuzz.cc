@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "api/raw_json.h"
-#include "api/tool_call_parser.h"
+#include "api/json/raw_json.h"
+#include "api/tool_calls/tool_call_parser.h"
 
 using namespace puna::api;
 

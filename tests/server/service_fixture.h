@@ -6,8 +6,8 @@
 #include <memory>
 #include <string>
 
-#include "server/http.h"
-#include "server/service.h"
+#include "server/http/http.h"
+#include "server/generate/service.h"
 #include "tests/server/byte_tokenizer.h"
 #include "tests/support/fake_model.h"
 

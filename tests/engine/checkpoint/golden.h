@@ -9,7 +9,7 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
-#include "engine/checkpoint/checkpoint.h"
+#include "engine/checkpoint/open_checkpoint.h"
 #include "tests/support/shared_data.h"
 
 namespace puna::engine::testing {

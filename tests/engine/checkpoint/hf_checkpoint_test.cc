@@ -1,10 +1,10 @@
-#include "engine/checkpoint/hf_checkpoint.h"
+#include "engine/checkpoint/hf/hf_checkpoint.h"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 
-#include "engine/checkpoint/tensor.h"
+#include "engine/checkpoint/files/tensor.h"
 #include "tests/engine/checkpoint/golden.h"
 #include "tests/support/throws.h"
 #include "tests/support/tiny_checkpoint.h"

@@ -1,11 +1,11 @@
-#include "engine/checkpoint/meta_checkpoint.h"
+#include "engine/checkpoint/meta/meta_checkpoint.h"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 
-#include "engine/checkpoint/json_object.h"
-#include "engine/checkpoint/meta_params.h"
+#include "engine/checkpoint/files/json_object.h"
+#include "engine/checkpoint/meta/meta_params.h"
 #include "tests/engine/checkpoint/golden.h"
 #include "tests/support/throws.h"
 #include "tests/support/tiny_pth.h"

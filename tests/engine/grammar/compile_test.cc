@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "engine/grammar/grammar_error.h"
+#include "engine/grammar/automata/grammar_error.h"
 #include "tests/engine/grammar/grammar_runner.h"
 
 namespace puna::engine {

@@ -1,4 +1,4 @@
-#include "engine/grammar/grammar_constraint.h"
+#include "engine/grammar/masks/grammar_constraint.h"
 
 #include <doctest/doctest.h>
 
@@ -7,7 +7,7 @@
 #include <string>
 
 #include "engine/grammar/compile.h"
-#include "engine/grammar/tool_call_constraint.h"
+#include "engine/grammar/masks/tool_call_constraint.h"
 #include "tests/engine/grammar/grammar_runner.h"
 #include "tests/server/byte_tokenizer.h"
 

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "engine/grammar/stack_set.h"
+#include "engine/grammar/automata/stack_set.h"
 
 namespace puna::engine {
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "engine/grammar/compile.h"
-#include "engine/grammar/json_nodes.h"
+#include "engine/grammar/schema/json_nodes.h"
 #include "tests/engine/grammar/grammar_runner.h"
 #include "tests/engine/grammar/schema_validator.h"
 

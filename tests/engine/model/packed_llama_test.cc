@@ -10,8 +10,8 @@
 #include <numeric>
 #include <sstream>
 
-#include "engine/checkpoint/content_hash.h"
-#include "engine/checkpoint/packed_prefix.h"
+#include "engine/checkpoint/files/content_hash.h"
+#include "engine/checkpoint/packed/packed_prefix.h"
 #include "tests/support/llama_runner.h"
 #include "tests/support/shared_data.h"
 #include "tests/support/tiny_checkpoint.h"

@@ -1,0 +1,83 @@
+#include "api/endpoints/chat_request.h"
+
+#include <nlohmann/json.hpp>
+
+#include "api/json/error.h"
+#include "api/json/json_reader.h"
+#include "api/fields/message_reader.h"
+#include "api/json/raw_json.h"
+#include "api/fields/request_fields.h"
+#include "api/fields/tool_reader.h"
+
+namespace puna::api {
+
+namespace {
+
+int ReadLogprobs(ObjectReader& body) {
+  const bool logprobs = body.Get<bool>("logprobs", false);
+  const std::optional<int> top = body.Optional<int>("top_logprobs", 0, kMaxLogprobs);
+  if (top && *top > 0 && !logprobs) {
+    throw InvalidValue("top_logprobs", "it is only allowed when 'logprobs' is true.");
+  }
+  return logprobs ? top.value_or(0) : -1;
+}
+
+std::string ReadPrediction(ObjectReader& body, Warnings& warnings) {
+  const Json* value = body.Find("prediction");
+  if (!value) return {};
+  ObjectReader prediction(*value, "prediction");
+  if (prediction.Required<std::string>("type") != "content") {
+    throw InvalidValue("prediction.type", "expected 'content'.");
+  }
+  std::string text =
+      ReadTextContent(prediction.Require("content"), "prediction.content", {"text"}, warnings);
+  WarnUnread(prediction, warnings);
+  return text;
+}
+
+void ReadTemplateFields(ObjectReader& body, std::string_view text, ChatRequest& request) {
+  request.add_generation_prompt = body.Get<bool>("add_generation_prompt", true);
+  request.continue_final_message = body.Get<bool>("continue_final_message", false);
+  request.echo = body.Get<bool>("echo", false);
+  if (request.continue_final_message) {
+    if (body.Has("add_generation_prompt") && request.add_generation_prompt) {
+      throw InvalidValue("continue_final_message", "it contradicts 'add_generation_prompt'.");
+    }
+    request.add_generation_prompt = false;
+  }
+  if (const Json* kwargs = body.Find("chat_template_kwargs")) {
+    if (!kwargs->is_object())
+      throw InvalidType("chat_template_kwargs", "an object", TypeName(*kwargs));
+    request.chat_template_kwargs = RawMember(text, "chat_template_kwargs");
+  }
+}
+
+}  // namespace
+
+ChatRequest ParseChatRequest(std::string_view text) {
+  const Json json = ParseBody(text);
+  ObjectReader body(json, "");
+  ChatRequest request;
+  CheckFields(kChat, body, request.warnings);
+  request.model = body.Get<std::string>("model", "");
+  request.messages = ReadMessages(body.Require("messages"), RawMember(text, "messages"), "messages",
+                                  request.warnings);
+  request.tools = ReadTools(body, text, ToolForm::kNested, request.warnings);
+  request.tool_choice = ReadToolChoice(body, request.tools, ToolForm::kNested, request.warnings);
+  request.parallel_tool_calls = body.Get<bool>("parallel_tool_calls", true);
+  request.sampling = ReadSampling(body, /*min_max_tokens=*/1);
+  request.format = ReadOutputFormat(body, text, request.warnings);
+  request.streaming = ReadStream(body, request.warnings);
+  request.n = body.Optional<int>("n", 1, kMaxChoices).value_or(1);
+  request.num_logprobs = ReadLogprobs(body);
+  request.prediction = ReadPrediction(body, request.warnings);
+  ReadTemplateFields(body, text, request);
+  request.tokens_as_ids = body.Get<bool>("return_tokens_as_token_ids", false);
+  request.user = body.Get<std::string>("user", "");
+  const std::string safety = body.Get<std::string>("safety_identifier", "");
+  if (request.user.empty()) request.user = safety;
+  request.service_tier = ReadServiceTier(body, request.warnings);
+  return request;
+}
+
+}  // namespace puna::api

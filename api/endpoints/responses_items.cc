@@ -1,0 +1,185 @@
+#include "api/endpoints/responses_items.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "api/json/error.h"
+#include "api/json/json_reader.h"
+#include "api/fields/message_reader.h"
+#include "api/fields/request_fields.h"
+
+namespace puna::api {
+
+namespace {
+
+using Kind = ResponseItem::Kind;
+
+void ReadMessageItem(ObjectReader& object, ResponseItem& item, Warnings& warnings) {
+  item.kind = Kind::kMessage;
+  item.role = object.Required<std::string>("role");
+  if (item.role == "developer") item.role = "system";
+  if (item.role != "system" && item.role != "user" && item.role != "assistant") {
+    throw InvalidValue(object.Path("role"),
+                       "expected one of user, assistant, system, developer, but got '" +
+                           item.role.substr(0, 80) + "'.");
+  }
+  item.text = ReadTextContent(object.Require("content"), object.Path("content"),
+                              {"input_text", "output_text", "text", "refusal"}, warnings);
+}
+
+void ReadFunctionCall(ObjectReader& object, ResponseItem& item) {
+  item.kind = Kind::kFunctionCall;
+  item.call_id = object.Required<std::string>("call_id");
+  item.name = object.Required<std::string>("name");
+  item.arguments = object.Required<std::string>("arguments");
+}
+
+void ReadFunctionCallOutput(ObjectReader& object, ResponseItem& item, Warnings& warnings) {
+  item.kind = Kind::kFunctionCallOutput;
+  item.call_id = object.Required<std::string>("call_id");
+  item.text = ReadTextContent(object.Require("output"), object.Path("output"),
+                              {"input_text", "output_text"}, warnings);
+}
+
+// False: an item that says nothing to this model.
+bool ReadItem(const Json& value, const std::string& path, ResponseItem& item, Warnings& warnings) {
+  ObjectReader object(value, path);
+  const std::string type =
+      object.Get<std::string>("type", object.Has("role") ? "message" : "item_reference");
+  item.id = object.Get<std::string>("id", "");
+  item.status = object.Get<std::string>("status", "");
+  if (type == "message") {
+    ReadMessageItem(object, item, warnings);
+  } else if (type == "function_call") {
+    ReadFunctionCall(object, item);
+  } else if (type == "function_call_output") {
+    ReadFunctionCallOutput(object, item, warnings);
+  } else if (type == "item_reference") {
+    item.kind = Kind::kReference;
+    item.id = object.Required<std::string>("id");
+  } else if (type == "reasoning") {
+    warnings.Add("'" + path +
+                 "' of type reasoning has no effect: the model has no reasoning phase");
+    return false;
+  } else {
+    throw InvalidValue(object.Path("type"),
+                       "items of type '" + type.substr(0, 80) + "' cannot be used here.",
+                       "unsupported_value");
+  }
+  WarnUnread(object, warnings);
+  return true;
+}
+
+}  // namespace
+
+std::vector<ResponseItem> ReadItems(const Json& input, const std::string& path,
+                                    Warnings& warnings) {
+  std::vector<ResponseItem> items;
+  if (input.is_string()) {
+    ResponseItem& item = items.emplace_back();
+    item.role = "user";
+    item.text = input.get<std::string>();
+    return items;
+  }
+  if (!input.is_array()) throw InvalidType(path, "a string or an array of items", TypeName(input));
+  size_t i = 0;
+  for (const Json& value : input) {
+    ResponseItem item;
+    if (ReadItem(value, IndexPath(path, i++), item, warnings)) items.push_back(std::move(item));
+  }
+  return items;
+}
+
+Json OutputLogprobsJson(const std::vector<PositionLogprobs>& positions) {
+  const auto token_json = [](const TokenLogprob& token) {
+    Json json;
+    json["token"] = TokenName(token, false);
+    json["logprob"] = LogprobJson(token.logprob);
+    Json& bytes = json["bytes"] = Json::array();
+    for (const char c : token.bytes) bytes.push_back(static_cast<unsigned char>(c));
+    return json;
+  };
+  Json list = Json::array();
+  for (const PositionLogprobs& position : positions) {
+    Json json = token_json(position.token);
+    Json& top = json["top_logprobs"] = Json::array();
+    for (const TokenLogprob& other : position.top) top.push_back(token_json(other));
+    list.push_back(std::move(json));
+  }
+  return list;
+}
+
+Json ContentPartJson(const ResponseItem& message) {
+  Json part;
+  const bool output = message.role == "assistant";
+  part["type"] = output ? "output_text" : "input_text";
+  part["text"] = message.text;
+  if (output) {
+    part["annotations"] = Json::array();
+    part["logprobs"] = OutputLogprobsJson(message.logprobs);
+  }
+  return part;
+}
+
+Json ItemJson(const ResponseItem& item) {
+  Json json;
+  json["id"] = item.id;
+  switch (item.kind) {
+    case Kind::kMessage:
+      json["type"] = "message";
+      json["status"] = item.status.empty() ? "completed" : item.status;
+      json["role"] = item.role;
+      json["content"] = Json::array();
+      // While a message is being written, its parts are announced one by one.
+      if (item.status != "in_progress") json["content"].push_back(ContentPartJson(item));
+      break;
+    case Kind::kFunctionCall:
+      json["type"] = "function_call";
+      json["status"] = item.status.empty() ? "completed" : item.status;
+      json["call_id"] = item.call_id;
+      json["name"] = item.name;
+      json["arguments"] = item.arguments;
+      break;
+    case Kind::kFunctionCallOutput:
+      json["type"] = "function_call_output";
+      json["status"] = item.status.empty() ? "completed" : item.status;
+      json["call_id"] = item.call_id;
+      json["output"] = item.text;
+      break;
+    case Kind::kReference:
+      json["type"] = "item_reference";
+      break;
+  }
+  return json;
+}
+
+std::string ItemListJson(const std::vector<ResponseItem>& items, bool has_more) {
+  Json json;
+  json["object"] = "list";
+  json["data"] = Json::array();
+  for (const ResponseItem& item : items) json["data"].push_back(ItemJson(item));
+  json["first_id"] = items.empty() ? Json() : Json(items.front().id);
+  json["last_id"] = items.empty() ? Json() : Json(items.back().id);
+  json["has_more"] = has_more;
+  return Dump(json);
+}
+
+std::vector<ResponseItem> ResolveReferences(const std::vector<ResponseItem>& items,
+                                            const ItemFinder& find) {
+  std::vector<ResponseItem> resolved;
+  for (const ResponseItem& item : items) {
+    if (item.kind != Kind::kReference) {
+      resolved.push_back(item);
+      continue;
+    }
+    std::optional<ResponseItem> found = find(item.id);
+    if (!found) {
+      throw ApiError(404, "invalid_request_error", "item_not_found",
+                     "There is no stored item '" + item.id.substr(0, 100) + "'.", "input");
+    }
+    resolved.push_back(*std::move(found));
+  }
+  return resolved;
+}
+
+}  // namespace puna::api

@@ -1,0 +1,69 @@
+// The items of /v1/responses: what goes in and what comes out are made of the same pieces.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/fields/message.h"
+#include "api/fields/response_parts.h"
+#include "api/fields/warnings.h"
+
+namespace puna::api {
+
+struct ResponseItem {
+  enum class Kind {
+    kMessage,
+    kFunctionCall,
+    kFunctionCallOutput,
+    kReference,  // item_reference: an item of a stored response, by its id
+  };
+  Kind kind = Kind::kMessage;
+  std::string id;      // msg_..., fc_...; a client may leave it out
+  std::string status;  // in_progress, completed, incomplete; empty: not said
+  std::string role;    // kMessage: system, user or assistant
+  std::string text;    // kMessage: its content; kFunctionCallOutput: the output
+  std::string call_id;
+  std::string name;                        // kFunctionCall
+  std::string arguments;                   // kFunctionCall
+  std::vector<PositionLogprobs> logprobs;  // kMessage of ours, when asked for
+};
+
+// `input`: a string (one user message) or an array of items. Messages may leave out their type.
+// Reasoning items are passed over with a warning; kinds that this model cannot read are refused by
+// name. Throws ApiError.
+std::vector<ResponseItem> ReadItems(const nlohmann::ordered_json& input, const std::string& path,
+                                    Warnings& warnings);
+
+nlohmann::ordered_json ItemJson(const ResponseItem& item);
+// One part of a message's content: {"type": "output_text", ...} for the assistant, input_text for
+// others.
+nlohmann::ordered_json ContentPartJson(const ResponseItem& message);
+nlohmann::ordered_json OutputLogprobsJson(const std::vector<PositionLogprobs>& positions);
+
+// {"object": "list", "data": [...], "first_id", "last_id", "has_more"}
+std::string ItemListJson(const std::vector<ResponseItem>& items, bool has_more = false);
+
+// Puts the items that references name in their place; `find` looks among the stored ones. Throws
+// ApiError 404.
+using ItemFinder = std::function<std::optional<ResponseItem>(const std::string& id)>;
+std::vector<ResponseItem> ResolveReferences(const std::vector<ResponseItem>& items,
+                                            const ItemFinder& find);
+
+// The conversation for the chat template: `instructions` first as a system message (none when
+// empty), then the items of earlier responses, then those of the request. Calls join the
+// assistant's turn before them. Instructions of earlier responses do not count.
+std::vector<Message> AssembleMessages(const std::string& instructions,
+                                      const std::vector<ResponseItem>& earlier,
+                                      const std::vector<ResponseItem>& input);
+
+// truncation "auto" takes out messages from the oldest on, each together with the results of its
+// calls, but no system messages and never the last message: how many times that can be done, and
+// what is left after `count` times.
+size_t NumDroppable(const std::vector<Message>& messages);
+std::vector<Message> WithoutOldest(const std::vector<Message>& messages, size_t count);
+
+}  // namespace puna::api

@@ -1,0 +1,176 @@
+#include "api/fields/message_reader.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "api/json/error.h"
+#include "api/json/json_reader.h"
+#include "api/json/raw_json.h"
+#include "api/fields/request_fields.h"
+#include "api/fields/tool_results.h"
+
+namespace puna::api {
+
+namespace {
+
+std::string ReadRole(ObjectReader& message) {
+  const std::string role = message.Required<std::string>("role");
+  if (role == "developer") return "system";
+  if (role == "ipython") return "tool";
+  if (role == "system" || role == "user" || role == "assistant" || role == "tool") return role;
+  if (role == "function") {
+    throw InvalidValue(message.Path("role"),
+                       "the role 'function' is deprecated; send the result with the role 'tool' "
+                       "and the call's id as tool_call_id.",
+                       "unsupported_value");
+  }
+  throw InvalidValue(message.Path("role"),
+                     "expected one of system, developer, user, assistant, tool, but got '" +
+                         role.substr(0, 80) + "'.");
+}
+
+std::string ReadPart(ObjectReader& part, const std::vector<std::string_view>& text_types,
+                     Warnings& warnings) {
+  const std::string type = part.Required<std::string>("type");
+  std::string text;
+  if (std::find(text_types.begin(), text_types.end(), type) != text_types.end()) {
+    text = part.Required<std::string>(type == "refusal" ? "refusal" : "text");
+    // What OpenAI's own answers carry, sent back.
+    part.Find("annotations");
+    part.Find("logprobs");
+  } else {
+    throw InvalidValue(part.path(),
+                       "a part of type '" + type.substr(0, 80) +
+                           "' cannot be used: this model reads "
+                           "text only.",
+                       "unsupported_value");
+  }
+  WarnUnread(part, warnings);
+  return text;
+}
+
+// Arguments are a string that holds JSON; some clients send the object itself.
+std::string ReadArguments(ObjectReader& function, std::string_view text) {
+  const Json& value = function.Require("arguments");
+  if (value.is_object()) return std::string(RawMember(text, "arguments"));
+  return ReadValue<std::string>(value, function.Path("arguments"));
+}
+
+ToolCall ReadToolCall(const Json& value, std::string_view text, const std::string& path,
+                      Warnings& warnings) {
+  ObjectReader call(value, path);
+  ToolCall result;
+  result.id = call.Get<std::string>("id", "");
+  const std::string type = call.Get<std::string>("type", "function");
+  if (type != "function") {
+    throw InvalidValue(call.Path("type"),
+                       "expected 'function', but got '" + type.substr(0, 80) + "'.",
+                       "unsupported_value");
+  }
+  call.Find("index");  // accumulated stream deltas carry it
+  ObjectReader function(call.Require("function"), call.Path("function"));
+  result.name = function.Required<std::string>("name");
+  result.arguments = ReadArguments(function, RawMember(text, "function"));
+  WarnUnread(function, warnings);
+  WarnUnread(call, warnings);
+  return result;
+}
+
+void ReadToolCalls(ObjectReader& message, std::string_view text, Message& result,
+                   Warnings& warnings) {
+  const Json* value = message.Find("tool_calls");
+  if (!value) return;
+  const std::string path = message.Path("tool_calls");
+  const auto& array = ReadArray(*value, path);
+  constexpr size_t kMaxCalls = 1024;
+  if (array.size() > kMaxCalls)
+    throw InvalidValue(path, "at most 1024 calls can stand in one message.",
+                       "array_above_max_length");
+  const std::vector<std::string_view> raw = RawElements(RawMember(text, "tool_calls"));
+  for (size_t i = 0; i < array.size(); ++i) {
+    result.tool_calls.push_back(ReadToolCall(array[i], raw.at(i), IndexPath(path, i), warnings));
+  }
+}
+
+void ReadAssistant(ObjectReader& message, std::string_view text, Message& result,
+                   Warnings& warnings) {
+  if (message.Has("function_call")) {
+    throw Unsupported(message.Path("function_call"), "it is deprecated; use tool_calls.");
+  }
+  if (message.Has("audio")) throw Unsupported(message.Path("audio"), "this model reads text only.");
+  ReadToolCalls(message, text, result, warnings);
+  const std::optional<std::string> refusal = message.Optional<std::string>("refusal");
+  message.Find("annotations");
+  if (const Json* content = message.Find("content")) {
+    result.content =
+        ReadTextContent(*content, message.Path("content"), {"text", "refusal"}, warnings);
+  } else if (refusal) {
+    result.content = *refusal;
+  } else if (result.tool_calls.empty()) {
+    throw MissingField(message.Path("content"));
+  }
+}
+
+void ReadToolResult(ObjectReader& message, std::string_view text, Message& result,
+                    Warnings& warnings) {
+  result.tool_call_id = message.Get<std::string>("tool_call_id", "");
+  const Json& content = message.Require("content");
+  // Templates print a result that is not text by their own rules.
+  if (content.is_object() || content.is_number() || content.is_boolean()) {
+    result.content_json = RawMember(text, "content");
+  } else {
+    result.content = ReadTextContent(content, message.Path("content"), {"text"}, warnings);
+  }
+}
+
+Message ReadMessage(const Json& value, std::string_view text, const std::string& path,
+                    Warnings& warnings) {
+  ObjectReader message(value, path);
+  Message result;
+  result.role = ReadRole(message);
+  result.name = message.Get<std::string>("name", "");
+  if (result.role == "assistant") {
+    ReadAssistant(message, text, result, warnings);
+  } else if (result.role == "tool") {
+    ReadToolResult(message, text, result, warnings);
+  } else {
+    result.content =
+        ReadTextContent(message.Require("content"), message.Path("content"), {"text"}, warnings);
+  }
+  WarnUnread(message, warnings);
+  return result;
+}
+
+}  // namespace
+
+std::string ReadTextContent(const Json& content, const std::string& path,
+                            const std::vector<std::string_view>& text_types, Warnings& warnings) {
+  if (content.is_string()) return content.get<std::string>();
+  if (!content.is_array())
+    throw InvalidType(path, "a string or an array of parts", TypeName(content));
+  std::string text;
+  size_t i = 0;
+  for (const Json& value : content) {
+    ObjectReader part(value, IndexPath(path, i));
+    if (i++ > 0) text += '\n';
+    text += ReadPart(part, text_types, warnings);
+  }
+  return text;
+}
+
+std::vector<Message> ReadMessages(const Json& array, std::string_view text, const std::string& path,
+                                  Warnings& warnings) {
+  const auto& values = ReadArray(array, path);
+  if (values.empty())
+    throw InvalidValue(path, "there must be at least one message.", "empty_array");
+  const std::vector<std::string_view> raw = RawElements(text);
+  std::vector<Message> messages;
+  messages.reserve(values.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    messages.push_back(ReadMessage(values[i], raw.at(i), IndexPath(path, i), warnings));
+  }
+  WarnOfStrayResults(messages, path, warnings);
+  return messages;
+}
+
+}  // namespace puna::api

@@ -1,0 +1,26 @@
+// The messages of a chat body.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/fields/message.h"
+#include "api/fields/warnings.h"
+
+namespace puna::api {
+
+// `array` is the value at `path` and `text` its text. Roles system, developer (counts as system),
+// user, assistant and tool (Llama's own name ipython too). A content is a string or parts of type
+// text, which are joined with a newline; images, sounds and files are refused by name. The
+// deprecated role function is refused with its remedy. Throws ApiError.
+std::vector<Message> ReadMessages(const nlohmann::ordered_json& array, std::string_view text,
+                                  const std::string& path, Warnings& warnings);
+
+// A string, or an array of parts whose types are all in `text_types` ("text"), joined with a
+// newline.
+std::string ReadTextContent(const nlohmann::ordered_json& content, const std::string& path,
+                            const std::vector<std::string_view>& text_types, Warnings& warnings);
+
+}  // namespace puna::api

@@ -1,0 +1,243 @@
+#include "api/fields/request_fields.h"
+
+#include <nlohmann/json.hpp>
+
+#include "api/json/error.h"
+#include "api/json/json_reader.h"
+
+namespace puna::api {
+
+namespace {
+
+constexpr auto kHonoured = FieldStatus::kHonoured;
+constexpr auto kRefused = FieldStatus::kRefused;
+constexpr auto kWarned = FieldStatus::kWarned;
+constexpr unsigned kText = kChat | kCompletions;
+constexpr unsigned kGenerating = kText | kResponses;
+constexpr unsigned kAll = kGenerating | kEmbeddings;
+
+constexpr RequestField kFields[] = {
+    {"model", kAll, kHonoured, "the served model's name, one of its aliases, or left out"},
+    // Input.
+    {"messages", kChat, kHonoured,
+     "text of system, developer, user, assistant and tool; developer counts as system"},
+    {"prompt", kCompletions, kHonoured, "a string, strings, token ids, or arrays of token ids"},
+    {"suffix", kCompletions, kRefused, "the model was not trained to fill in the middle", "\"\""},
+    {"echo", kText, kHonoured, "the prompt (chat: the last message, if it is the assistant's) before the answer"},
+    {"add_special_tokens", kCompletions | kEmbeddings, kHonoured,
+     "whether text prompts begin with the begin-of-text token"},
+    {"add_special_tokens", kChat, kRefused, "the chat template writes them", "false"},
+    {"add_generation_prompt", kChat, kHonoured,
+     "whether the prompt ends with the assistant's header"},
+    {"continue_final_message", kChat, kHonoured, "the answer goes on where the last message ends"},
+    {"chat_template", kChat, kRefused, "only the operator chooses the template (--chat-template-file)"},
+    {"chat_template_kwargs", kChat, kHonoured, "variables for the chat template"},
+    {"documents", kChat, kRefused, "put documents into messages", "[]"},
+    {"mm_processor_kwargs", kChat, kRefused, "the model reads text only", "{}"},
+    {"truncate_prompt_tokens", kText | kEmbeddings, kRefused, "a prompt is never cut in silence; shorten it"},
+    {"prediction", kChat, kHonoured, "expected text, tried as a draft; the result stays the same"},
+    // Sampling.
+    {"max_tokens", kText, kHonoured,
+     "chat: without it up to the end of the context; completions: 16"},
+    {"max_completion_tokens", kChat, kHonoured, "the newer name of max_tokens"},
+    {"temperature", kGenerating, kHonoured, "0 to 2"},
+    {"top_p", kGenerating, kHonoured, "0 to 1"},
+    {"top_k", kGenerating, kHonoured, "-1 or 0: off"},
+    {"min_p", kGenerating, kHonoured, "0 to 1"},
+    {"repetition_penalty", kGenerating, kHonoured, "above 0, at most 10"},
+    {"frequency_penalty", kGenerating, kHonoured, "-2 to 2"},
+    {"presence_penalty", kGenerating, kHonoured, "-2 to 2"},
+    {"logit_bias", kText, kHonoured, "token ids to -100 .. 100"},
+    {"seed", kGenerating, kHonoured, "the same seed and request give the same answer"},
+    {"stop", kText, kHonoured, "a string or up to 16"},
+    {"stop_token_ids", kText, kHonoured, "ids that end the answer"},
+    {"include_stop_str_in_output", kText, kHonoured, "shows the stop string that ended the answer"},
+    {"ignore_eos", kText, kHonoured, "goes on over the model's end tokens"},
+    {"min_tokens", kText, kHonoured, "neither end tokens nor stop strings count before"},
+    {"skip_special_tokens", kText, kHonoured, "false: special tokens appear as text"},
+    {"spaces_between_special_tokens", kText, kWarned, "special tokens are written without spaces",
+     "false|true"},
+    {"n", kText, kHonoured, "1 to 128"},
+    {"best_of", kCompletions, kHonoured,
+     "n to 128; the n answers with the highest mean log-probability are given"},
+    {"best_of", kChat, kRefused, "use n", "1"},
+    {"use_beam_search", kText, kRefused, "there is no beam search", "false"},
+    {"length_penalty", kText, kRefused, "there is no beam search", "1"},
+    {"early_stopping", kText, kRefused, "there is no beam search", "false"},
+    {"bad_words", kText, kRefused, "use logit_bias", "[]"},
+    {"allowed_token_ids", kText, kRefused, "use logit_bias or a grammar", "[]"},
+    {"logits_processors", kText, kRefused, "use logit_bias or a grammar", "[]"},
+    // Log-probabilities.
+    {"logprobs", kChat, kHonoured, "true or false"},
+    {"logprobs", kCompletions, kHonoured, "0 to 20 alternatives"},
+    {"top_logprobs", kChat | kResponses, kHonoured, "0 to 20 alternatives"},
+    {"prompt_logprobs", kText, kRefused, "use /v1/completions with echo and logprobs"},
+    {"return_tokens_as_token_ids", kText, kHonoured, "log-probabilities name tokens as token_id:N"},
+    {"return_token_ids", kText, kRefused, "use /tokenize", "false"},
+    // Structured output and tools.
+    {"response_format", kText, kHonoured, "text, json_object, json_schema; beside tools, the model may call one instead"},
+    {"guided_json", kText, kHonoured, "a JSON Schema"},
+    {"guided_regex", kText, kHonoured, "a regular expression"},
+    {"guided_choice", kText, kHonoured, "one of these strings"},
+    {"guided_grammar", kText, kHonoured, "a grammar"},
+    {"structured_outputs", kText, kHonoured,
+     "vLLM's newer form: json, regex, choice, grammar or json_object"},
+    {"guided_decoding_backend", kText, kWarned, "there is one grammar engine"},
+    {"guided_whitespace_pattern", kText, kRefused, "white space is the grammar's"},
+    {"structural_tag", kText, kRefused, "use tools or a grammar"},
+    {"tools", kChat | kResponses, kHonoured,
+     "functions; a strict one whose schema cannot be enforced is refused, any other named in a warning"},
+    {"tool_choice", kChat | kResponses, kHonoured,
+     "none, auto, required, one function, allowed_tools; auto: JSON, <function=...> and Hermes' calls keep to the offered "
+     "names and their schemas once they begin, Pythonic ones to the names"},
+    {"parallel_tool_calls", kChat | kResponses, kHonoured, "false: at most one call in an answer"},
+    {"functions", kChat, kRefused, "the deprecated form; use tools", "[]"},
+    {"function_call", kChat, kRefused, "the deprecated form; use tool_choice"},
+    // Streaming.
+    {"stream", kGenerating, kHonoured, "server-sent events"},
+    {"stream_options", kGenerating, kHonoured, "include_usage (chat and completions)"},
+    {"include_energy", kGenerating, kHonoured, "adds usage.energy: joules, gco2e, source"},
+    // Responses.
+    {"input", kResponses, kHonoured,
+     "a string or items: messages, function calls and their outputs"},
+    {"instructions", kResponses, kHonoured, "a system message before the input"},
+    {"previous_response_id", kResponses, kHonoured,
+     "a response stored here; its input and output come first"},
+    {"conversation", kResponses, kRefused,
+     "there are no conversation objects; use previous_response_id"},
+    {"prompt", kResponses, kRefused, "there are no stored prompts; use input"},
+    {"max_output_tokens", kResponses, kHonoured, "without it up to the end of the context"},
+    {"max_tool_calls", kResponses, kWarned, "counts built-in tools only, of which there are none"},
+    {"text", kResponses, kHonoured, "format: text, json_object, json_schema"},
+    {"truncation", kResponses, kHonoured,
+     "disabled or auto: drops the oldest items that do not fit"},
+    {"include", kResponses, kHonoured, "message.output_text.logprobs; other names are warned of"},
+    {"background", kResponses, kRefused, "a response is made while its request lasts", "false"},
+    {"reasoning", kResponses, kWarned, "the model has no reasoning phase", "{}"},
+    // Embeddings.
+    {"input", kEmbeddings, kHonoured, "a string, strings, token ids, or arrays of token ids"},
+    {"encoding_format", kEmbeddings, kHonoured, "float or base64"},
+    {"dimensions", kEmbeddings, kRefused, "the model was not trained for shorter vectors"},
+    {"pooling", kEmbeddings, kHonoured,
+     "mean (the default) or last: how the tokens' hidden states behind the final norm become one"},
+    {"normalize", kEmbeddings, kRefused, "vectors have length 1", "true"},
+    // Identity, storage, service.
+    {"user", kAll, kHonoured, "written to the access log"},
+    {"safety_identifier", kGenerating, kHonoured,
+     "written to the access log when there is no user"},
+    {"metadata", kResponses, kHonoured, "kept with the response"},
+    {"metadata", kChat, kWarned, "chat completions are not stored", "{}"},
+    {"store", kResponses, kHonoured,
+     "keeps the response in memory, for a bounded time; true without it"},
+    {"store", kChat, kWarned, "chat completions are not stored; /v1/responses can be", "false"},
+    {"service_tier", kGenerating, kHonoured,
+     "all tiers are served as default, which the answer says"},
+    {"prompt_cache_key", kGenerating, kWarned, "the prefix cache goes by content and needs no key"},
+    {"prompt_cache_retention", kGenerating, kWarned, "the prefix cache keeps what has room"},
+    {"cache_salt", kText, kRefused, "the prefix cache is not divided"},
+    {"priority", kText, kWarned, "requests are served in order of arrival", "0"},
+    {"request_id", kText, kWarned, "ids are made here; send X-Request-Id for the log"},
+    {"kv_transfer_params", kText, kRefused, "there is no transfer of caches"},
+    {"vllm_xargs", kText, kWarned, "vLLM's own", "{}"},
+    {"moderation", kGenerating, kRefused, "there is no moderation"},
+    // Other kinds of models.
+    {"reasoning_effort", kChat, kWarned, "the model has no reasoning phase", "\"none\""},
+    {"include_reasoning", kChat, kWarned, "the model has no reasoning phase", "false|true"},
+    {"verbosity", kChat, kWarned, "the model has no such setting; say it in words", "\"medium\""},
+    {"modalities", kChat, kRefused, "the model writes text only", "[\"text\"]"},
+    {"audio", kChat, kRefused, "the model writes text only"},
+    {"web_search_options", kChat, kRefused, "there is no web search"},
+};
+
+constexpr std::pair<Endpoint, std::string_view> kPaths[] = {
+    {kChat, "/v1/chat/completions"},
+    {kCompletions, "/v1/completions"},
+    {kResponses, "/v1/responses"},
+    {kEmbeddings, "/v1/embeddings"},
+};
+
+std::string_view StatusName(FieldStatus status) {
+  return status == kHonoured ? "honoured" : status == kRefused ? "refused" : "warned";
+}
+
+bool IsHarmless(const Json& value, std::string_view harmless) {
+  while (!harmless.empty()) {
+    const size_t bar = harmless.find('|');
+    if (value == Json::parse(harmless.substr(0, bar))) return true;
+    harmless = bar == harmless.npos ? std::string_view() : harmless.substr(bar + 1);
+  }
+  return false;
+}
+
+}  // namespace
+
+std::span<const RequestField> RequestFields() { return kFields; }
+
+const RequestField* FindRequestField(Endpoint endpoint, std::string_view name) {
+  for (const RequestField& field : kFields) {
+    if ((field.endpoints & endpoint) && field.name == name) return &field;
+  }
+  return nullptr;
+}
+
+void CheckFields(Endpoint endpoint, ObjectReader& body, Warnings& warnings) {
+  // Every one of them is compared with the whole table; nobody mistypes this many.
+  constexpr size_t kMaxFields = 1000;
+  if (body.json().size() > kMaxFields) {
+    throw MalformedBody("it has " + std::to_string(body.json().size()) +
+                        " fields, more than all that are known.");
+  }
+  for (const auto& [name, value] : body.json().items()) {
+    if (value.is_null()) continue;
+    const RequestField* field = FindRequestField(endpoint, name);
+    if (!field) {
+      warnings.Add("'" + name + "' is not known and has no effect");
+      continue;
+    }
+    if (field->status == kHonoured || IsHarmless(value, field->harmless)) continue;
+    if (field->status == kRefused) throw Unsupported(name, std::string(field->note) + ".");
+    warnings.Add("'" + name + "' has no effect: " + std::string(field->note));
+  }
+}
+
+void WarnUnread(const ObjectReader& object, Warnings& warnings) {
+  for (const std::string& path : object.Unread())
+    warnings.Add("'" + path + "' is not known and has no effect");
+}
+
+std::string CapabilitiesJson(const std::function<bool(const std::string& path)>& served,
+                             const std::vector<std::pair<std::string, std::string>>& extra) {
+  Json capabilities;
+  capabilities["object"] = "capabilities";
+  for (const auto& [endpoint, path] : kPaths) {
+    if (!served(std::string(path))) continue;
+    Json fields = Json::array();
+    for (const RequestField& field : kFields) {
+      if (!(field.endpoints & endpoint)) continue;
+      Json row;
+      row["name"] = field.name;
+      row["status"] = StatusName(field.status);
+      row["note"] = field.note;
+      fields.push_back(std::move(row));
+    }
+    capabilities["endpoints"][std::string(path)]["fields"] = std::move(fields);
+  }
+  for (const auto& [name, json] : extra) capabilities[name] = Json::parse(json);
+  return capabilities.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string CapabilitiesMarkdown() {
+  std::string text;
+  for (const auto& [endpoint, path] : kPaths) {
+    text.append("### `").append(path).append("`\n\n| field | | |\n|---|---|---|\n");
+    for (const RequestField& field : kFields) {
+      if (!(field.endpoints & endpoint)) continue;
+      text.append("| `").append(field.name).append("` | ").append(StatusName(field.status));
+      text.append(" | ").append(field.note).append(" |\n");
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+}  // namespace puna::api

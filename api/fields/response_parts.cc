@@ -1,0 +1,74 @@
+#include "api/fields/response_parts.h"
+
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+namespace puna::api {
+
+using Json = nlohmann::ordered_json;
+
+bool IsUtf8(const std::string& bytes) {
+  // The library's own check, which is the one that Dump goes by.
+  try {
+    (void)Json(bytes).dump();
+    return true;
+  } catch (const Json::type_error&) {
+    return false;
+  }
+}
+
+std::string TokenName(const TokenLogprob& token, bool as_id) {
+  if (as_id) return "token_id:" + std::to_string(token.id);
+  bool ascii = true;
+  for (const char c : token.bytes) ascii = ascii && static_cast<unsigned char>(c) < 0x80;
+  if (ascii || IsUtf8(token.bytes)) return token.bytes;
+  std::string name;
+  for (const char c : token.bytes) {
+    char escaped[8];
+    std::snprintf(escaped, sizeof escaped, "\\x%02x",
+                  static_cast<unsigned>(static_cast<unsigned char>(c)));
+    name += escaped;
+  }
+  return name;
+}
+
+Json EnergyJson(const EnergyUsage& energy) {
+  return {{"joules", energy.joules}, {"gco2e", energy.grams_co2e}, {"source", energy.source}};
+}
+
+Json UsageJson(const Usage& usage) {
+  Json json;
+  json["prompt_tokens"] = usage.prompt_tokens;
+  json["completion_tokens"] = usage.completion_tokens;
+  json["total_tokens"] = usage.prompt_tokens + usage.completion_tokens;
+  Json& prompt = json["prompt_tokens_details"];
+  prompt["cached_tokens"] = usage.cached_tokens;
+  prompt["audio_tokens"] = 0;
+  Json& completion = json["completion_tokens_details"];
+  completion["reasoning_tokens"] = 0;
+  completion["audio_tokens"] = 0;
+  completion["accepted_prediction_tokens"] = usage.accepted_prediction_tokens;
+  completion["rejected_prediction_tokens"] = usage.rejected_prediction_tokens;
+  if (usage.energy) json["energy"] = EnergyJson(*usage.energy);
+  return json;
+}
+
+Json HeadJson(const ResponseHead& head, const char* object) {
+  Json json;
+  json["id"] = head.id;
+  json["object"] = object;
+  json["created"] = head.created;
+  json["model"] = head.model;
+  if (!head.service_tier.empty()) json["service_tier"] = head.service_tier;
+  if (!head.system_fingerprint.empty()) json["system_fingerprint"] = head.system_fingerprint;
+  return json;
+}
+
+Json LogprobJson(double logprob) { return std::isfinite(logprob) ? logprob : -9999.0; }
+
+std::string Dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace puna::api

@@ -1,0 +1,109 @@
+#include "api/fields/template_json.h"
+
+#include "api/json/raw_json.h"
+
+namespace puna::api {
+
+namespace {
+
+void AppendMember(const char* name, const std::string& value, std::string& out) {
+  out.append(", \"").append(name).append("\": ");
+  AppendJsonString(value, out);
+}
+
+void AppendArguments(const std::string& arguments, std::string& out) {
+  if (arguments.find_first_not_of(" \t\r\n") == std::string::npos)
+    out += "{}";
+  else if (IsJsonObject(arguments))
+    out += arguments;
+  else
+    AppendJsonString(arguments, out);
+}
+
+void AppendToolCall(const ToolCall& call, std::string& out) {
+  out += "{\"type\": \"function\"";
+  if (!call.id.empty()) AppendMember("id", call.id, out);
+  out += ", \"function\": {\"name\": ";
+  AppendJsonString(call.name, out);
+  out += ", \"arguments\": ";
+  AppendArguments(call.arguments, out);
+  out += "}}";
+}
+
+void AppendMessage(const Message& message, std::string& out) {
+  out += "{\"role\": ";
+  AppendJsonString(message.role, out);
+  if (message.content_json.empty())
+    AppendMember("content", message.content, out);
+  else
+    out.append(", \"content\": ").append(message.content_json);
+  if (!message.name.empty()) AppendMember("name", message.name, out);
+  if (!message.tool_call_id.empty()) AppendMember("tool_call_id", message.tool_call_id, out);
+  if (!message.tool_calls.empty()) {
+    const char* before = ", \"tool_calls\": [";
+    for (const ToolCall& call : message.tool_calls) {
+      out += before;
+      AppendToolCall(call, out);
+      before = ", ";
+    }
+    out += ']';
+  }
+  out += '}';
+}
+
+// One turn with several calls and the `results` after it.
+void SplitTurn(const Message& turn, std::vector<const Message*> results,
+               std::vector<Message>& out) {
+  for (const ToolCall& call : turn.tool_calls) {
+    Message single = turn;
+    single.tool_calls = {call};
+    if (&call != &turn.tool_calls.front()) single.content.clear();
+    out.push_back(std::move(single));
+    for (const Message*& result : results) {
+      if (!result || call.id.empty() || result->tool_call_id != call.id) continue;
+      out.push_back(*result);
+      result = nullptr;
+    }
+  }
+  for (const Message* result : results) {
+    if (result) out.push_back(*result);
+  }
+}
+
+}  // namespace
+
+std::string TemplateMessagesJson(const std::vector<Message>& messages) {
+  std::string out = "[";
+  for (const Message& message : messages) {
+    if (out.size() > 1) out += ", ";
+    AppendMessage(message, out);
+  }
+  return out + ']';
+}
+
+std::string TemplateToolsJson(const std::vector<ToolSpec>& tools) {
+  std::string out = "[";
+  for (const ToolSpec& tool : tools) {
+    if (out.size() > 1) out += ", ";
+    out += tool.json;
+  }
+  return out + ']';
+}
+
+std::vector<Message> SplitToolCalls(const std::vector<Message>& messages) {
+  std::vector<Message> out;
+  for (size_t i = 0; i < messages.size(); ++i) {
+    if (messages[i].tool_calls.size() < 2) {
+      out.push_back(messages[i]);
+      continue;
+    }
+    const Message& turn = messages[i];
+    std::vector<const Message*> results;
+    while (i + 1 < messages.size() && messages[i + 1].role == "tool")
+      results.push_back(&messages[++i]);
+    SplitTurn(turn, std::move(results), out);
+  }
+  return out;
+}
+
+}  // namespace puna::api

@@ -1,0 +1,43 @@
+// A grammar as the constraint of a sequence.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/grammar/masks/mask_cache.h"
+#include "engine/request/token_constraint.h"
+
+namespace puna::engine {
+
+// What may come: text that keeps to the grammar; one of `end_ids` only where the text is complete;
+// nothing behind it. Special tokens never come otherwise.
+class GrammarConstraint : public TokenConstraint {
+ public:
+  // `masks` must outlive the constraint. `end_ids` must not be empty.
+  GrammarConstraint(std::shared_ptr<const Grammar> grammar, MaskCache& masks, std::vector<TokenId> end_ids);
+
+  void MaskNext(std::span<uint64_t> allowed) override;
+  bool active() const override { return true; }
+  void Accept(TokenId id) override;
+  std::vector<TokenId> Forced() override;
+  int CountAccepted(std::span<const TokenId> ids) override;
+
+  // Text that came before the constraint. False: it does not fit, and the state is as before.
+  bool AcceptText(std::string_view text);
+  // Whether the text could come next.
+  bool Fits(std::string_view text) { return !After(state_, text).dead(); }
+  bool complete() const { return state_.accepting; }
+
+ private:
+  bool IsEnd(TokenId id) const;
+  StackSet After(const StackSet& state, std::string_view bytes);
+
+  std::shared_ptr<const Grammar> grammar_;
+  MaskCache& masks_;
+  std::vector<TokenId> end_ids_;
+  StackArena arena_;
+  StackSet state_;
+};
+
+}  // namespace puna::engine

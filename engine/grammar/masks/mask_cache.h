@@ -1,0 +1,45 @@
+// Which tokens may come in a state of a grammar: computed once for each kind of state, then kept.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/grammar/automata/stack_set.h"
+#include "engine/grammar/masks/token_trie.h"
+
+namespace puna::engine {
+
+// Two states that no token of the vocabulary can tell apart have the same mask: counts that are
+// further from their bounds than the longest token, and what lies deeper on a stack than it reaches,
+// do not matter. Thread-safe.
+class MaskCache {
+ public:
+  using Mask = std::shared_ptr<const std::vector<uint64_t>>;
+
+  // At most `capacity` masks are kept (16 KiB each for 128256 tokens), those used last.
+  explicit MaskCache(const TokenVocabulary& vocabulary, size_t capacity = 4096)
+      : vocabulary_(vocabulary), capacity_(capacity) {}
+
+  // The text tokens that may follow `state`, which is one of `arena`'s.
+  Mask Find(StackArena& arena, const StackSet& state);
+  const TokenVocabulary& vocabulary() const { return vocabulary_; }
+
+ private:
+  struct Entry {
+    Mask mask;
+    std::list<std::string>::iterator used;
+  };
+
+  const TokenVocabulary& vocabulary_;
+  size_t capacity_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, Entry> masks_;
+  std::list<std::string> order_;  // the last used first
+};
+
+}  // namespace puna::engine

@@ -1,0 +1,26 @@
+// puna bench serve: replays a load against a server, this one or another, and times its answers.
+#pragma once
+
+#include "server/bench/bench_client.h"
+#include "server/bench/traffic_plan.h"
+
+namespace CLI {
+class App;
+}
+
+namespace puna::server {
+
+struct ServeBenchOptions {
+  BenchTarget target;
+  TrafficOptions traffic;
+  double timeout_s = 600;  // of the whole run
+  bool json = false;
+};
+
+// The subcommand, which fills `options` when the command line is parsed.
+CLI::App* AddServeBench(CLI::App& bench, ServeBenchOptions& options);
+
+// Prints a table or one JSON object. Returns the exit status: 1 when no request was answered.
+int RunServeBench(ServeBenchOptions options);
+
+}  // namespace puna::server

@@ -1,0 +1,148 @@
+// POST /v1/embeddings.
+#include "api/endpoints/embeddings.h"
+
+#include <algorithm>
+#include <optional>
+#include <thread>
+
+#include "api/json/error.h"
+#include "api/json/json_reader.h"
+#include "server/generate/answer.h"
+#include "server/generate/build_request.h"
+#include "server/generate/generation.h"
+#include "server/endpoints/handlers.h"
+#include "server/generate/prompts.h"
+
+namespace puna::server {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Inputs of one request that are in the engine at once: enough to fill its steps, without keeping
+// others from it.
+constexpr int kMaxInFlight = 16;
+constexpr milliseconds kPatience{25};
+
+struct Input {
+  std::vector<engine::TokenId> ids;
+  std::optional<engine::TokenReader> reader;  // while the engine has it
+  std::vector<float> vector;
+};
+
+std::string ParamOf(const api::EmbeddingsRequest& body, size_t index) {
+  return body.inputs.size() == 1 ? "input" : api::IndexPath("input", index);
+}
+
+// Checked as a prompt that is answered.
+std::vector<engine::TokenId> ReadInput(const api::EmbeddingsRequest& body, size_t index,
+                                       const Service& service) {
+  api::SamplingFields none;
+  none.max_tokens = 0;
+  return BuildRequest(none, InputPrompt(body.inputs[index], body.add_special_tokens, service),
+                      ParamOf(body, index), 0, 0, service)
+      .prompt;
+}
+
+// The inputs of one request, some of them in the engine at a time.
+class Batch {
+ public:
+  Batch(const api::EmbeddingsRequest& body, const HttpRequest& http, Service& service)
+      : service_(service),
+        id_(http.id),
+        pooling_(body.pooling == api::EmbeddingsRequest::Pooling::kLast ? engine::Pooling::kLast
+                                                                        : engine::Pooling::kMean),
+        deadline_(service.config.request_timeout_s) {
+    for (size_t i = 0; i < body.inputs.size(); ++i) {
+      inputs_.push_back({ReadInput(body, i, service), std::nullopt, {}});
+      prompt_tokens_ += static_cast<int>(inputs_.back().ids.size());
+    }
+  }
+
+  // False: the client has left. Throws api::ApiError as Generation does.
+  bool Run(const HttpRequest& http) {
+    while (first_ < inputs_.size()) {
+      Submit();
+      Collect();
+      deadline_.Check();
+      if (http.client_gone()) return false;
+    }
+    return true;
+  }
+
+  std::vector<std::vector<float>> TakeVectors() {
+    std::vector<std::vector<float>> vectors;
+    for (Input& input : inputs_) vectors.push_back(std::move(input.vector));
+    return vectors;
+  }
+
+  int prompt_tokens() const { return prompt_tokens_; }
+  int cached_tokens() const { return cached_tokens_; }
+
+ private:
+  // Nothing is generated.
+  engine::Request MakeRequest(const Input& input) const {
+    engine::Request request;
+    request.id = id_;
+    request.prompt = input.ids;
+    request.pooling = pooling_;
+    request.stop.max_new_tokens = 0;
+    return request;
+  }
+
+  // Only the first input is refused for want of room: work that has begun waits for its turn.
+  void Submit() {
+    const size_t end = std::min(inputs_.size(), first_ + kMaxInFlight);
+    for (; next_ < end; ++next_) {
+      Input& input = inputs_[next_];
+      input.reader = service_.engine->Submit(MakeRequest(input));
+      if (input.reader) continue;
+      if (next_ == 0 || service_.stopping) ThrowNoPlace(service_);
+      break;
+    }
+    if (first_ == next_) std::this_thread::sleep_for(kPatience);
+  }
+
+  // Waits for the oldest input in the engine, then takes what the others have.
+  void Collect() {
+    for (size_t i = first_; i < next_; ++i) {
+      Input& input = inputs_[i];
+      if (!input.reader) continue;
+      for (engine::TokenEvent& event : input.reader->Wait(i == first_ ? kPatience : milliseconds(0)))
+        Take(event, input);
+    }
+    while (first_ < next_ && !inputs_[first_].reader) ++first_;
+  }
+
+  void Take(engine::TokenEvent& event, Input& input) {
+    if (event.kind == engine::TokenEvent::Kind::kEmbedding) input.vector = std::move(event.embedding);
+    if (event.kind != engine::TokenEvent::Kind::kEnd) return;
+    if (input.vector.empty()) ThrowFailure(*event.finish);
+    cached_tokens_ += event.finish->usage.cached_tokens;
+    input.reader.reset();
+  }
+
+  Service& service_;
+  const std::string id_;
+  const engine::Pooling pooling_;
+  Deadline deadline_;
+  std::vector<Input> inputs_;
+  size_t first_ = 0, next_ = 0;  // [first_, next_) have been submitted, first_ is not done
+  int prompt_tokens_ = 0, cached_tokens_ = 0;
+};
+
+}  // namespace
+
+void Embeddings(Service& service, const HttpRequest& http, HttpReply& reply) {
+  const api::EmbeddingsRequest body = api::ParseEmbeddingsRequest(http.body);
+  CheckModel(body.model, service);
+  TellWarnings(body.warnings, http, reply);
+  reply.access->user = body.user;
+  Batch batch(body, http, service);
+  if (!batch.Run(http)) return ClientLeft(reply);
+  reply.access->prompt_tokens = batch.prompt_tokens();
+  reply.access->cached_tokens = batch.cached_tokens();
+  reply.body = api::EmbeddingsJson(batch.TakeVectors(), service.model_name, batch.prompt_tokens(),
+                                   body.base64);
+}
+
+}  // namespace puna::server

@@ -1,0 +1,32 @@
+// What is answered where. One function per endpoint, each in a file of its name.
+#pragma once
+
+#include "server/http/http.h"
+#include "server/http/router.h"
+#include "server/generate/service.h"
+
+namespace puna::server {
+
+// Every endpoint, with its handler; `service` must outlive the router.
+Router MakeRouter(Service& service);
+
+void ChatCompletions(Service& service, const HttpRequest& request, HttpReply& reply);
+void ChatInputTokens(Service& service, const HttpRequest& request, HttpReply& reply);
+void Completions(Service& service, const HttpRequest& request, HttpReply& reply);
+void Responses(Service& service, const HttpRequest& request, HttpReply& reply);
+void ResponsesInputTokens(Service& service, const HttpRequest& request, HttpReply& reply);
+void GetResponse(Service& service, const HttpRequest& request, HttpReply& reply);
+void DeleteResponse(Service& service, const HttpRequest& request, HttpReply& reply);
+void CancelResponse(Service& service, const HttpRequest& request, HttpReply& reply);
+void ListInputItems(Service& service, const HttpRequest& request, HttpReply& reply);
+void Embeddings(Service& service, const HttpRequest& request, HttpReply& reply);
+void Tokenize(Service& service, const HttpRequest& request, HttpReply& reply);
+void Detokenize(Service& service, const HttpRequest& request, HttpReply& reply);
+void ListModels(Service& service, const HttpRequest& request, HttpReply& reply);
+void GetModel(Service& service, const HttpRequest& request, HttpReply& reply);
+
+// The body of GET /v1/capabilities: every request field of what `router` answers, and what becomes
+// of it.
+std::string Capabilities(const Service& service, const Router& router);
+
+}  // namespace puna::server

@@ -1,0 +1,26 @@
+// GET /v1/models and /v1/models/{id}: the one model that is served, under each of its names.
+#include "api/endpoints/models_response.h"
+#include "server/generate/build_request.h"
+#include "server/endpoints/handlers.h"
+
+namespace puna::server {
+namespace {
+
+api::ModelInfo Describe(const std::string& name, const Service& service) {
+  return {name, service.created, "puna", service.engine->limits().max_model_len};
+}
+
+}  // namespace
+
+void ListModels(Service& service, const HttpRequest&, HttpReply& reply) {
+  std::vector<api::ModelInfo> models = {Describe(service.model_name, service)};
+  for (const std::string& alias : service.aliases) models.push_back(Describe(alias, service));
+  reply.body = api::ModelListJson(models);
+}
+
+void GetModel(Service& service, const HttpRequest& request, HttpReply& reply) {
+  CheckModel(request.tail, service);
+  reply.body = api::ModelJson(Describe(request.tail, service));
+}
+
+}  // namespace puna::server

@@ -1,0 +1,104 @@
+#include "server/generate/answer_form.h"
+
+#include <algorithm>
+
+#include "api/json/error.h"
+#include "api/tool_calls/llama_calls.h"
+#include "engine/grammar/masks/grammar_constraint.h"
+#include "engine/grammar/masks/tool_call_constraint.h"
+
+namespace puna::server {
+namespace {
+
+using Mode = api::ToolChoice::Mode;
+using Style = engine::ToolCallStyle;
+using engine::TokenId;
+
+// Whether the model's end ids end the answer.
+bool Ends(const Service& service, const engine::StopCriteria& stop) {
+  return std::all_of(service.end_ids.begin(), service.end_ids.end(), [&](TokenId id) {
+    return std::find(stop.end_ids.begin(), stop.end_ids.end(), id) != stop.end_ids.end();
+  });
+}
+
+// The ids that may end a constrained answer. The grammar says when, so that a client's wish for a
+// length of its own cannot be met.
+std::vector<TokenId> EndIds(const Service& service, const std::string& param, const engine::Request& request) {
+  if (request.stop.min_new_tokens > 0)
+    throw api::InvalidValue("min_tokens", "it contradicts '" + param + "', which says when the answer is complete.");
+  if (!Ends(service, request.stop))
+    throw api::InvalidValue("ignore_eos", "it contradicts '" + param + "', which says when the answer is complete.");
+  return service.end_ids;
+}
+
+std::vector<api::ToolSpec> Callable(const AnswerForm& form) {
+  const std::vector<std::string>& allowed = form.tool_choice.allowed;
+  if (allowed.empty()) return form.tools;
+  std::vector<api::ToolSpec> tools;
+  for (const api::ToolSpec& tool : form.tools) {
+    if (std::find(allowed.begin(), allowed.end(), tool.name) != allowed.end()) tools.push_back(tool);
+  }
+  return tools;
+}
+
+// The forms of calls that this model may begin at any time.
+std::vector<engine::ToolCallConstraint::Form> CallForms(const AnswerForm& form, bool parallel, const Service& service) {
+  GrammarStore& grammars = *service.grammars;
+  const std::vector<api::ToolSpec> tools = Callable(form);
+  const auto find = [&](Style style) { return grammars.FindCalls(tools, style, parallel, form.warnings); };
+  if (service.chat->tool_format() == api::ToolFormat::kHermes)
+    return {{find(Style::kHermes), &grammars.Tag(std::string(api::kHermesTag))}};
+  return {{find(Style::kLlama), nullptr}, {find(Style::kFunctionTag), &grammars.Tag(std::string(api::kFunctionTag))}};
+}
+
+// Nothing but what the grammar allows; `param` asked for it.
+void Constrain(GrammarStore::GrammarPtr grammar, const std::string& param, const Service& service, ChoicePlan& plan) {
+  plan.request.constraint = std::make_unique<engine::GrammarConstraint>(
+      std::move(grammar), service.grammars->masks(), EndIds(service, param, plan.request));
+}
+
+void SetTools(const AnswerForm& form, const Service& service, ChoicePlan& plan) {
+  const api::ToolFormat format = service.chat->tool_format();
+  const bool parallel = form.parallel_tool_calls && !form.tool_choice.named;
+  const bool required = form.tool_choice.mode == Mode::kRequired;
+  const bool form_is_free = form.format.kind == api::OutputFormat::Kind::kText;
+  if (required && !form_is_free)
+    throw api::InvalidValue("tool_choice", "it demands a call, and '" + form.format.param + "' another form of answer.");
+  const bool constrained = form_is_free && !service.end_ids.empty();
+  const Style style = format == api::ToolFormat::kHermes ? Style::kHermes : Style::kLlama;
+  plan.output.tools = {format, constrained, parallel, {}};
+  for (const api::ToolSpec& tool : Callable(form)) plan.output.tools->names.push_back(tool.name);
+  GrammarStore& grammars = *service.grammars;
+  if (!form_is_free) {  // the answer in its form, or a call; which one is known at the end
+    return Constrain(grammars.FindFormOrCalls(form.format, Callable(form), style, parallel, form.warnings),
+                     form.format.param, service, plan);
+  }
+  if (!constrained) return;
+  if (required) {
+    return Constrain(grammars.FindCalls(Callable(form), style, parallel, form.warnings), "tool_choice", service, plan);
+  }
+  const engine::StopCriteria& stop = plan.request.stop;
+  const bool goes_on = stop.min_new_tokens > 0 || !Ends(service, stop);
+  const TokenId tag = service.tokenizer.SpecialId("<|python_tag|>").value_or(engine::kNoToken);
+  plan.request.constraint = std::make_unique<engine::ToolCallConstraint>(
+      CallForms(form, parallel, service), grammars.masks(), engine::ToolCallConstraint::Ends{service.end_ids, goes_on}, tag);
+}
+
+}  // namespace
+
+const std::vector<api::ToolSpec>& OfferedTools(const AnswerForm& form) {
+  static const std::vector<api::ToolSpec> kNone;
+  return form.tool_choice.mode == Mode::kNone ? kNone : form.tools;
+}
+
+void SetFormat(const api::OutputFormat& format, const Service& service, ChoicePlan& plan) {
+  if (format.kind == api::OutputFormat::Kind::kText) return;
+  Constrain(service.grammars->Find(format), format.param, service, plan);
+}
+
+void SetForm(const AnswerForm& form, const Service& service, ChoicePlan& plan) {
+  if (OfferedTools(form).empty()) return SetFormat(form.format, service, plan);
+  SetTools(form, service, plan);
+}
+
+}  // namespace puna::server

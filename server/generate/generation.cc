@@ -1,0 +1,120 @@
+#include "server/generate/generation.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "api/json/error.h"
+
+namespace puna::server {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Longest wait for one sequence's events: how late a client that left is noticed. Those that wait in line may be a thousand,
+// and are asked less often.
+constexpr milliseconds kPatience{25};
+constexpr milliseconds kPatienceInLine{100};
+
+// A guess, the longer the more are waiting.
+int RetryAfter(const engine::EngineStats& stats) {
+  return std::clamp(1 + stats.waiting / 8, 1, 60);
+}
+
+}  // namespace
+
+void ThrowFailure(const engine::Finish& failure) {
+  if (failure.reason == engine::FinishReason::kShutdown) throw api::ShuttingDown(1);
+  throw api::Internal(failure.error);
+}
+
+void ThrowNoPlace(const Service& service) {
+  const engine::EngineStats stats = service.engine->stats();
+  const int seconds = RetryAfter(stats);
+  throw service.stopping ? api::ShuttingDown(seconds) : api::Overloaded(seconds, stats.waiting);
+}
+
+void Deadline::Check() const {
+  if (timeout_.count() == 0 || std::chrono::steady_clock::now() - start_ <= timeout_) return;
+  throw api::ApiError(504, "server_error", "request_timeout",
+                      "The request took longer than this server allows (" +
+                          std::to_string(timeout_.count()) + " s).");
+}
+
+Generation::Generation(Service& service, std::vector<ChoicePlan> plans, int choices_per_prompt,
+                       api::IdGenerator& ids)
+    : deadline_(service.config.request_timeout_s), choices_per_prompt_(choices_per_prompt), energy_terms_(service.energy) {
+  if (static_cast<int>(plans.size()) > service.capacity) {
+    throw api::InvalidValue("n", "the request asks for " + std::to_string(plans.size()) +
+                                     " answers at once, and this server holds " +
+                                     std::to_string(service.capacity) + ".");
+  }
+  for (ChoicePlan& plan : plans) {
+    wants_energy_ |= plan.output.energy;
+    prompt_tokens_.push_back(static_cast<int>(plan.request.prompt.size()));
+    std::optional<engine::TokenReader> reader = service.engine->Submit(std::move(plan.request));
+    if (!reader) ThrowNoPlace(service);
+    choices_.push_back(std::make_unique<OutputPipeline>(std::move(plan.output), service.tokenizer,
+                                                        *std::move(reader), ids));
+  }
+}
+
+void Generation::Check(const OutputPipeline& choice) const {
+  if (const std::optional<engine::Finish> failure = choice.failure()) ThrowFailure(*failure);
+  deadline_.Check();
+}
+
+// Waits for the first choice that is not done, then takes what the others have: they are computed
+// in the same steps.
+bool Generation::ReadAll(const OnPiece& on_piece) {
+  bool waited = false;
+  for (int i = 0; i < size(); ++i) {
+    OutputPipeline& choice = *choices_[i];
+    if (choice.done()) continue;
+    std::vector<OutputPiece> pieces = choice.Next(waited ? milliseconds(0) : choice.started() ? kPatience : kPatienceInLine);
+    waited = true;
+    for (OutputPiece& piece : pieces) {
+      if (piece.last) Check(choice);
+      on_piece(i, piece);
+    }
+    Check(choice);
+  }
+  return waited;
+}
+
+bool Generation::Run(const OnPiece& on_piece, const std::function<bool()>& alive) {
+  while (ReadAll(on_piece)) {
+    if (alive()) continue;
+    choices_.clear();
+    return false;
+  }
+  return true;
+}
+
+TotalUsage Generation::Usage(AccessLine& access) {
+  TotalUsage total;
+  double joules = 0;
+  for (int i = 0; i < size(); ++i) {
+    const engine::Usage usage = choices_[i]->Usage();
+    if (i % choices_per_prompt_ == 0) {
+      total.prompt_tokens += prompt_tokens_[i];
+      total.cached_tokens += usage.cached_tokens;
+      total.cache_write_tokens += usage.cache_write_tokens;
+    }
+    total.completion_tokens += usage.completion_tokens;
+    total.accepted_prediction_tokens += usage.accepted_prediction_tokens;
+    total.rejected_prediction_tokens += usage.rejected_prediction_tokens;
+    joules += usage.energy_joules;
+    access.queue_seconds = std::max(access.queue_seconds, usage.queue_seconds);
+    access.prefill_seconds = std::max(access.prefill_seconds, usage.prefill_seconds);
+    access.decode_seconds = std::max(access.decode_seconds, usage.decode_seconds);
+  }
+  if (wants_energy_) total.energy = {joules, energy_terms_.Grams(joules), energy_terms_.source};
+  access.joules = joules;
+  access.prompt_tokens = total.prompt_tokens;
+  access.cached_tokens = total.cached_tokens;
+  access.completion_tokens = total.completion_tokens;
+  if (size() > 0) access.finish = choices_[0]->finish_reason();
+  return total;
+}
+
+}  // namespace puna::server

@@ -1,0 +1,80 @@
+// All sequences of one request (its choices), computed side by side and read by one thread.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "api/fields/response_parts.h"
+#include "engine/request/request.h"
+#include "server/http/access_log.h"
+#include "server/generate/output_pipeline.h"
+#include "server/generate/service.h"
+
+namespace puna::server {
+
+// One choice: what the engine is asked, and how its answer is shown.
+struct ChoicePlan {
+  engine::Request request;
+  OutputOptions output;
+};
+
+// What a request used, all choices together; a prompt that several choices share counts once.
+struct TotalUsage {
+  int prompt_tokens = 0, cached_tokens = 0, cache_write_tokens = 0, completion_tokens = 0;
+  int accepted_prediction_tokens = 0, rejected_prediction_tokens = 0;
+  std::optional<api::EnergyUsage> energy = {};  // when a choice wanted it
+};
+
+// Tells the client of a sequence that the engine ended with `failure`: throws api::ApiError.
+[[noreturn]] void ThrowFailure(const engine::Finish& failure);
+
+// How long one request may take.
+class Deadline {
+ public:
+  explicit Deadline(int seconds) : timeout_(seconds) {}  // 0: no limit
+  // Throws api::ApiError 504 when time is up.
+  void Check() const;
+
+ private:
+  std::chrono::seconds timeout_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+// Refuses a request that found no place in the engine: throws api::ApiError.
+[[noreturn]] void ThrowNoPlace(const Service& service);
+
+class Generation {
+ public:
+  // Submits all choices or none; each `choices_per_prompt` of them share a prompt. Throws
+  // api::ApiError: 429 when the waiting line is full, 503 when the server ends. `ids` must outlive
+  // it.
+  Generation(Service& service, std::vector<ChoicePlan> plans, int choices_per_prompt,
+             api::IdGenerator& ids);
+
+  using OnPiece = std::function<void(int choice, OutputPiece& piece)>;
+  // Hands out pieces until all choices are done, and calls `alive` several times a second in
+  // between. False: `alive` said no, and everything is cancelled. Throws api::ApiError when the
+  // engine fails, the server ends or time is up.
+  bool Run(const OnPiece& on_piece, const std::function<bool()>& alive);
+
+  int size() const { return static_cast<int>(choices_.size()); }
+  const OutputPipeline& choice(int index) const { return *choices_[index]; }
+  // After Run. Fills the access line too.
+  TotalUsage Usage(AccessLine& access);
+
+ private:
+  bool ReadAll(const OnPiece& on_piece);
+  void Check(const OutputPipeline& choice) const;
+
+  Deadline deadline_;
+  std::vector<int> prompt_tokens_;
+  int choices_per_prompt_;
+  bool wants_energy_ = false;
+  EnergyTerms energy_terms_;
+  std::vector<std::unique_ptr<OutputPipeline>> choices_;
+};
+
+}  // namespace puna::server

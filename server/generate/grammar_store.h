@@ -1,0 +1,59 @@
+// What answers may look like, compiled: grammars by their text, and the masks over the vocabulary.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "api/fields/message.h"
+#include "api/fields/output_format.h"
+#include "api/fields/warnings.h"
+#include "engine/grammar/compile.h"
+#include "engine/grammar/masks/mask_cache.h"
+#include "engine/grammar/masks/tag_finder.h"
+#include "engine/tokenizer/tokenizer.h"
+
+namespace puna::server {
+
+// Thread-safe. Grammars are compiled once and kept, those used last.
+class GrammarStore {
+ public:
+  using GrammarPtr = std::shared_ptr<const engine::Grammar>;
+  static constexpr size_t kCapacity = 64;
+
+  GrammarStore(const engine::Tokenizer& tokenizer, int vocab_size);
+
+  // Throws api::ApiError 400: what cannot be enforced, by keyword. Not for kText.
+  GrammarPtr Find(const api::OutputFormat& format);
+  // The schema of a tool that is not strict and cannot be enforced counts as any object, which a
+  // warning says.
+  GrammarPtr FindCalls(const std::vector<api::ToolSpec>& tools, engine::ToolCallStyle style, bool parallel,
+                       api::Warnings& warnings);
+  // Calls, or the answer in its form.
+  GrammarPtr FindFormOrCalls(const api::OutputFormat& format, const std::vector<api::ToolSpec>& tools,
+                             engine::ToolCallStyle style, bool parallel, api::Warnings& warnings);
+  // Finds where calls begin; it lives as long as the store.
+  const engine::TagFinder& Tag(const std::string& tag);
+
+  engine::MaskCache& masks() { return masks_; }
+
+ private:
+  struct Entry {
+    std::string key;
+    GrammarPtr grammar;
+    std::vector<std::string> warnings = {};
+  };
+  using Compiler = std::function<engine::Grammar(std::vector<std::string>& warnings)>;
+  Entry FindOrCompile(const std::string& key, const Compiler& compile);
+
+  engine::TokenVocabulary vocabulary_;
+  engine::MaskCache masks_;
+  std::mutex mutex_;
+  std::list<Entry> grammars_;  // the last used first
+  std::unordered_map<std::string, std::unique_ptr<engine::TagFinder>> tags_;
+};
+
+}  // namespace puna::server

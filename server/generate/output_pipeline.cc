@@ -1,0 +1,172 @@
+#include "server/generate/output_pipeline.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace puna::server {
+namespace {
+
+// A sequence that was cancelled is accounted for at the engine's next step, and steps are far
+// shorter than this.
+constexpr std::chrono::seconds kAccountPatience{2};
+
+size_t CountCharacters(const std::string& utf8) {
+  return static_cast<size_t>(
+      std::count_if(utf8.begin(), utf8.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+}  // namespace
+
+OutputPipeline::OutputPipeline(OutputOptions options, const engine::Tokenizer& tokenizer,
+                               engine::TokenReader reader, api::IdGenerator& ids)
+    : options_(std::move(options)),
+      tokenizer_(tokenizer),
+      reader_(std::move(reader)),
+      detokenizer_(tokenizer, options_.skip_special_tokens),
+      echo_detokenizer_(tokenizer, true),
+      stop_matcher_(options_.stop, options_.include_stop) {
+  if (options_.tools) {
+    tool_parser_.emplace(*options_.tools, ids);
+    python_tag_ = tokenizer.SpecialId("<|python_tag|>").value_or(engine::kNoToken);
+  }
+}
+
+std::vector<OutputPiece> OutputPipeline::Next(std::chrono::milliseconds timeout) {
+  std::vector<OutputPiece> pieces;
+  if (done_) return pieces;
+  for (engine::TokenEvent& event : reader_.Wait(timeout)) {
+    OutputPiece piece;
+    TakeEvent(event, piece);
+    piece.last = done_;
+    if (!piece.empty() || done_) pieces.push_back(std::move(piece));
+    if (done_) break;
+  }
+  return pieces;
+}
+
+void OutputPipeline::TakeEvent(engine::TokenEvent& event, OutputPiece& piece) {
+  switch (event.kind) {
+    case engine::TokenEvent::Kind::kPromptToken:
+      return TakePromptToken(event, piece);
+    case engine::TokenEvent::Kind::kToken:
+      EmitEcho(piece);
+      return TakeToken(event, piece);
+    case engine::TokenEvent::Kind::kEmbedding:
+      return;  // no sequence that is read here asks for one
+    case engine::TokenEvent::Kind::kEnd:
+      finish_ = std::move(event.finish);
+      if (!failure()) EmitEcho(piece);
+      return End(piece);
+  }
+}
+
+void OutputPipeline::TakePromptToken(engine::TokenEvent& event, OutputPiece& piece) {
+  if (options_.logprobs)
+    piece.tokens.push_back({event.id, std::move(event.logprobs), characters_, /*of_prompt=*/true});
+  const std::string text = echo_detokenizer_.Add(event.id);
+  characters_ += CountCharacters(text);
+  piece.content += text;
+  echoed_ = true;
+}
+
+// The prompt's text comes with its tokens when they are scored, and in one piece when they are not.
+void OutputPipeline::EmitEcho(OutputPiece& piece) {
+  std::string text = echo_detokenizer_.Flush();
+  if (!std::exchange(echoed_, true)) text = tokenizer_.Decode(options_.echo, true);
+  characters_ += CountCharacters(text);
+  piece.content += text;
+}
+
+// Llama says with a special token that a call may follow; the parser reads it as text.
+std::string OutputPipeline::TextOf(engine::TokenId id) {
+  if (tool_parser_ && id == python_tag_) return detokenizer_.Flush() + tokenizer_.TokenText(id);
+  return detokenizer_.Add(id);
+}
+
+void OutputPipeline::TakeToken(engine::TokenEvent& event, OutputPiece& piece) {
+  started_ = true;
+  ++completion_tokens_;
+  if (std::find(options_.end_ids.begin(), options_.end_ids.end(), event.id) !=
+      options_.end_ids.end())
+    return;
+  if (options_.logprobs)
+    pending_.push_back({{event.id, std::move(event.logprobs), characters_, false}, fed_bytes_});
+  AddText(TextOf(event.id), piece);
+  if (stop_matcher_.stopped()) {
+    reader_.Cancel();
+    End(piece);
+  }
+}
+
+void OutputPipeline::AddText(const std::string& text, OutputPiece& piece) {
+  fed_bytes_ += text.size();
+  characters_ += CountCharacters(text);
+  const bool looks = completion_tokens_ > options_.min_tokens;
+  Give(looks ? stop_matcher_.Feed(text) : text, piece);
+}
+
+// Text that no stop string can take back.
+void OutputPipeline::Give(std::string text, OutputPiece& piece) {
+  safe_bytes_ += text.size();
+  ReleaseTokens(false, piece);
+  if (!tool_parser_) {
+    piece.content += text;
+    return;
+  }
+  api::OutputDelta delta = tool_parser_->Feed(text);
+  piece.content += delta.content;
+  std::move(delta.calls.begin(), delta.calls.end(), std::back_inserter(piece.calls));
+}
+
+void OutputPipeline::ReleaseTokens(bool all, OutputPiece& piece) {
+  while (!pending_.empty() && (all || pending_.front().begin < safe_bytes_)) {
+    piece.tokens.push_back(std::move(pending_.front().token));
+    pending_.pop_front();
+  }
+}
+
+void OutputPipeline::End(OutputPiece& piece) {
+  done_ = true;
+  if (!stop_matcher_.stopped()) {
+    AddText(detokenizer_.Flush(), piece);
+    if (!stop_matcher_.stopped()) {
+      Give(stop_matcher_.Finish(), piece);
+      ReleaseTokens(true, piece);
+    }
+  }
+  if (!tool_parser_) return;
+  api::OutputDelta delta = tool_parser_->Finish();
+  piece.content += delta.content;
+  std::move(delta.calls.begin(), delta.calls.end(), std::back_inserter(piece.calls));
+}
+
+std::string OutputPipeline::finish_reason() const {
+  const bool cut =
+      !stop_matcher_.stopped() && finish_ && finish_->reason == engine::FinishReason::kLength;
+  if (cut) return "length";
+  // A stop string may stand inside a call; nobody should run what is left of it.
+  const bool called = tool_parser_ && tool_parser_->has_calls() && !tool_parser_->cut();
+  return called ? "tool_calls" : "stop";
+}
+
+std::optional<engine::Finish> OutputPipeline::failure() const {
+  if (!finish_ || stop_matcher_.stopped()) return std::nullopt;
+  const bool failed = finish_->reason == engine::FinishReason::kError ||
+                      finish_->reason == engine::FinishReason::kShutdown ||
+                      finish_->reason == engine::FinishReason::kCancelled;
+  return failed ? finish_ : std::nullopt;
+}
+
+engine::Usage OutputPipeline::Usage() {
+  const auto deadline = std::chrono::steady_clock::now() + kAccountPatience;
+  while (!finish_ && std::chrono::steady_clock::now() < deadline) {
+    for (engine::TokenEvent& event : reader_.Wait(std::chrono::milliseconds(50))) {
+      if (event.kind == engine::TokenEvent::Kind::kEnd) finish_ = std::move(event.finish);
+    }
+  }
+  engine::Usage usage = finish_ ? finish_->usage : engine::Usage();
+  usage.completion_tokens = completion_tokens_;
+  return usage;
+}
+
+}  // namespace puna::server

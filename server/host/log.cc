@@ -1,0 +1,48 @@
+#include "server/host/log.h"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <nlohmann/json.hpp>
+
+namespace puna::server {
+namespace {
+
+bool json = false;  // set once at start
+
+void Write(spdlog::level::level_enum level, const std::string& message) {
+  if (!json) {
+    spdlog::log(level, "{}", message);
+  } else {
+    const nlohmann::json text(message);
+    spdlog::log(level, "{{\"message\":{}}}",
+                text.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
+  }
+}
+
+}  // namespace
+
+void SetUpLog(const std::string& level, const std::string& format) {
+  json = format == "json";
+  spdlog::set_default_logger(
+      std::make_shared<spdlog::logger>("puna", std::make_shared<spdlog::sinks::stderr_sink_mt>()));
+  // Time and level are written here, the event is a JSON value of its own.
+  spdlog::set_pattern(json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","event":%v})"
+                           : "%Y-%m-%d %H:%M:%S.%e %^%l%$ %v",
+                      json ? spdlog::pattern_time_type::utc : spdlog::pattern_time_type::local);
+  spdlog::set_level(spdlog::level::from_str(level));
+  spdlog::flush_on(spdlog::level::info);
+}
+
+void LogInfo(const std::string& message) { Write(spdlog::level::info, message); }
+void LogWarning(const std::string& message) { Write(spdlog::level::warn, message); }
+void LogError(const std::string& message) { Write(spdlog::level::err, message); }
+
+void LogEvent(LogLevel level, const std::function<std::string()>& text, const std::function<std::string()>& json_value) {
+  const auto spd = level == LogLevel::kDebug   ? spdlog::level::debug
+                   : level == LogLevel::kError ? spdlog::level::err
+                                               : spdlog::level::info;
+  if (spdlog::should_log(spd)) spdlog::log(spd, "{}", json ? json_value() : text());
+}
+
+}  // namespace puna::server

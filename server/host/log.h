@@ -1,0 +1,21 @@
+// The log: one line an event on standard error, as text or as JSON.
+#pragma once
+
+#include <functional>
+#include <string>
+
+namespace puna::server {
+
+// `level`: trace, debug, info, warn, error, off. `format`: text or json. Call once, before other
+// threads start.
+void SetUpLog(const std::string& level, const std::string& format);
+
+void LogInfo(const std::string& message);
+void LogWarning(const std::string& message);
+void LogError(const std::string& message);
+
+// An event that has a form of its own in each format: only the one that is written is made.
+enum class LogLevel { kDebug, kInfo, kError };
+void LogEvent(LogLevel level, const std::function<std::string()>& text, const std::function<std::string()>& json_value);
+
+}  // namespace puna::server

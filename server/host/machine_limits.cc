@@ -1,0 +1,129 @@
+#include "server/host/machine_limits.h"
+
+#include <sched.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <optional>
+#include <sstream>
+#include <vector>
+
+namespace puna::server {
+namespace {
+
+constexpr int64_t kUnlimited = std::numeric_limits<int64_t>::max();
+
+std::string ReadAll(const std::string& path) {
+  std::ifstream in(path);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+// The number after `name` in lines such as "MemAvailable:  123 kB".
+std::optional<int64_t> Field(const std::string& text, const std::string& name) {
+  std::istringstream lines(text);
+  std::string word;
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    int64_t value = 0;
+    if (words >> word >> value && word == name) return value;
+  }
+  return std::nullopt;
+}
+
+// A file with one number, or "max".
+int64_t ReadLimit(const std::string& path) {
+  std::istringstream in(ReadAll(path));
+  int64_t value = 0;
+  return in >> value ? value : kUnlimited;
+}
+
+// The process's own cgroup and those around it, innermost first: of cgroup v2, or of a controller
+// of v1.
+std::vector<std::string> Cgroups(const std::string& root, const std::string& controller) {
+  std::istringstream lines(ReadAll(root + "/proc/self/cgroup"));
+  std::vector<std::string> folders;
+  for (std::string line; std::getline(lines, line);) {  // NUMBER:CONTROLLERS:PATH
+    const size_t begin = line.find(':'), end = line.find(':', begin + 1);
+    if (end == std::string::npos || line.substr(begin + 1, end - begin - 1) != controller) continue;
+    const std::string mount =
+        root + "/sys/fs/cgroup" + (controller.empty() ? "" : "/" + controller);
+    for (std::filesystem::path path = line.substr(end + 1);; path = path.parent_path()) {
+      folders.push_back(mount + (path == "/" ? "" : path.string()));
+      if (path == "/" || path.empty()) break;
+    }
+  }
+  return folders;
+}
+
+// Where a cgroup says what memory it may use, and what it does.
+struct MemoryFiles {
+  const char *controller, *limit, *usage, *prefix;
+};
+constexpr MemoryFiles kMemoryFiles[] = {
+    {"", "/memory.max", "/memory.current", ""},
+    {"memory", "/memory.limit_in_bytes", "/memory.usage_in_bytes", "total_"}};
+
+void ApplyMemory(const std::string& cgroup, const MemoryFiles& files, int64_t machine,
+                 MachineLimits& limits) {
+  const int64_t limit = ReadLimit(cgroup + files.limit);
+  if (limit >= machine) return;  // v1 says "none" with a number that no machine has
+  // Pages of files that were read count as used, but make room when memory is asked for.
+  const int64_t current = ReadLimit(cgroup + files.usage);
+  const std::string stat = ReadAll(cgroup + "/memory.stat");
+  const auto field = [&](const char* name) {
+    return Field(stat, std::string(files.prefix) + name).value_or(0);
+  };
+  const int64_t reclaimable = field("inactive_file") + field("active_file");
+  const int64_t used = current == kUnlimited ? 0 : current - reclaimable;
+  limits.memory_limit = std::min(limits.memory_limit, limit);
+  limits.memory_left = std::min(limits.memory_left, std::max<int64_t>(0, limit - used));
+}
+
+// ulimit -v bounds addresses, which threads' stacks take as well.
+void ApplyAddressLimit(const std::string& root, MachineLimits& limits) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+  const auto bytes = static_cast<int64_t>(limit.rlim_cur);
+  if (bytes >= limits.memory_limit) return;
+  const int64_t used = Field(ReadAll(root + "/proc/self/status"), "VmSize:").value_or(0) * 1024;
+  limits.memory_limit = bytes;
+  limits.memory_left = std::min(limits.memory_left, std::max<int64_t>(0, bytes - used));
+}
+
+int CpuQuota(const std::string& cgroup) {
+  std::istringstream in(ReadAll(cgroup + "/cpu.max"));
+  double quota = 0, period = 0;
+  if (!(in >> quota >> period) || period <= 0) return std::numeric_limits<int>::max();
+  return std::max(1, static_cast<int>((quota + period - 1) / period));
+}
+
+int Affinity() {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? std::max(1, CPU_COUNT(&set)) : 1;
+}
+
+}  // namespace
+
+MachineLimits ReadMachineLimits(const std::string& root) {
+  const std::string meminfo = ReadAll(root + "/proc/meminfo");
+  MachineLimits limits;
+  limits.cpus = Affinity();
+  limits.memory_limit = Field(meminfo, "MemTotal:").value_or(0) * 1024;
+  limits.memory_left = Field(meminfo, "MemAvailable:").value_or(0) * 1024;
+  for (const std::string& cgroup : Cgroups(root, ""))
+    limits.cpus = std::min(limits.cpus, CpuQuota(cgroup));
+  const int64_t machine = limits.memory_limit;
+  for (const MemoryFiles& files : kMemoryFiles) {
+    for (const std::string& cgroup : Cgroups(root, files.controller))
+      ApplyMemory(cgroup, files, machine, limits);
+  }
+  ApplyAddressLimit(root, limits);
+  return limits;
+}
+
+}  // namespace puna::server

@@ -1,0 +1,30 @@
+#include "server/http/cors.h"
+
+#include <algorithm>
+
+namespace puna::server {
+
+bool Cors::Knows(const std::string& origin) const {
+  return std::any_of(origins_.begin(), origins_.end(),
+                     [&](const std::string& known) { return known == "*" || known == origin; });
+}
+
+void Cors::Allow(const HttpRequest& request, HttpReply& reply) const {
+  if (origins_.empty()) return;
+  reply.headers["Vary"] = "Origin";
+  const std::string origin = request.header("Origin");
+  // Headers come percent-decoded; what could end a header line is never written into one.
+  if (origin.empty() || origin.find_first_of("\r\n") != std::string::npos || !Knows(origin)) return;
+  reply.headers["Access-Control-Allow-Origin"] = origin;
+  reply.headers["Access-Control-Expose-Headers"] = "X-Request-Id, Retry-After, X-Queue-Position, X-Puna-Warnings";
+  if (request.method != "OPTIONS" || request.header("Access-Control-Request-Method").empty())
+    return;
+  reply.headers["Access-Control-Allow-Methods"] = "GET, HEAD, POST, DELETE, OPTIONS";
+  const std::string wanted = request.header("Access-Control-Request-Headers");
+  const bool clean = wanted.find_first_of("\r\n") == std::string::npos;
+  reply.headers["Access-Control-Allow-Headers"] =
+      clean && !wanted.empty() ? wanted : "Authorization, Content-Type";
+  reply.headers["Access-Control-Max-Age"] = "600";
+}
+
+}  // namespace puna::server

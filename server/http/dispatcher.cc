@@ -1,0 +1,113 @@
+#include "server/http/dispatcher.h"
+
+#include <algorithm>
+#include <exception>
+
+#include "api/json/error.h"
+#include "api/fields/id_generator.h"
+#include "server/host/log.h"
+
+namespace puna::server {
+namespace {
+
+// "application/json; charset=utf-8" and "application/problem+json" alike. A missing type is taken
+// for JSON.
+bool IsJson(std::string type) {
+  type = type.substr(0, type.find(';'));
+  type.erase(std::remove(type.begin(), type.end(), ' '), type.end());
+  std::transform(type.begin(), type.end(), type.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  const bool suffix = type.size() > 5 && type.compare(type.size() - 5, 5, "+json") == 0;
+  return type.empty() || type == "application/json" || suffix;
+}
+
+// Whoever asks after the health need not know a key.
+bool IsOpen(const std::string& path) {
+  return path == "/health" || path.rfind("/health/", 0) == 0;
+}
+
+}  // namespace
+
+bool IsProbe(const std::string& path) { return IsOpen(path) || path == "/metrics"; }
+
+std::string RequestId(const std::string& given) {
+  const bool usable =
+      !given.empty() && given.size() <= 128 &&
+      std::all_of(given.begin(), given.end(), [](char c) { return c > ' ' && c <= '~'; });
+  if (usable) return given;
+  thread_local api::IdGenerator ids;
+  return ids.Next("req_");
+}
+
+void ReplyWithCurrentException(HttpReply& reply) noexcept {
+  reply.stream = nullptr;
+  reply.content_type = "application/json";
+  try {
+    try {
+      throw;
+    } catch (const api::ApiError& error) {
+      reply.status = error.status();
+      reply.body = error.ToJson();
+      reply.access->error = error.code();
+      if (error.retry_after()) reply.headers["Retry-After"] = std::to_string(*error.retry_after());
+      if (error.queue_position()) reply.headers["X-Queue-Position"] = std::to_string(*error.queue_position());
+      if (error.status() == 401) reply.headers["WWW-Authenticate"] = "Bearer";
+    } catch (const std::exception& error) {
+      LogError("request " + reply.access->id + " failed: " + error.what());
+      reply.status = 500;
+      reply.body = api::Internal(error.what()).ToJson();
+      reply.access->error = "internal_error";
+    }
+  } catch (...) {  // no memory left even for the message, or not an exception of ours
+    reply.status = 500;
+    reply.body.clear();
+  }
+}
+
+void Dispatcher::Dispatch(HttpRequest& request, const std::function<std::string()>& read_body,
+                          HttpReply& reply) const {
+  try {
+    reply.headers["X-Request-Id"] = request.id;
+    cors_.Allow(request, reply);
+    Route(request, read_body, reply);
+  } catch (...) {
+    ReplyWithCurrentException(reply);
+  }
+}
+
+// A client whose base URL lacks /v1 is told so.
+void Dispatcher::ThrowUnknownPath(const HttpRequest& request) const {
+  const std::string meant = "/v1" + request.path;
+  const api::ApiError error = api::UnknownPath(request.method, request.path);
+  if (router_.AllowedMethods(meant).empty()) throw error;
+  throw api::ApiError(
+      error.status(), error.type(), error.code(),
+      error.message() + " Did you mean " + meant + "? Base URLs of clients end in /v1.");
+}
+
+void Dispatcher::Route(HttpRequest& request, const std::function<std::string()>& read_body,
+                       HttpReply& reply) const {
+  const std::string allowed = router_.AllowedMethods(request.path);
+  if (request.method == "OPTIONS" && !allowed.empty()) {
+    reply.status = 204;
+    reply.headers["Allow"] = allowed;
+    return;
+  }
+  if (!IsOpen(request.path)) keys_.Check(request.header("Authorization"));
+  if (allowed.empty()) ThrowUnknownPath(request);
+  Router::Match match = router_.Find(request.method, request.path);
+  if (match.handler == nullptr) {
+    reply.headers["Allow"] = allowed;
+    throw api::MethodNotAllowed(request.method, request.path, allowed);
+  }
+  reply.access->endpoint = match.path;
+  request.tail = std::move(match.tail);
+  if (request.method == "POST") {
+    const std::string type = request.header("Content-Type");
+    if (!IsJson(type)) throw api::UnsupportedContentType(type);
+    request.body = read_body();
+  }
+  (*match.handler)(request, reply);
+}
+
+}  // namespace puna::server

@@ -1,0 +1,44 @@
+// The socket side: listens, reads requests, hands them to the Dispatcher, writes replies.
+// cpp-httplib behind our own types.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "config/server_config.h"
+#include "server/http/access_log.h"
+#include "server/http/dispatcher.h"
+
+namespace puna::server {
+
+class HttpServer {
+ public:
+  // Throws std::runtime_error when the certificate or its key cannot be used.
+  HttpServer(const config::ServerConfig& config, Dispatcher dispatcher);
+  ~HttpServer();
+
+  // What answers from the next request on; from any thread.
+  void Replace(Dispatcher dispatcher);
+  // Called with each request's line in the log. Before Serve.
+  void OnRequest(std::function<void(const AccessLine&)> observer);
+
+  int open_connections() const;
+  uint64_t cut_connections() const;  // of clients that took too long
+
+  // Takes the port and returns its number. Throws std::runtime_error: address, reason, remedy.
+  int Bind(const std::string& option = "--host or --port");
+
+  // Answers until Stop is called, then until the requests that are being answered have ended.
+  // False: the system refused to go on accepting.
+  bool Serve();
+
+  // Accepts no more; from any thread. Waits for a Serve that another thread is about to call.
+  void Stop();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace puna::server

@@ -1,0 +1,36 @@
+// Server-sent events as OpenAI frames them, onto a client that may leave at any moment.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "api/json/error.h"
+#include "server/http/http.h"
+
+namespace puna::server {
+
+class StreamWriter {
+ public:
+  // `comment_interval`: the longest silence; 0: silence is never broken.
+  StreamWriter(ByteSink& sink, std::chrono::seconds comment_interval);
+
+  // They are kept until Flush, so that what came in one step of the engine goes out in one write.
+  void Data(std::string_view json);        // data: JSON
+  void Events(std::string_view framed);    // whole events, as they are
+  void Error(const api::ApiError& error);  // data: {"error": ...}; the stream ends after it
+  void Done();                             // data: [DONE]
+
+  // Sends what there is, or a comment when nothing was sent for the interval. False once the client
+  // has left.
+  bool Flush();
+
+ private:
+  ByteSink& sink_;
+  std::chrono::seconds comment_interval_;
+  std::chrono::steady_clock::time_point last_write_ = std::chrono::steady_clock::now();
+  std::string pending_;
+  bool alive_ = true;
+};
+
+}  // namespace puna::server

@@ -1,0 +1,178 @@
+#include "server/model/chat_format.h"
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <stdexcept>
+
+#include "api/json/error.h"
+#include "api/template/json_value.h"
+#include "api/template/normalise_messages.h"
+#include "api/fields/template_json.h"
+#include "api/fields/tool_results.h"
+
+namespace puna::server {
+namespace {
+
+using api::PromptPiece;
+using api::TemplateError;
+using api::jinja::Value;
+
+std::string ReadText(const engine::FileSet& files, const std::string& name) {
+  const auto file = files.Open(name);
+  return std::string(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
+}
+
+api::ChatTemplate Parse(std::string source, const std::string& name) {
+  try {
+    return api::ChatTemplate::Parse(std::move(source), name);
+  } catch (const TemplateError& error) {
+    throw std::runtime_error(std::string(error.what()) +
+                             "; repair the template, or give another with --chat-template-file");
+  }
+}
+
+// A token is named by its text, or by an object that holds its text.
+std::string TokenText(const nlohmann::json& config, const char* key) {
+  const auto found = config.find(key);
+  if (found == config.end()) return "";
+  const nlohmann::json& value =
+      found->is_object() ? found->value("content", nlohmann::json()) : *found;
+  return value.is_string() ? value.get<std::string>() : "";
+}
+
+nlohmann::json ReadConfig(const engine::FileSet& files) {
+  const std::string name = "tokenizer_config.json";
+  if (!files.Has(name)) return nlohmann::json::object();
+  nlohmann::json config = nlohmann::json::parse(ReadText(files, name), nullptr, false);
+  if (!config.is_object()) {
+    throw std::runtime_error(files.PathOf(name) +
+                             ": expected a JSON object; download the file again");
+  }
+  return config;
+}
+
+struct Sources {
+  std::string chat, name, tool_use;
+};
+
+// chat_template is one template, or a list of named ones.
+Sources FromConfig(const nlohmann::json& config, const std::string& path) {
+  Sources sources;
+  sources.name = path;
+  const auto found = config.find("chat_template");
+  if (found == config.end()) return sources;
+  if (found->is_string()) sources.chat = found->get<std::string>();
+  if (!found->is_array()) return sources;
+  for (const nlohmann::json& entry : *found) {
+    if (!entry.is_object()) continue;
+    const std::string name = TokenText(entry, "name"), text = TokenText(entry, "template");
+    if (name == "default") sources.chat = text;
+    if (name == "tool_use") sources.tool_use = text;
+  }
+  return sources;
+}
+
+Sources FindSources(const engine::FileSet& files, const nlohmann::json& config,
+                    const std::string& override_file) {
+  if (!override_file.empty()) {
+    std::ifstream in(override_file, std::ios::binary);
+    std::stringstream text;
+    text << in.rdbuf();
+    if (!in)
+      throw std::runtime_error("chat_template_file: cannot read " + override_file +
+                               "; check the path and its permissions");
+    return {text.str(), override_file, ""};
+  }
+  if (files.Has("chat_template.jinja")) {
+    return {ReadText(files, "chat_template.jinja"), files.PathOf("chat_template.jinja"), ""};
+  }
+  return FromConfig(config, files.PathOf("tokenizer_config.json"));
+}
+
+std::string Trimmed(const std::string& text) {
+  const size_t begin = text.find_first_not_of(" \t\r\n");
+  return begin == std::string::npos
+             ? ""
+             : text.substr(begin, text.find_last_not_of(" \t\r\n") + 1 - begin);
+}
+
+// Ends the prompt behind the last message's own text, so that the model goes on where that stops.
+void CutBehindFinalMessage(const std::string& content, std::vector<PromptPiece>& pieces) {
+  const std::string text = Trimmed(content);
+  while (!pieces.empty()) {
+    PromptPiece& last = pieces.back();
+    const size_t at = last.trusted ? std::string::npos : last.text.rfind(text);
+    if (at != std::string::npos && !text.empty()) {
+      last.text.resize(at + text.size());
+      return;
+    }
+    pieces.pop_back();
+  }
+  throw api::InvalidValue("continue_final_message",
+                          "the chat template does not show the last message as it is.");
+}
+
+}  // namespace
+
+std::optional<ChatFormat> ChatFormat::Load(const engine::FileSet& files,
+                                           const std::string& override_file) {
+  const nlohmann::json config = ReadConfig(files);
+  Sources sources = FindSources(files, config, override_file);
+  if (sources.chat.empty()) return std::nullopt;
+  ChatFormat format(Parse(sources.chat, sources.name));
+  if (!sources.tool_use.empty())
+    format.tool_use_ = Parse(sources.tool_use, sources.name + " (tool_use)");
+  format.tool_format_ =
+      api::DetectToolFormat(sources.tool_use.empty() ? sources.chat : sources.tool_use);
+  format.bos_token_ = TokenText(config, "bos_token");
+  format.eos_token_ = TokenText(config, "eos_token");
+  return format;
+}
+
+std::vector<PromptPiece> ChatFormat::RenderMessages(
+    const Conversation& conversation, const std::vector<api::Message>& messages) const {
+  api::RenderInput input;
+  input.messages = api::NormaliseMessages(
+      api::jinja::ParseJson(api::TemplateMessagesJson(messages), "the messages"));
+  if (!conversation.tools.empty()) {
+    input.tools = api::jinja::ParseJson(api::TemplateToolsJson(conversation.tools), "the tools");
+  }
+  if (!conversation.template_kwargs.empty()) {
+    const Value kwargs =
+        api::jinja::ParseJson(conversation.template_kwargs, "chat_template_kwargs");
+    for (const auto& [key, value] : kwargs.dict().entries)
+      input.extra.emplace_back(key.bytes(), value);
+  }
+  input.add_generation_prompt =
+      conversation.add_generation_prompt && !conversation.continue_final_message;
+  input.bos_token = bos_token_;
+  input.eos_token = eos_token_;
+  const bool with_tools = !conversation.tools.empty() && tool_use_;
+  return (with_tools ? *tool_use_ : chat_).Render(input);
+}
+
+std::vector<PromptPiece> ChatFormat::Render(const Conversation& conversation) const {
+  std::vector<PromptPiece> pieces;
+  const std::vector<api::Message> messages = api::OrderToolResults(conversation.messages);
+  try {
+    try {
+      pieces = RenderMessages(conversation, messages);
+    } catch (const TemplateError& error) {
+      // Llama's own templates take one call a turn; clients send several.
+      const std::vector<api::Message> split = api::SplitToolCalls(messages);
+      if (error.kind() != TemplateError::Kind::kRaised ||
+          split.size() == messages.size())
+        throw;
+      pieces = RenderMessages(conversation, split);
+    }
+  } catch (const TemplateError& error) {
+    throw api::InvalidValue(
+        "messages", "this model's chat template refuses the conversation: " + error.message());
+  }
+  if (conversation.continue_final_message)
+    CutBehindFinalMessage(conversation.messages.back().content, pieces);
+  return pieces;
+}
+
+}  // namespace puna::server

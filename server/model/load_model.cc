@@ -1,0 +1,126 @@
+#include "server/model/load_model.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <new>
+#include <optional>
+#include <stdexcept>
+
+#include "engine/demo/demo_model.h"
+#include "engine/model/footprint.h"
+#include "engine/model/packed_llama.h"
+#include "server/model/kv_budget.h"
+#include "server/host/log.h"
+#include "server/host/machine_limits.h"
+
+namespace puna::server {
+namespace {
+
+// The packed file that stands for the model, or null.
+std::shared_ptr<const engine::PackedFile> OpenPacked(const config::EngineConfig& config) {
+  const std::filesystem::path model(config.model);
+  const bool is_file = model.filename() == engine::kPackedFileName;
+  const std::filesystem::path path = is_file ? model : model / engine::kPackedFileName;
+  std::error_code error;
+  if (config.model.empty() || !std::filesystem::exists(path, error)) return nullptr;
+  auto packed = engine::PackedFile::Open(path.string());
+  packed->CheckOrigins();
+  const std::string& held = packed->info().weights;
+  if (config.weights == "auto" || config.weights == held) return packed;
+  if (is_file || packed->info().origins.empty()) {
+    throw std::runtime_error(path.string() + ": expected weights in " + config.weights + " as --weights says, found " +
+                             held + "; leave --weights out, or pack the original model again");
+  }
+  LogInfo(path.string() + " holds " + held + "; --weights " + config.weights + " is read from the files beside it");
+  return nullptr;
+}
+
+engine::LlamaOptions OptionsOf(const config::EngineConfig& config) {
+  engine::LlamaOptions options;
+  options.weights = WeightsOf(config.weights);
+  options.isa = engine::ChooseIsa(config.isa);
+  options.threads = NumThreads(config);
+  options.max_batched_tokens = config.max_num_batched_tokens;
+  if (config.kv_cache_dtype == "int8") options.kv_dtype = engine::KvDtype::kInt8;
+  return options;
+}
+
+}  // namespace
+
+engine::Checkpoint OpenModel(const std::string& model) {
+  if (!model.empty()) return engine::OpenCheckpoint(model);
+  return engine::OpenCheckpointFromMemory("puna-demo", engine::DemoModelFiles());
+}
+
+std::optional<engine::WeightFormat> WeightsOf(const std::string& name) {
+  for (const auto format :
+       {engine::WeightFormat::kBf16, engine::WeightFormat::kW8A8, engine::WeightFormat::kW4A8}) {
+    if (name == Name(format)) return format;
+  }
+  return std::nullopt;  // auto
+}
+
+int NumThreads(const config::EngineConfig& config) {
+  return config.threads > 0 ? config.threads : ReadMachineLimits().cpus;
+}
+
+int LongestSequence(const config::EngineConfig& config, int max_position) {
+  return config.max_model_len > 0 ? std::min(config.max_model_len, max_position) : max_position;
+}
+
+ModelPlan PlanModel(const config::EngineConfig& config) {
+  const engine::LlamaOptions options = OptionsOf(config);
+  if (const auto packed = OpenPacked(config)) {
+    const engine::PackedInfo& info = packed->info();
+    return {info.name, info.weights + " (packed)", packed->file()->bytes().size(), PlannedKvBytesPerBlock(info.config, options),
+            info.config.max_position_embeddings};
+  }
+  const engine::Checkpoint checkpoint = OpenModel(config.model);
+  return {checkpoint.name, Name(PlannedFormat(checkpoint, options)), PlannedWeightBytes(checkpoint, options),
+          PlannedKvBytesPerBlock(checkpoint.config, options), checkpoint.config.max_position_embeddings};
+}
+
+LoadedModel LoadModel(const config::EngineConfig& config, const engine::LoadProgress& progress) {
+  const engine::LlamaOptions options = OptionsOf(config);
+  const int64_t memory_left = ReadMachineLimits().memory_left;
+  if (const auto packed = OpenPacked(config)) {
+    const engine::PackedInfo& info = packed->info();
+    CheckWeightsFit(info.name, info.weights, packed->file()->bytes().size(), memory_left);
+    return {info.name, info.config, info.generation, LoadPackedLlama(packed, options, progress)};
+  }
+  const engine::Checkpoint checkpoint = OpenModel(config.model);
+  CheckWeightsFit(checkpoint.name, Name(PlannedFormat(checkpoint, options)), PlannedWeightBytes(checkpoint, options),
+                  memory_left);
+  try {
+    return {checkpoint.name, checkpoint.config, checkpoint.generation,
+            LoadLlama(checkpoint, options, progress)};
+  } catch (const std::bad_alloc&) {
+    throw std::runtime_error(checkpoint.name + ": its weights do not fit into memory (" +
+                             std::to_string(ReadMachineLimits().memory_left >> 20) +
+                             " MiB left); choose smaller --weights or raise the memory limit");
+  }
+}
+
+engine::EngineOptions MakeEngineOptions(const config::EngineConfig& config,
+                                        const engine::Model& model) {
+  const int longest = LongestSequence(config, model.max_position());
+  if (config.max_model_len > longest) {
+    LogWarning("max_model_len is " + std::to_string(config.max_model_len) + ", and the model ends at " +
+               std::to_string(longest) + " tokens");
+  }
+  engine::EngineOptions options;
+  // Mapped weights are here to stay, though the system counts their pages as free.
+  const int64_t memory_left = ReadMachineLimits().memory_left - static_cast<int64_t>(model.mapped_bytes());
+  options.num_blocks = NumKvBlocks(config, model.kv_bytes_per_block(), longest, memory_left);
+  options.max_num_seqs = config.max_num_seqs;
+  options.max_num_batched_tokens = config.max_num_batched_tokens;
+  options.max_waiting = config.max_waiting;
+  options.max_model_len = longest;
+  options.prefix_caching = config.prefix_caching;
+  options.itl_target_ms = config.itl_target_ms;
+  options.speculation = config.speculation;
+  return options;
+}
+
+}  // namespace puna::server

@@ -1,0 +1,78 @@
+#include "server/model/text_files.h"
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <stdexcept>
+
+#include "engine/checkpoint/open_checkpoint.h"
+#include "engine/checkpoint/gguf/gguf_file.h"
+#include "engine/demo/demo_model.h"
+#include "server/model/gguf_text_files.h"
+
+namespace puna::server {
+namespace {
+
+engine::Tokenizer ReadTokenizer(const engine::FileSet& files, int vocab_size) {
+  if (files.Has("tokenizer.json")) {
+    const auto file = files.Open("tokenizer.json");
+    const std::string_view json(reinterpret_cast<const char*>(file->bytes().data()),
+                                file->bytes().size());
+    return engine::Tokenizer::FromJson(json, file->path());
+  }
+  if (files.Has("tokenizer.model"))
+    return engine::Tokenizer::FromTiktoken(files.PathOf("tokenizer.model"), vocab_size);
+  throw std::runtime_error(
+      files.path() +
+      ": expected tokenizer.json or tokenizer.model beside the weights, found neither; " +
+      "download it from where the model came from");
+}
+
+using FilesByName = std::map<std::string, std::string>;
+
+// What a .gguf file brings along. A tokenizer beside it is better: then the one inside need not be one that we know.
+FilesByName FilesInside(const std::string& gguf, const engine::FileSet& beside) {
+  const engine::GgufFile file(engine::MappedFile::Open(gguf));
+  FilesByName files{{"tokenizer_config.json", GgufTokenizerConfig(file)}};
+  if (beside.Has("tokenizer.json") || beside.Has("tokenizer.model")) return files;
+  std::string tokenizer = GgufTokenizerJson(file);
+  if (!tokenizer.empty()) files["tokenizer.json"] = std::move(tokenizer);
+  return files;
+}
+
+}  // namespace
+
+engine::FileSet TextFiles(const std::string& model) {
+  if (model.empty() || model.rfind("random:", 0) == 0)
+    return engine::FileSet::Memory("demo", engine::DemoModelFiles());
+  const std::filesystem::path path(model);
+  const std::string folder = std::filesystem::is_directory(path) ? model : path.parent_path().string();
+  const std::string gguf = engine::FindGguf(model);
+  return engine::FileSet::Folder(folder, gguf.empty() ? FilesByName() : FilesInside(gguf, engine::FileSet::Folder(folder)));
+}
+
+void CopyTextFiles(const engine::FileSet& files, const std::string& folder) {
+  for (const char* name : {"tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json",
+                           "chat_template.jinja", "chat_template.json", "generation_config.json"}) {
+    const std::filesystem::path target = std::filesystem::path(folder) / name;
+    if (!files.Has(name) || std::filesystem::exists(target)) continue;
+    const auto file = files.Open(name);
+    std::ofstream out(target, std::ios::binary);
+    out.write(reinterpret_cast<const char*>(file->bytes().data()), static_cast<std::streamsize>(file->bytes().size()));
+    out.close();
+    if (!out) throw std::runtime_error(target.string() + ": cannot be written; check permissions and the space left");
+  }
+}
+
+engine::Tokenizer LoadTokenizer(const engine::FileSet& files, int vocab_size) {
+  engine::Tokenizer tokenizer = ReadTokenizer(files, vocab_size);
+  if (tokenizer.vocab_size() > vocab_size) {
+    throw std::runtime_error(
+        files.path() + ": the tokenizer has " + std::to_string(tokenizer.vocab_size()) +
+        " tokens, expected at most the model's vocab_size " + std::to_string(vocab_size) +
+        "; tokenizer and weights belong to different models");
+  }
+  return tokenizer;
+}
+
+}  // namespace puna::server

@@ -1,0 +1,74 @@
+#include "server/operate/vitals.h"
+
+#include <cstdio>
+
+#include "server/host/log.h"
+
+namespace puna::server {
+namespace {
+
+constexpr std::chrono::milliseconds kTick{500};
+
+std::string Seconds(double seconds) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f s", seconds);
+  return text;
+}
+
+}  // namespace
+
+Vitals::Vitals(std::chrono::seconds hang_limit)
+    : hang_seconds_(static_cast<double>(hang_limit.count())), watch_([this] { Watch(); }) {}
+
+Vitals::~Vitals() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  end_.notify_all();
+  watch_.join();
+}
+
+void Vitals::TellServing(const Service& service) {
+  loaded_ = 1;
+  service_ = &service;
+}
+
+Vitals::Report Vitals::Ask() const {
+  Report report;
+  report.loaded = loaded_;
+  const Service* service = service_;
+  if (service == nullptr) {
+    report.status = "loading the model";
+    return report;
+  }
+  report.stats = service->engine->stats();
+  const engine::EngineStats& stats = *report.stats;
+  report.live = service->stopping || stats.seconds_since_beat <= hang_seconds_;
+  report.status = !report.live        ? "a step of the engine hangs"
+                  : service->stopping ? "shutting down"
+                  : stats.max_waiting > 0 && stats.waiting >= stats.max_waiting
+                      ? "the waiting line is full"
+                      : "ok";
+  report.ready = report.status == "ok";
+  return report;
+}
+
+void Vitals::Watch() {
+  bool said = false;
+  std::unique_lock lock(mutex_);
+  while (!end_.wait_for(lock, kTick, [this] { return ending_; })) {
+    const Report report = Ask();
+    if (!report.live && !said) {
+      LogError("a step of the engine hangs: no sign of life for " +
+               Seconds(report.stats->seconds_since_beat) + ", with " +
+               std::to_string(report.stats->running) + " requests running and " +
+               std::to_string(report.stats->waiting) + " waiting; /health/live says so too");
+    } else if (report.live && said) {
+      LogWarning("the engine goes on");
+    }
+    said = !report.live;
+  }
+}
+
+}  // namespace puna::server

@@ -1,0 +1,52 @@
+// How the process is: loading, serving, hanging or ending. Asked by probes and metrics from any
+// thread, also before there is a model; nothing here waits for the engine.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "engine/stats.h"
+#include "server/generate/service.h"
+
+namespace puna::server {
+
+class Vitals {
+ public:
+  // A step, or an idle engine's silence, that lasts longer than `hang_limit` counts as a hang, is
+  // said in the log once, and so is its end.
+  explicit Vitals(std::chrono::seconds hang_limit);
+  ~Vitals();
+  Vitals(const Vitals&) = delete;
+
+  void TellLoaded(double share) { loaded_ = share; }  // of the model, in [0, 1]
+  void TellServing(const Service& service);           // which outlives this object
+  // Null while the model loads.
+  const Service* service() const { return service_; }
+
+  struct Report {
+    bool live = true;
+    bool ready = false;
+    std::string status;  // "ok", or what is the matter
+    double loaded = 0;
+    std::optional<engine::EngineStats> stats;  // none while the model loads
+  };
+  Report Ask() const;
+
+ private:
+  void Watch();
+
+  const double hang_seconds_;
+  std::atomic<double> loaded_{0};
+  std::atomic<const Service*> service_{nullptr};
+  std::mutex mutex_;
+  std::condition_variable end_;
+  bool ending_ = false;
+  std::thread watch_;
+};
+
+}  // namespace puna::server

@@ -1,0 +1,187 @@
+#include "api/endpoints/responses_request.h"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "api/endpoints/embeddings.h"
+#include "api/json/error.h"
+
+using namespace puna::api;
+using nlohmann::json;
+using Kind = ResponseItem::Kind;
+
+namespace {
+
+std::string ParamOf(const std::string& members) {
+  try {
+    ParseResponsesRequest("{" + members + "}");
+  } catch (const ApiError& error) {
+    CHECK(error.status() == 400);
+    return error.param();
+  }
+  return "accepted";
+}
+
+std::string Shown(const std::vector<Message>& messages) {
+  std::string text;
+  for (const Message& message : messages) {
+    text += message.role + ":" + message.content;
+    for (const ToolCall& call : message.tool_calls)
+      text += "!" + call.id + call.name + call.arguments;
+    if (!message.tool_call_id.empty()) text += "@" + message.tool_call_id;
+    text += ' ';
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("the least and all of a response request") {
+  const ResponsesRequest least = ParseResponsesRequest(R"({"input": "Hi"})");
+  REQUIRE(least.input.size() == 1);
+  CHECK(least.input[0].role == "user");
+  CHECK(least.input[0].text == "Hi");
+  CHECK(least.store);
+  CHECK_FALSE(least.stream);
+  CHECK(least.num_logprobs == -1);
+  CHECK(least.warnings.empty());
+  const ResponsesRequest request =
+      ParseResponsesRequest(R"({"model": "m", "input": [], "instructions": "Be brief.",
+    "previous_response_id": "resp_1", "max_output_tokens": 9, "temperature": 0, "top_p": 0.5, "stream": true,
+    "store": false, "metadata": {"a": "b"}, "truncation": "auto", "include": ["message.output_text.logprobs"],
+    "top_logprobs": 2, "parallel_tool_calls": false, "user": "me", "background": false,
+    "tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": true, "description": null}],
+    "tool_choice": {"type": "function", "name": "f"},
+    "text": {"format": {"type": "json_schema", "name": "n", "schema": {"a": 1e2}, "strict": true}}})");
+  CHECK(request.instructions == "Be brief.");
+  CHECK(request.previous_response_id == "resp_1");
+  CHECK(request.sampling.max_tokens == 9);
+  CHECK(request.sampling.temperature == 0);
+  CHECK(request.stream);
+  CHECK_FALSE(request.store);
+  CHECK(request.truncation_auto);
+  CHECK(request.num_logprobs == 2);
+  CHECK(request.metadata_json == R"({"a": "b"})");
+  REQUIRE(request.tools.size() == 1);
+  CHECK(request.tools[0].strict);
+  CHECK(
+      request.tools[0].json ==
+      R"({"type": "function", "function": {"name": "f", "parameters": {"type": "object"}, "strict": true}})");
+  CHECK(request.tool_choice.named);
+  CHECK(request.format.kind == OutputFormat::Kind::kJsonSchema);
+  CHECK(request.format.source == R"({"a": 1e2})");
+  CHECK(request.format.strict);
+  CHECK(request.warnings.empty());
+}
+
+TEST_CASE("items of all kinds become a conversation") {
+  const ResponsesRequest request = ParseResponsesRequest(R"({"input": [
+    {"role": "developer", "content": "D"},
+    {"role": "user", "content": [{"type": "input_text", "text": "a"}, {"type": "input_text", "text": "b"}]},
+    {"type": "message", "id": "msg_1", "status": "completed", "role": "assistant",
+     "content": [{"type": "output_text", "text": "Looking.", "annotations": [], "logprobs": []}]},
+    {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "f", "arguments": "{}", "status": "completed"},
+    {"type": "function_call", "call_id": "c2", "name": "g", "arguments": "{\"x\":1}"},
+    {"type": "function_call_output", "call_id": "c1", "output": "one"},
+    {"type": "function_call_output", "call_id": "c2", "output": [{"type": "input_text", "text": "two"}]},
+    {"type": "reasoning", "id": "rs_1", "summary": []},
+    {"type": "function_call", "call_id": "c3", "name": "h", "arguments": "{}"}]})");
+  CHECK(request.warnings.texts().size() == 1);
+  CHECK(Shown(AssembleMessages("I", {}, request.input)) ==
+        "system:I system:D user:a\nb assistant:Looking.!c1f{}!c2g{\"x\":1} tool:one@c1 tool:two@c2 "
+        "assistant:!c3h{} ");
+}
+
+TEST_CASE("earlier responses come first, without their instructions") {
+  const std::vector<ResponseItem> earlier =
+      ParseResponsesRequest(
+          R"({"input": [{"role": "user", "content": "q1"}, {"role": "assistant", "content": "a1"}]})")
+          .input;
+  const std::vector<ResponseItem> input = ParseResponsesRequest(R"({"input": "q2"})").input;
+  CHECK(Shown(AssembleMessages("", earlier, input)) == "user:q1 assistant:a1 user:q2 ");
+  CHECK(Shown(AssembleMessages("new", earlier, input)) ==
+        "system:new user:q1 assistant:a1 user:q2 ");
+}
+
+TEST_CASE("references are put in their place") {
+  const std::vector<ResponseItem> input =
+      ParseResponsesRequest(
+          R"({"input": [{"type": "item_reference", "id": "msg_1"}, {"id": "msg_1"}, {"role": "user", "content": "x"}]})")
+          .input;
+  const auto find = [](const std::string& id) {
+    ResponseItem item;
+    item.role = "assistant";
+    item.text = "stored";
+    return id == "msg_1" ? std::optional(item) : std::nullopt;
+  };
+  CHECK(Shown(AssembleMessages("", {}, ResolveReferences(input, find))) ==
+        "assistant:stored assistant:stored user:x ");
+  const auto none = [](const std::string&) { return std::optional<ResponseItem>(); };
+  CHECK_THROWS_AS(ResolveReferences(input, none), ApiError);
+}
+
+TEST_CASE("truncation drops the oldest turns but never the system message or the last") {
+  const std::vector<Message> messages = AssembleMessages("S", {},
+                                                   ParseResponsesRequest(R"({"input": [
+    {"role": "user", "content": "q1"},
+    {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"},
+    {"type": "function_call_output", "call_id": "c1", "output": "one"},
+    {"role": "user", "content": "q2"}]})")
+                                                       .input);
+  CHECK(NumDroppable(messages) == 2);
+  CHECK(Shown(WithoutOldest(messages, 0)) == Shown(messages));
+  CHECK(Shown(WithoutOldest(messages, 1)) == "system:S assistant:!c1f{} tool:one@c1 user:q2 ");
+  CHECK(Shown(WithoutOldest(messages, 2)) == "system:S user:q2 ");
+  CHECK(NumDroppable(WithoutOldest(messages, 2)) == 0);
+}
+
+TEST_CASE("bad requests are refused by their path") {
+  CHECK(ParamOf("") == "input");
+  CHECK(ParamOf(R"("input": [])") == "input");
+  CHECK(ParamOf(R"("input": 5)") == "input");
+  CHECK(ParamOf(R"("input": ["x"])") == "input[0]");
+  CHECK(ParamOf(R"("input": [{"role": "tool", "content": "x"}])") == "input[0].role");
+  CHECK(ParamOf(R"("input": [{"type": "computer_call"}])") == "input[0].type");
+  CHECK(ParamOf(R"("input": [{"role": "user", "content": [{"type": "input_image"}]}])") ==
+        "input[0].content[0]");
+  CHECK(ParamOf(R"("input": [{"type": "function_call_output", "output": "x"}])") ==
+        "input[0].call_id");
+  CHECK(ParamOf(R"("input": [{"type": "function_call", "call_id": "x", "name": "f"}])") ==
+        "input[0].arguments");
+  CHECK(ParamOf(R"("input": "x", "max_output_tokens": 0)") == "max_output_tokens");
+  CHECK(ParamOf(R"("input": "x", "truncation": "x")") == "truncation");
+  CHECK(ParamOf(R"("input": "x", "metadata": {"a": 1})") == "metadata.a");
+  CHECK(ParamOf(R"("input": "x", "background": true)") == "background");
+  CHECK(ParamOf(R"("input": "x", "conversation": "conv_1")") == "conversation");
+  CHECK(ParamOf(R"("input": "x", "tools": [{"type": "web_search"}])") == "tools[0].type");
+  CHECK(ParamOf(R"("input": "x", "tools": [{"type": "function"}])") == "tools[0].name");
+  CHECK(ParamOf(R"("input": "x", "text": {"format": {"type": "json_schema", "name": "n"}})") ==
+        "text.format.schema");
+  CHECK(
+      ParamOf(
+          R"("input": "x", "include": ["reasoning.encrypted_content"], "reasoning": {"effort": "low"})") ==
+      "accepted");
+}
+
+TEST_CASE("embeddings") {
+  const EmbeddingsRequest request = ParseEmbeddingsRequest(
+      R"({"model": "m", "input": ["a", "b"], "encoding_format": "base64", "pooling": "last"})");
+  CHECK(request.inputs.size() == 2);
+  CHECK(request.base64);
+  CHECK(request.pooling == EmbeddingsRequest::Pooling::kLast);
+  CHECK_THROWS_AS(ParseEmbeddingsRequest(R"({"input": ""})"), ApiError);
+  CHECK_THROWS_AS(ParseEmbeddingsRequest(R"({"input": ["a", ""]})"), ApiError);
+  CHECK_THROWS_AS(ParseEmbeddingsRequest(R"({"input": "a", "dimensions": 5})"), ApiError);
+  CHECK(
+      EmbeddingsJson({{1.0f, -2.5f}}, "m", 3, false) ==
+      R"({"object":"list","data":[{"object":"embedding","index":0,"embedding":[1.0,-2.5]}],"model":"m",)"
+      R"("usage":{"prompt_tokens":3,"total_tokens":3}})");
+  CHECK(json::parse(EmbeddingsJson({{1.0f, -2.5f}}, "m", 3, true))["data"][0]["embedding"] ==
+        "AACAPwAAIMA=");
+  CHECK(Base64("") == "");
+  CHECK(Base64("f") == "Zg==");
+  CHECK(Base64("fo") == "Zm8=");
+  CHECK(Base64("foo") == "Zm9v");
+  CHECK(Base64("foob") == "Zm9vYg==");
+}

@@ -1,0 +1,62 @@
+#include "server/generate/grammar_store.h"
+
+#include <doctest/doctest.h>
+
+#include "api/json/error.h"
+#include "engine/grammar/masks/grammar_constraint.h"
+#include "tests/server/byte_tokenizer.h"
+
+namespace puna::server {
+namespace {
+
+std::vector<engine::TokenId> Allowed(engine::GrammarConstraint& constraint) {
+  std::vector<uint64_t> mask(kPythonTag / 64 + 1, ~uint64_t{0});
+  constraint.MaskNext(mask);
+  std::vector<engine::TokenId> ids;
+  for (engine::TokenId id = 0; id <= kPythonTag; ++id) {
+    if (mask[id / 64] >> (id % 64) & 1) ids.push_back(id);
+  }
+  return ids;
+}
+
+// The longest token is one byte here: masks must see beyond it.
+TEST_CASE("a call is written with a vocabulary of single bytes") {
+  const engine::Tokenizer tokenizer = ByteTokenizer();
+  GrammarStore store(tokenizer, kPythonTag + 1);
+  api::ToolSpec tool;
+  tool.name = "f";
+  tool.parameters = R"({"type": "object", "properties": {}, "additionalProperties": false})";
+  api::Warnings warnings;
+  const auto style = engine::ToolCallStyle::kLlama;
+  const auto grammar = store.FindCalls({tool}, style, /*parallel=*/false, warnings);
+  CHECK(store.FindCalls({tool}, style, false, warnings) == grammar);  // compiled once
+  CHECK(warnings.empty());
+  engine::GrammarConstraint constraint(grammar, store.masks(), {kEnd});
+  for (const engine::TokenId id : Ids(R"({"name": "f", "parameters": {}})")) {
+    CHECK(Allowed(constraint) == std::vector{id});
+    constraint.Accept(id);
+  }
+  CHECK(Allowed(constraint) == std::vector{kEnd});
+}
+
+TEST_CASE("a tool that cannot be enforced is told of each time, and refused when it is strict") {
+  const engine::Tokenizer tokenizer = ByteTokenizer();
+  GrammarStore store(tokenizer, kPythonTag + 1);
+  api::ToolSpec tool;
+  tool.name = "f";
+  tool.parameters = R"({"type": "object", "properties": {"a": {"not": {"type": "string"}}}})";
+  for (int i = 0; i < 2; ++i) {
+    api::Warnings warnings;
+    store.FindCalls({tool}, engine::ToolCallStyle::kHermes, true, warnings);
+    store.FindCalls({tool}, engine::ToolCallStyle::kHermes, true, warnings);
+    REQUIRE(warnings.texts().size() == 1);
+    CHECK(warnings.texts()[0].find("tool 'f'") != std::string::npos);
+    CHECK(warnings.texts()[0].find("not") != std::string::npos);
+  }
+  tool.strict = true;
+  api::Warnings warnings;
+  CHECK_THROWS_AS(store.FindCalls({tool}, engine::ToolCallStyle::kHermes, true, warnings), api::ApiError);
+}
+
+}  // namespace
+}  // namespace puna::server

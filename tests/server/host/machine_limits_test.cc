@@ -1,0 +1,78 @@
+#include "server/host/machine_limits.h"
+
+#include <doctest/doctest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace puna::server {
+namespace {
+
+// A folder that stands for / and is gone afterwards.
+class FakeRoot {
+ public:
+  FakeRoot() {
+    char name[] = "/tmp/puna_limits_test_XXXXXX";
+    path_ = mkdtemp(name);
+    Write("proc/meminfo",
+          "MemTotal:       16777216 kB\nMemFree: 1 kB\nMemAvailable:    8388608 kB\n");
+  }
+  ~FakeRoot() { std::filesystem::remove_all(path_); }
+  void Write(const std::string& file, const std::string& text) const {
+    const std::filesystem::path path = std::filesystem::path(path_) / file;
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path) << text;
+  }
+  MachineLimits Read() const { return ReadMachineLimits(path_); }
+
+ private:
+  std::string path_;
+};
+
+constexpr int64_t kGiB = int64_t{1} << 30;
+
+TEST_CASE("without a container the machine is the limit") {
+  FakeRoot root;
+  CHECK(root.Read().memory_limit == 16 * kGiB);
+  CHECK(root.Read().memory_left == 8 * kGiB);
+  CHECK(root.Read().cpus >= 1);
+}
+
+TEST_CASE("the tightest cgroup counts, file pages do not") {
+  FakeRoot root;
+  root.Write("proc/self/cgroup", "4:memory:/old\n0::/outer/inner\n");
+  root.Write("sys/fs/cgroup/outer/inner/memory.max", "max\n");
+  root.Write("sys/fs/cgroup/outer/inner/cpu.max", "max 100000\n");
+  root.Write("sys/fs/cgroup/outer/memory.max", std::to_string(4 * kGiB) + "\n");
+  root.Write("sys/fs/cgroup/outer/memory.current", std::to_string(3 * kGiB) + "\n");
+  root.Write("sys/fs/cgroup/outer/memory.stat",
+             "anon 5\ninactive_file " + std::to_string(kGiB) + "\nactive_file " + std::to_string(kGiB) + "\n");
+  root.Write("sys/fs/cgroup/outer/cpu.max", "50000 100000\n");
+  CHECK(root.Read().memory_limit == 4 * kGiB);
+  CHECK(root.Read().memory_left == 3 * kGiB);
+  CHECK(root.Read().cpus == 1);
+}
+
+TEST_CASE("memory limits of the older cgroups count as well") {
+  FakeRoot root;
+  root.Write("proc/self/cgroup", "7:memory:/a/b\n4:cpu,cpuacct:/a\n0::/\n");
+  root.Write("sys/fs/cgroup/memory/a/b/memory.limit_in_bytes", "9223372036854771712\n");
+  root.Write("sys/fs/cgroup/memory/a/memory.limit_in_bytes", std::to_string(3 * kGiB) + "\n");
+  root.Write("sys/fs/cgroup/memory/a/memory.usage_in_bytes", std::to_string(2 * kGiB) + "\n");
+  root.Write("sys/fs/cgroup/memory/a/memory.stat", "inactive_file 7\ntotal_inactive_file " + std::to_string(kGiB) + "\n");
+  CHECK(root.Read().memory_limit == 3 * kGiB);
+  CHECK(root.Read().memory_left == 2 * kGiB);
+}
+
+TEST_CASE("a container that sees itself as the root, over its limit") {
+  FakeRoot root;
+  root.Write("proc/self/cgroup", "0::/\n");
+  root.Write("sys/fs/cgroup/memory.max", "1000\n");
+  root.Write("sys/fs/cgroup/memory.current", "2000\n");
+  CHECK(root.Read().memory_limit == 1000);
+  CHECK(root.Read().memory_left == 0);
+}
+
+}  // namespace
+}  // namespace puna::server

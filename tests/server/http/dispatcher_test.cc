@@ -1,0 +1,154 @@
+#include "server/http/dispatcher.h"
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "api/json/error.h"
+#include "server/host/log.h"
+
+namespace puna::server {
+namespace {
+
+struct Outcome {
+  HttpReply reply;
+  bool body_read = false;
+  std::string code() const {
+    return nlohmann::json::parse(reply.body).at("error").at("code").get<std::string>();
+  }
+};
+
+class Fixture {
+ public:
+  explicit Fixture(std::vector<std::string> keys = {}, std::vector<std::string> origins = {})
+      : dispatcher_(Routes(), ApiKeys(keys), Cors(std::move(origins))) {
+    SetUpLog("off", "text");
+  }
+
+  Outcome Call(const std::string& method, const std::string& path,
+               std::map<std::string, std::string> headers = {},
+               const std::string& body = "{}") const {
+    Outcome outcome;
+    HttpRequest request;
+    request.id = "id-1";
+    request.method = method;
+    request.path = path;
+    request.header = [&](const std::string& name) { return headers[name]; };
+    dispatcher_.Dispatch(
+        request, [&] { return outcome.body_read = true, body; }, outcome.reply);
+    return outcome;
+  }
+
+ private:
+  static Router Routes() {
+    Router router;
+    router.Add("POST", "/echo", [](const HttpRequest& in, HttpReply& out) { out.body = in.body; });
+    router.Add("POST", "/v1/short", [](const HttpRequest&, HttpReply&) {});
+    router.Add("GET", "/health", [](const HttpRequest&, HttpReply& out) { out.body = "{}"; });
+    router.Add("GET", "/throw",
+               [](const HttpRequest&, HttpReply&) { throw std::runtime_error("disk on fire"); });
+    router.Add("GET", "/odd", [](const HttpRequest&, HttpReply&) { throw 1; });
+    router.Add("GET", "/full", [](const HttpRequest&, HttpReply& out) {
+      out.stream = [](ByteSink&) {};
+      throw api::Overloaded(7);
+    });
+    return router;
+  }
+
+  Dispatcher dispatcher_;
+};
+
+TEST_CASE("a request in order reaches its handler") {
+  const Outcome o = Fixture().Call("POST", "/echo",
+                                   {{"Content-Type", "Application/JSON ; charset=utf-8"}}, "[1]");
+  CHECK(o.reply.status == 200);
+  CHECK(o.reply.body == "[1]");
+  CHECK(o.reply.headers.at("X-Request-Id") == "id-1");
+  CHECK(Fixture().Call("POST", "/echo").reply.status == 200);
+}
+
+TEST_CASE("unknown path, wrong method, wrong type: before the body is read") {
+  const Fixture f;
+  Outcome o = f.Call("POST", "/nothing");
+  CHECK(o.reply.status == 404);
+  CHECK(o.code() == "unknown_url");
+  CHECK_FALSE(o.body_read);
+  CHECK(o.reply.body.find("Did you mean") == std::string::npos);
+  CHECK(f.Call("POST", "/short").reply.body.find("Did you mean /v1/short?") != std::string::npos);
+  o = f.Call("PUT", "/echo");
+  CHECK(o.reply.status == 405);
+  CHECK(o.reply.headers.at("Allow") == "POST, OPTIONS");
+  CHECK(o.code() == "method_not_allowed");
+  CHECK_FALSE(o.body_read);
+  o = f.Call("POST", "/echo", {{"Content-Type", "application/x-www-form-urlencoded"}});
+  CHECK(o.reply.status == 415);
+  CHECK(o.code() == "unsupported_content_type");
+  CHECK_FALSE(o.body_read);
+}
+
+TEST_CASE("errors of every kind become OpenAI's object") {
+  const Fixture f;
+  Outcome o = f.Call("GET", "/throw");
+  CHECK(o.reply.status == 500);
+  CHECK(o.code() == "internal_error");
+  o = f.Call("GET", "/full");
+  CHECK(o.reply.status == 429);
+  CHECK(o.reply.headers.at("Retry-After") == "7");
+  CHECK_FALSE(o.reply.stream);
+  CHECK(f.Call("GET", "/odd").reply.status == 500);
+}
+
+TEST_CASE("keys: health is open, everything else is not, not even to learn which paths there are") {
+  const Fixture f({"first", "second"});
+  CHECK(f.Call("GET", "/health").reply.status == 200);
+  Outcome o = f.Call("POST", "/echo");
+  CHECK(o.reply.status == 401);
+  CHECK(o.code() == "missing_api_key");
+  CHECK(o.reply.headers.at("WWW-Authenticate") == "Bearer");
+  CHECK_FALSE(o.body_read);
+  CHECK(f.Call("GET", "/nothing").reply.status == 401);
+  for (const char* wrong : {"Bearer", "Bearer ", "Bearer firs", "Bearer firstt", "Bearer First",
+                            "Basic first", "first", "Bearer second, first"}) {
+    CAPTURE(wrong);
+    CHECK(f.Call("POST", "/echo", {{"Authorization", wrong}}).reply.status == 401);
+  }
+  for (const char* right : {"Bearer first", "bearer second", "Bearer  first"}) {
+    CHECK(f.Call("POST", "/echo", {{"Authorization", right}}).reply.status == 200);
+  }
+}
+
+TEST_CASE("CORS: listed origins may read, others may not, preflights need no key") {
+  const Fixture f({"key"}, {"http://localhost:3000"});
+  Outcome o = f.Call("OPTIONS", "/echo",
+                     {{"Origin", "http://localhost:3000"},
+                      {"Access-Control-Request-Method", "POST"},
+                      {"Access-Control-Request-Headers", "authorization,x-stainless-os"}});
+  CHECK(o.reply.status == 204);
+  CHECK(o.reply.headers.at("Access-Control-Allow-Origin") == "http://localhost:3000");
+  CHECK(o.reply.headers.at("Access-Control-Allow-Headers") == "authorization,x-stainless-os");
+  CHECK(o.reply.headers.at("Vary") == "Origin");
+  // An error must be readable too.
+  o = f.Call("POST", "/echo", {{"Origin", "http://localhost:3000"}});
+  CHECK(o.reply.status == 401);
+  CHECK(o.reply.headers.count("Access-Control-Allow-Origin") == 1);
+  o = f.Call("POST", "/echo", {{"Origin", "http://evil.example"}, {"Authorization", "Bearer key"}});
+  CHECK(o.reply.headers.count("Access-Control-Allow-Origin") == 0);
+  const Fixture any({}, {"*"});
+  CHECK(any.Call("GET", "/health", {{"Origin", "null"}})
+            .reply.headers.at("Access-Control-Allow-Origin") == "null");
+  CHECK(any.Call("GET", "/health", {{"Origin", "a\r\nX: y"}})
+            .reply.headers.count("Access-Control-Allow-Origin") == 0);
+}
+
+TEST_CASE("request ids of clients are kept when they are harmless") {
+  CHECK(RequestId("abc-123") == "abc-123");
+  for (const std::string& bad : {std::string(), std::string("a b"), std::string("a\r\nb"),
+                                 std::string(129, 'a'), std::string("\xc3\xa4")}) {
+    CHECK(RequestId(bad).rfind("req_", 0) == 0);
+  }
+  CHECK(RequestId("") != RequestId(""));
+}
+
+}  // namespace
+}  // namespace puna::server

@@ -1,0 +1,151 @@
+// The tokenizer and the chat template that a .gguf file brings along, against the files that it was made from.
+#include "server/model/text_files.h"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "engine/checkpoint/gguf/gguf_file.h"
+#include "server/model/chat_format.h"
+#include "server/model/gguf_text_files.h"
+#include "tests/support/shared_data.h"
+#include "tests/support/throws.h"
+#include "tests/support/tiny_checkpoint.h"
+
+namespace puna::server {
+namespace {
+
+using namespace puna::testing;
+using nlohmann::json;
+
+constexpr int kMicroVocab = 512;
+
+std::string Text(const std::string& text) { return LittleEndian(text.size(), 8) + text; }
+
+std::string Key(const std::string& name, uint32_t type, const std::string& value) {
+  return Text(name) + LittleEndian(type, 4) + value;
+}
+
+std::string Strings(const std::string& name, const std::vector<std::string>& texts) {
+  std::string value = LittleEndian(8, 4) + LittleEndian(texts.size(), 8);
+  for (const std::string& text : texts) value += Text(text);
+  return Key(name, 9, value);
+}
+
+std::string Types(const std::vector<int>& types) {
+  std::string value = LittleEndian(5, 4) + LittleEndian(types.size(), 8);
+  for (const int type : types) value += LittleEndian(static_cast<uint64_t>(type), 4);
+  return Key("tokenizer.ggml.token_type", 9, value);
+}
+
+engine::GgufFile FileOf(const std::vector<std::string>& keys) {
+  std::string bytes = "GGUF" + LittleEndian(3, 4) + LittleEndian(0, 8) + LittleEndian(keys.size(), 8);
+  for (const std::string& key : keys) bytes += key;
+  return engine::GgufFile(engine::MappedFile::Keep("x.gguf", bytes));
+}
+
+std::string ReadAll(const engine::FileSet& files, const std::string& name) {
+  const auto file = files.Open(name);
+  return {reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size()};
+}
+
+}  // namespace
+
+TEST_CASE("a .gguf file alone has the tokenizer of the checkpoint it was made from") {
+  if (!HaveShared("golden/formats/gguf") || !HaveShared("golden/models/a")) return;
+  const std::string file = SharedPath("golden/formats/gguf/a1-Q4_0/a1-Q4_0.gguf");
+  const engine::Tokenizer ours = LoadTokenizer(TextFiles(file), kMicroVocab);
+  const engine::Tokenizer theirs = LoadTokenizer(TextFiles(SharedPath("golden/models/a")), kMicroVocab);
+  REQUIRE(ours.vocab_size() == theirs.vocab_size());
+  for (engine::TokenId id = 0; id < ours.vocab_size(); ++id) {
+    CHECK(ours.Bytes(id) == theirs.Bytes(id));
+    CHECK(ours.IsSpecial(id) == theirs.IsSpecial(id));
+  }
+  CHECK(ours.bos_id() == theirs.bos_id());
+  const std::string text = "The quick brown fox,\n\n  12345 <|eot_id|> na\xc3\xafve \xf0\x9f\xa6\x99 isn't";
+  CHECK(ours.Encode(text) == theirs.Encode(text));
+  CHECK(ours.EncodeWithSpecial(text) == theirs.EncodeWithSpecial(text));
+}
+
+TEST_CASE("a folder with one .gguf file finds the chat template inside it") {
+  if (!HaveShared("golden/formats/gguf") || !HaveShared("golden/models/a")) return;
+  const engine::FileSet files = TextFiles(SharedPath("golden/formats/gguf/c2-Q4_K_M"));
+  const json inside = json::parse(ReadAll(files, "tokenizer_config.json"));
+  std::ifstream in(SharedPath("golden/models/c/tokenizer_config.json"));
+  const json beside = json::parse(in);
+  for (const char* key : {"bos_token", "eos_token", "chat_template"}) CHECK(inside.at(key) == beside.at(key));
+  CHECK(ChatFormat::Load(files, "").has_value());
+}
+
+TEST_CASE("files beside a .gguf file count before what is in it") {
+  if (!HaveShared("golden/formats/gguf")) return;
+  const TemporaryFolder folder;
+  const std::string path = folder.path() + "/m.gguf";
+  std::filesystem::copy_file(SharedPath("golden/formats/gguf/a1-Q4_0/a1-Q4_0.gguf"), path);
+  std::ofstream(folder.path() + "/tokenizer_config.json") << R"({"chat_template": "mine"})";
+  const engine::FileSet files = TextFiles(path);
+  CHECK(ReadAll(files, "tokenizer_config.json") == R"({"chat_template": "mine"})");
+  CHECK(files.Has("tokenizer.json"));
+  const TemporaryFolder copy;
+  CopyTextFiles(files, copy.path());
+  CHECK(std::filesystem::exists(copy.path() + "/tokenizer.json"));
+}
+
+TEST_CASE("named templates, words that were added, and rows that only fill the table") {
+  const engine::GgufFile file = FileOf(
+      {Key("tokenizer.ggml.model", 8, Text("gpt2")), Key("tokenizer.ggml.pre", 8, Text("llama-bpe")), Strings("tokenizer.ggml.tokens", {"a", "b", "<s>", "word", "[PAD]"}), Types({1, 1, 3, 4, 5}),
+       Strings("tokenizer.ggml.merges", {"a b"}), Key("tokenizer.ggml.bos_token_id", 4, LittleEndian(2, 4)),
+       Strings("tokenizer.chat_templates", {"tool_use"}), Key("tokenizer.chat_template", 8, Text("plain")),
+       Key("tokenizer.chat_template.tool_use", 8, Text("tools"))});
+  const json tokenizer = json::parse(GgufTokenizerJson(file));
+  CHECK(tokenizer["model"]["vocab"] == json{{"a", 0}, {"b", 1}});
+  CHECK(tokenizer["model"]["merges"] == json{"a b"});
+  CHECK(tokenizer["added_tokens"].size() == 2);
+  CHECK(tokenizer["added_tokens"][0]["special"] == true);
+  CHECK(tokenizer["added_tokens"][1]["special"] == false);
+  const json config = json::parse(GgufTokenizerConfig(file));
+  CHECK(config["bos_token"] == "<s>");
+  CHECK(!config.contains("eos_token"));
+  CHECK(config["chat_template"] ==
+        json::array({{{"name", "default"}, {"template", "plain"}}, {{"name", "tool_use"}, {"template", "tools"}}}));
+}
+
+TEST_CASE("a .gguf file without a tokenizer has none, and one of another family is an error") {
+  CHECK(GgufTokenizerJson(FileOf({})).empty());
+  CHECK(GgufTokenizerConfig(FileOf({})) == "{}");
+  const std::string tokens = Strings("tokenizer.ggml.tokens", {"a", "a"});
+  const std::string model = Key("tokenizer.ggml.model", 8, Text("gpt2")), pre = Key("tokenizer.ggml.pre", 8, Text("llama-bpe"));
+  const std::vector<std::string> cases[] = {
+      {tokens},
+      {tokens, model, Types({1, 1})},
+      {tokens, Key("tokenizer.ggml.model", 8, Text("llama")), pre, Types({1, 1})},
+      {tokens, model, Key("tokenizer.ggml.pre", 8, Text("gpt-4o")), Types({1, 1})},
+      {tokens, model, pre},
+      {tokens, model, pre, Types({1})},
+      {tokens, model, pre, Types({1, 9})},
+      {tokens, model, pre, Types({1, 1})},
+  };
+  for (const std::vector<std::string>& keys : cases) {
+    const std::string message = MessageOf([&] { GgufTokenizerJson(FileOf(keys)); });
+    CAPTURE(message);
+    CHECK(message.find("x.gguf: tokenizer.ggml.") == 0);
+    CHECK(message.find("tokenizer.json beside the file") != std::string::npos);
+  }
+  const std::string far = Key("tokenizer.ggml.eos_token_id", 4, LittleEndian(2, 4));
+  CHECK(MessageOf([&] { GgufTokenizerConfig(FileOf({tokens, far})); }).find("x.gguf: tokenizer.ggml.eos_token_id") == 0);
+}
+
+TEST_CASE("a .gguf file of another family is used with the tokenizer beside it") {
+  if (!HaveShared("golden/models/a")) return;
+  const TemporaryFolder folder;
+  const std::string bytes =
+      "GGUF" + LittleEndian(3, 4) + LittleEndian(0, 8) + LittleEndian(1, 8) + Strings("tokenizer.ggml.tokens", {"a"});
+  std::ofstream(folder.path() + "/m.gguf", std::ios::binary) << bytes;
+  CHECK(MessageOf([&] { TextFiles(folder.path()); }).find("tokenizer.ggml.model") != std::string::npos);
+  std::filesystem::copy_file(SharedPath("golden/models/a/tokenizer.json"), folder.path() + "/tokenizer.json");
+  CHECK(LoadTokenizer(TextFiles(folder.path()), kMicroVocab).vocab_size() == kMicroVocab);
+}
+
+}  // namespace puna::server
