@@ -16,7 +16,7 @@ struct EngineConfig {
   int max_num_batched_tokens = 512;
   int max_waiting = 64;
   bool prefix_caching = true;
-  double itl_target_ms = -1;            // -1: by itself; 0: throughput first
+  double itl_target_ms = -1;  // -1: by itself; 0: throughput first
   bool speculation = true;
   std::string isa = "auto";  // auto | avx512bf16 | avx512 | avx2 | scalar, for tests and comparisons
 };

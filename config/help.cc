@@ -42,8 +42,7 @@ std::string Explanation(const Option& option) {
   std::string facts;
   if (const auto* choice = std::get_if<ChoiceOption>(&option.type)) {
     for (const std::string& c : choice->choices) facts += (facts.empty() ? "" : "|") + c;
-  } else if (std::holds_alternative<IntegerOption>(option.type) ||
-             std::holds_alternative<NumberOption>(option.type)) {
+  } else if (std::holds_alternative<IntegerOption>(option.type) || std::holds_alternative<NumberOption>(option.type)) {
     std::string range = option.range();
     range = range.substr(range.find("from ") + 5);
     facts = range.replace(range.find(" to "), 4, "..");
@@ -66,26 +65,22 @@ std::string OptionsHelp() {
     std::string head = std::holds_alternative<SwitchOption>(option.type) ? "  --[no-]" : "  --";
     head += option.flag().substr(2);
     if (!option.value.empty()) (head += ' ') += option.value;
-    head += head.size() < kColumn - 1 ? std::string(kColumn - head.size(), ' ')
-                                      : "\n" + std::string(kColumn, ' ');
+    head += head.size() < kColumn - 1 ? std::string(kColumn - head.size(), ' ') : "\n" + std::string(kColumn, ' ');
     out += head + Wrap(Explanation(option)) + "\n";
   }
   return out;
 }
 
 std::string OptionsMarkdown() {
-  std::string out =
-      "| flag | environment | config file | default | what |\n|---|---|---|---|---|\n";
+  std::string out = "| flag | environment | config file | default | what |\n|---|---|---|---|---|\n";
   for (const Option& option : Options()) {
     const std::string value = DefaultText(option);
     std::string help = std::string(option.help);
-    if (!std::holds_alternative<TextOption>(option.type) &&
-        !std::holds_alternative<ListOption>(option.type)) {
+    if (!std::holds_alternative<TextOption>(option.type) && !std::holds_alternative<ListOption>(option.type)) {
       help += " (" + option.range() + ")";
     }
-    out += "| `" + option.flag() + "` | `" + option.environment() + "` | `" +
-           std::string(option.key) + "` | " + (value.empty() ? "" : "`" + value + "`") + " | " +
-           help + " |\n";
+    out += "| `" + option.flag() + "` | `" + option.environment() + "` | `" + std::string(option.key) + "` | " +
+           (value.empty() ? "" : "`" + value + "`") + " | " + help + " |\n";
   }
   return out;
 }

@@ -24,8 +24,7 @@ std::string ReadFile(const std::string& path, const std::string& where) {
   std::stringstream text;
   if (in) text << in.rdbuf();
   if (!in || text.bad()) {
-    throw ConfigError(where + ": cannot read the file " + path +
-                      "; check the path and its permissions");
+    throw ConfigError(where + ": cannot read the file " + path + "; check the path and its permissions");
   }
   return text.str();
 }
@@ -34,12 +33,9 @@ std::string ReadFile(const std::string& path, const std::string& where) {
 // would drop one.
 nlohmann::json ParseObject(const std::string& text, const std::string& path) {
   std::set<std::string> seen;
-  const auto callback = [&](int depth, nlohmann::json::parse_event_t event,
-                            nlohmann::json& parsed) {
-    if (event == nlohmann::json::parse_event_t::key && depth == 1 &&
-        !seen.insert(parsed.get<std::string>()).second) {
-      throw ConfigError(path + ": the key \"" + parsed.get<std::string>() +
-                        "\" stands twice; remove one");
+  const auto callback = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
+    if (event == nlohmann::json::parse_event_t::key && depth == 1 && !seen.insert(parsed.get<std::string>()).second) {
+      throw ConfigError(path + ": the key \"" + parsed.get<std::string>() + "\" stands twice; remove one");
     }
     return true;
   };
@@ -49,8 +45,7 @@ nlohmann::json ParseObject(const std::string& text, const std::string& path) {
   } catch (const nlohmann::json::exception& e) {
     throw ConfigError(path + ": not JSON: " + e.what());
   }
-  if (!object.is_object())
-    throw ConfigError(path + ": expected a JSON object of options, found " + object.type_name());
+  if (!object.is_object()) throw ConfigError(path + ": expected a JSON object of options, found " + object.type_name());
   return object;
 }
 
@@ -90,10 +85,8 @@ void ApplyEnvironment(const std::vector<Variable>& variables, Loaded& loaded) {
   for (const Variable& variable : variables) {
     const auto found = std::find(names.begin(), names.end(), variable.name);
     if (found != names.end()) {
-      SetFromText(Options()[found - names.begin()], loaded.config, variable.value,
-                  "environment " + variable.name);
-    } else if (std::find(std::begin(kForeign), std::end(kForeign), variable.name) ==
-               std::end(kForeign)) {
+      SetFromText(Options()[found - names.begin()], loaded.config, variable.value, "environment " + variable.name);
+    } else if (std::find(std::begin(kForeign), std::end(kForeign), variable.name) == std::end(kForeign)) {
       loaded.warnings.push_back("environment " + variable.name + " is not an option" +
                                 DidYouMean(variable.name, names));
     }
@@ -136,8 +129,7 @@ class FlagReader {
       flags_.want = Loaded::Want::kHelpMarkdown;
     } else if (argument.rfind("-", 0) != 0) {
       if (!model_.empty()) {
-        throw ConfigError("unexpected argument \"" + argument + "\": \"" + model_ +
-                          "\" is the model already");
+        throw ConfigError("unexpected argument \"" + argument + "\": \"" + model_ + "\" is the model already");
       }
       model_ = argument;
       flags_.values.push_back({FindByKey("model"), "the model argument", argument});
@@ -154,8 +146,7 @@ class FlagReader {
       flags_.config_file = joined ? argument.substr(equals + 1) : Value(name, "a file");
       return;
     }
-    if (const Option* off =
-            name.rfind("--no-", 0) == 0 && !joined ? FindByFlag("--" + name.substr(5)) : nullptr;
+    if (const Option* off = name.rfind("--no-", 0) == 0 && !joined ? FindByFlag("--" + name.substr(5)) : nullptr;
         off && std::holds_alternative<SwitchOption>(off->type)) {
       flags_.values.push_back({off, name, "false"});
       return;
@@ -172,8 +163,7 @@ class FlagReader {
   }
 
   std::string Value(const std::string& name, const std::string& expected) {
-    if (next_ == arguments_.size())
-      throw ConfigError("flag " + name + ": a value is missing, expected " + expected);
+    if (next_ == arguments_.size()) throw ConfigError("flag " + name + ": a value is missing, expected " + expected);
     return arguments_[next_++];
   }
 
@@ -210,8 +200,7 @@ void ReadApiKeys(ServerConfig& server) {
     }
     // An empty file of keys must not open the server to all.
     if (server.api_keys.size() == before)
-      throw ConfigError("api_key_file: no key in " + server.api_key_file +
-                        "; write one key a line");
+      throw ConfigError("api_key_file: no key in " + server.api_key_file + "; write one key a line");
   }
   for (const std::string& key : server.api_keys) {
     if (key.empty()) throw ConfigError("api_key: a key is empty; leave it out, or make one");
@@ -231,7 +220,8 @@ void CheckTogether(const Config& config) {
     throw ConfigError("tls_cert_file and tls_key_file: expected both or none, found only " +
                       std::string(s.tls_key_file.empty() ? "tls_cert_file" : "tls_key_file"));
   }
-  if (s.host.empty()) throw ConfigError("host: found nothing, expected an address; 127.0.0.1 for this machine alone, 0.0.0.0 for all");
+  if (s.host.empty())
+    throw ConfigError("host: found nothing, expected an address; 127.0.0.1 for this machine alone, 0.0.0.0 for all");
   if (s.metrics_port != 0 && s.metrics_port == s.port)
     throw ConfigError("metrics_port: found " + std::to_string(s.port) + ", which is port, too; expected another");
   const EngineConfig& e = config.engine;

@@ -67,16 +67,14 @@ const std::vector<Option>& Table() {
        "how weights are kept: bf16 is exact, w8a8 and w4a8 are smaller and faster; auto: as the "
        "checkpoint is",
        Choice<&E::weights>({"auto", "bf16", "w8a8", "w4a8"})},
-      {"max_model_len", "Model", "TOKENS",
-       "prompt and answer together; 0: what the model and the memory allow",
+      {"max_model_len", "Model", "TOKENS", "prompt and answer together; 0: what the model and the memory allow",
        Integer<&E::max_model_len>(0, 1 << 24)},
       {"chat_template_file", "Model", "FILE", "Jinja template in place of the checkpoint's own",
        Text<&S::chat_template_file>()},
 
       {"threads", "Engine", "N", "cores that compute; 0: all that the container may use",
        Integer<&E::threads>(0, 1024)},
-      {"max_num_seqs", "Engine", "N", "sequences computed side by side",
-       Integer<&E::max_num_seqs>(1, 1024)},
+      {"max_num_seqs", "Engine", "N", "sequences computed side by side", Integer<&E::max_num_seqs>(1, 1024)},
       {"max_num_batched_tokens", "Engine", "N", "tokens computed in one step",
        Integer<&E::max_num_batched_tokens>(16, 65536)},
       {"max_waiting", "Engine", "N", "requests that may wait in line; one more gets 429",
@@ -96,25 +94,21 @@ const std::vector<Option>& Table() {
       {"isa", "Engine", "SET", "instruction set of the kernels, for tests and comparisons",
        Choice<&E::isa>({"auto", "avx512bf16", "avx512", "avx2vnni", "avx2", "scalar"})},
 
-      {"host", "Network", "ADDRESS", "address to listen on; 0.0.0.0 for all, then set an API key",
-       Text<&S::host>()},
-      {"port", "Network", "PORT", "port to listen on; 0: any free one, printed at start",
-       Integer<&S::port>(0, 65535)},
+      {"host", "Network", "ADDRESS", "address to listen on; 0.0.0.0 for all, then set an API key", Text<&S::host>()},
+      {"port", "Network", "PORT", "port to listen on; 0: any free one, printed at start", Integer<&S::port>(0, 65535)},
       {"metrics_port", "Network", "PORT",
        "second port that answers /health and /metrics alone, without a key, whatever the first one "
        "is busy with; 0: none",
        Integer<&S::metrics_port>(0, 65535)},
       {"max_connections", "Network", "N", "connections held at once; each stream holds one",
        Integer<&S::max_connections>(1, 65536)},
-      {"max_body_mib", "Network", "MIB", "largest request body",
-       Integer<&S::max_body_mib>(1, 4096)},
+      {"max_body_mib", "Network", "MIB", "largest request body", Integer<&S::max_body_mib>(1, 4096)},
       {"request_timeout_s", "Network", "SECONDS", "longest time for one request; 0: no limit",
        Integer<&S::request_timeout_s>(0, 86400)},
       {"keep_alive_comment_s", "Network", "SECONDS",
        "pause between the comments that keep a stream open while its prompt is computed; 0: none",
        Integer<&S::keep_alive_comment_s>(0, 3600)},
-      {"drain_timeout_s", "Network", "SECONDS",
-       "time that running requests get to finish after SIGTERM",
+      {"drain_timeout_s", "Network", "SECONDS", "time that running requests get to finish after SIGTERM",
        Integer<&S::drain_timeout_s>(0, 3600)},
       {"hang_timeout_s", "Network", "SECONDS",
        "an engine without a sign of life for so long is reported as hanging by /health and the log",
@@ -126,11 +120,9 @@ const std::vector<Option>& Table() {
        List<&S::api_keys>()},
       {"api_key_file", "Security", "FILE", "file with keys, one a line, as Docker secrets have it",
        Text<&S::api_key_file>()},
-      {"cors_origin", "Security", "ORIGIN",
-       "web origins that may call from a browser, separated by commas; * for any",
+      {"cors_origin", "Security", "ORIGIN", "web origins that may call from a browser, separated by commas; * for any",
        List<&S::cors_origins>()},
-      {"tls_cert_file", "Security", "FILE",
-       "certificate chain (PEM); together with tls_key_file it turns on HTTPS",
+      {"tls_cert_file", "Security", "FILE", "certificate chain (PEM); together with tls_key_file it turns on HTTPS",
        Text<&S::tls_cert_file>()},
       {"tls_key_file", "Security", "FILE", "private key (PEM)", Text<&S::tls_key_file>()},
 
@@ -138,10 +130,8 @@ const std::vector<Option>& Table() {
        "what the machine draws at work, for usage.energy; 0: measured where the processor's counters "
        "(RAPL) can be read, else 10 W a core",
        Number<&S::power_watts>(0, 100000)},
-      {"idle_watts", "Energy", "WATTS", "what it draws at rest; 0: a fifth of that",
-       Number<&S::idle_watts>(0, 100000)},
-      {"pue", "Energy", "FACTOR",
-       "power usage effectiveness: what the site draws for each watt of its machines",
+      {"idle_watts", "Energy", "WATTS", "what it draws at rest; 0: a fifth of that", Number<&S::idle_watts>(0, 100000)},
+      {"pue", "Energy", "FACTOR", "power usage effectiveness: what the site draws for each watt of its machines",
        Number<&S::pue>(1, 10)},
       {"carbon_intensity", "Energy", "GRAMS",
        "grams of CO2e for a kWh of the local electricity (475: the world's average)",
@@ -186,8 +176,7 @@ std::optional<T> Parse(const std::string& text) {
 }
 
 std::optional<bool> ParseSwitch(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
   for (const char* yes : {"true", "1", "on", "yes"})
     if (text == yes) return true;
   for (const char* no : {"false", "0", "off", "no"})
@@ -229,20 +218,16 @@ std::string Option::flag() const {
 
 std::string Option::environment() const {
   std::string name = "PUNA_" + std::string(key);
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return std::toupper(c); });
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::toupper(c); });
   return name;
 }
 
 std::string Option::range() const {
   return std::visit(Overloaded{
                         [](const IntegerOption& o) {
-                          return "a whole number from " + std::to_string(o.min) + " to " +
-                                 std::to_string(o.max);
+                          return "a whole number from " + std::to_string(o.min) + " to " + std::to_string(o.max);
                         },
-                        [](const NumberOption& o) {
-                          return "a number from " + Print(o.min) + " to " + Print(o.max);
-                        },
+                        [](const NumberOption& o) { return "a number from " + Print(o.min) + " to " + Print(o.max); },
                         [](const SwitchOption&) { return std::string("true or false"); },
                         [](const ChoiceOption& o) { return "one of " + Join(o.choices, ", "); },
                         [](const TextOption&) { return std::string("text"); },
@@ -265,8 +250,7 @@ const Option* FindByFlag(std::string_view flag) {
   return nullptr;
 }
 
-void SetFromText(const Option& option, Config& config, const std::string& text,
-                 const std::string& where) {
+void SetFromText(const Option& option, Config& config, const std::string& text, const std::string& where) {
   std::visit(Overloaded{
                  [&](const IntegerOption& o) {
                    const auto value = Parse<int>(text);
@@ -285,8 +269,8 @@ void SetFromText(const Option& option, Config& config, const std::string& text,
                  },
                  [&](const ChoiceOption& o) {
                    if (std::find(o.choices.begin(), o.choices.end(), text) == o.choices.end()) {
-                     throw ConfigError(where + ": found \"" + text + "\", expected " +
-                                       option.range() + DidYouMean(text, o.choices));
+                     throw ConfigError(where + ": found \"" + text + "\", expected " + option.range() +
+                                       DidYouMean(text, o.choices));
                    }
                    o.field(config) = text;
                  },
@@ -300,8 +284,7 @@ void SetFromText(const Option& option, Config& config, const std::string& text,
              option.type);
 }
 
-void SetFromJson(const Option& option, Config& config, const nlohmann::json& value,
-                 const std::string& where) {
+void SetFromJson(const Option& option, Config& config, const nlohmann::json& value, const std::string& where) {
   if (const auto* list = std::get_if<ListOption>(&option.type); list && value.is_array()) {
     std::vector<std::string> items;
     for (const auto& item : value) {
@@ -325,8 +308,7 @@ void SetFromJson(const Option& option, Config& config, const nlohmann::json& val
 nlohmann::ordered_json GetAsJson(const Option& option, const Config& config) {
   // The accessors give writable references, and nothing is written here.
   auto& source = const_cast<Config&>(config);
-  return std::visit([&](const auto& o) { return nlohmann::ordered_json(o.field(source)); },
-                    option.type);
+  return std::visit([&](const auto& o) { return nlohmann::ordered_json(o.field(source)); }, option.type);
 }
 
 nlohmann::ordered_json ToJson(const Config& config) {

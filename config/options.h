@@ -44,8 +44,7 @@ struct TextOption {
 struct ListOption {
   std::vector<std::string>& (*field)(Config&);
 };
-using OptionType =
-    std::variant<IntegerOption, NumberOption, SwitchOption, ChoiceOption, TextOption, ListOption>;
+using OptionType = std::variant<IntegerOption, NumberOption, SwitchOption, ChoiceOption, TextOption, ListOption>;
 
 struct Option {
   std::string_view key;    // in the JSON file, as in max_num_seqs
@@ -67,10 +66,8 @@ const Option* FindByFlag(std::string_view flag);
 
 // Sets the option from text (flags, environment) or from a JSON value; `where` begins the message
 // of a ConfigError. A list is replaced: its text holds values separated by commas.
-void SetFromText(const Option& option, Config& config, const std::string& text,
-                 const std::string& where);
-void SetFromJson(const Option& option, Config& config, const nlohmann::json& value,
-                 const std::string& where);
+void SetFromText(const Option& option, Config& config, const std::string& text, const std::string& where);
+void SetFromJson(const Option& option, Config& config, const nlohmann::json& value, const std::string& where);
 
 nlohmann::ordered_json GetAsJson(const Option& option, const Config& config);
 

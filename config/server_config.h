@@ -18,7 +18,8 @@ struct ServerConfig {
   int drain_timeout_s = 30;           // SIGTERM: what runs may finish for this long
   std::vector<std::string> api_keys;  // empty: open
   std::string api_key_file;           // more keys, one a line
-  std::vector<std::string> served_model_names;  // the first is the name, the others are aliases; empty: the folder's name
+  std::vector<std::string>
+      served_model_names;  // the first is the name, the others are aliases; empty: the folder's name
   std::vector<std::string> cors_origins;
   std::string tls_cert_file, tls_key_file;
   double power_watts = 0;         // 0: measured where the processor tells, else a guess per core

@@ -17,7 +17,8 @@ namespace puna::engine {
 namespace {
 
 int64_t NowNanoseconds() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 bool AllBelow(std::span<const TokenId> ids, int vocab_size) {
@@ -39,7 +40,7 @@ struct Engine::Impl {
   EngineCore core;  // its limits and fingerprint never change; everything else is the engine thread's
   Inbox inbox;
   const int max_waiting;
-  std::atomic<int64_t> step_start{0};  // nanoseconds of the steady clock; 0: idle
+  std::atomic<int64_t> step_start{0};           // nanoseconds of the steady clock; 0: idle
   std::atomic<int64_t> beat{NowNanoseconds()};  // the last turn of the loop began
   Published<EngineStats> stats;
   std::thread thread;
@@ -94,7 +95,9 @@ EngineStats Engine::stats() const {
   EngineStats stats = impl_->stats.Get();
   stats.waiting += impl_->inbox.size();
   stats.max_waiting = impl_->max_waiting;
-  const auto since = [](int64_t start) { return 1e-9 * static_cast<double>(std::max<int64_t>(0, NowNanoseconds() - start)); };
+  const auto since = [](int64_t start) {
+    return 1e-9 * static_cast<double>(std::max<int64_t>(0, NowNanoseconds() - start));
+  };
   const int64_t start = impl_->step_start;
   if (start != 0) stats.seconds_in_current_step = since(start);
   stats.seconds_since_beat = since(impl_->beat);

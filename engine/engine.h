@@ -24,10 +24,10 @@ struct EngineOptions {
   int max_waiting = 64;              // requests waiting beyond the running ones
   int max_model_len = 0;             // prompt + answer, tokens
   bool prefix_caching = true;
-  // Steps that compute prompts beside running streams take at most so long; 0: throughput first; negative: 2.4 times a step
-  // that only decodes, as measured.
+  // Steps that compute prompts beside running streams take at most so long; 0: throughput first; negative: 2.4 times a
+  // step that only decodes, as measured.
   double itl_target_ms = -1;
-  bool speculation = true;   // prompt lookup
+  bool speculation = true;                              // prompt lookup
   std::shared_ptr<EnergyMeter> energy_meter = nullptr;  // null: energy is not counted
   // Told, on the engine's thread, of each step that failed: what was thrown, and the step's plan.
   std::function<void(const std::string&)> report_fault = nullptr;
@@ -37,7 +37,7 @@ struct EngineOptions {
 struct EngineLimits {
   int max_model_len = 0;  // min of the option, the model's positions and what an empty cache holds
   int vocab_size = 0;
-  int hidden_size = 0;    // of embeddings
+  int hidden_size = 0;  // of embeddings
 };
 
 class Engine {
@@ -54,8 +54,8 @@ class Engine {
   EngineStats stats() const;  // from any thread
   const std::string& fingerprint() const;
 
-  // Refuses new requests and waits until all have ended; after `timeout` the rest end with kShutdown. True: all ended by
-  // themselves.
+  // Refuses new requests and waits until all have ended; after `timeout` the rest end with kShutdown. True: all ended
+  // by themselves.
   bool Drain(std::chrono::milliseconds timeout);
 
  private:

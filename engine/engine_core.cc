@@ -109,8 +109,8 @@ int EngineCore::Step() {
   return SendEnds();
 }
 
-// A step that throws ends its own sequences. A check that failed is a bug of ours: the report says what is needed to repeat
-// it, the client only that it was not to blame.
+// A step that throws ends its own sequences. A check that failed is a bug of ours: the report says what is needed to
+// repeat it, the client only that it was not to blame.
 void EngineCore::FailStep(const BatchPlan& plan, const std::exception& e) {
   const bool is_check = dynamic_cast<const CheckError*>(&e) != nullptr;
   if (report_fault_) report_fault_(std::string(e.what()) + "; the step: " + Describe(plan));
@@ -182,7 +182,8 @@ bool EngineCore::DrawNext(Sequence& s, std::span<const float> logits) {
   task.num_logprobs = s.request.num_logprobs;
   SampledToken drawn = sampler_.Sample(logits, task);
   if (drawn.id == kNoToken) {
-    scheduler_.Finish(s, FinishReason::kError, "no token may follow: everything is forbidden, or the logits are not numbers");
+    scheduler_.Finish(s, FinishReason::kError,
+                      "no token may follow: everything is forbidden, or the logits are not numbers");
     return false;
   }
   NoteToken(s);
@@ -224,10 +225,18 @@ void EngineCore::ShareEnergy(const BatchPlan& plan) {
 
 void EngineCore::NoteEnd(const Sequence& s) {
   switch (s.finish->reason) {
-    case FinishReason::kStop: ++totals_.finished_stop; break;
-    case FinishReason::kLength: ++totals_.finished_length; break;
-    case FinishReason::kError: ++totals_.finished_error; return;
-    case FinishReason::kShutdown: ++totals_.finished_cancelled; return;
+    case FinishReason::kStop:
+      ++totals_.finished_stop;
+      break;
+    case FinishReason::kLength:
+      ++totals_.finished_length;
+      break;
+    case FinishReason::kError:
+      ++totals_.finished_error;
+      return;
+    case FinishReason::kShutdown:
+      ++totals_.finished_cancelled;
+      return;
     case FinishReason::kCancelled:
       if (!s.request.stream->had_enough()) {
         ++totals_.finished_cancelled;
@@ -250,7 +259,8 @@ int EngineCore::SendEnds() {
   for (const auto& s : ended) {
     FillTimes(*s);
     NoteEnd(*s);
-    s->request.stream->Push({.kind = TokenEvent::Kind::kEnd, .id = kNoToken, .logprobs = {}, .finish = std::move(*s->finish)});
+    s->request.stream->Push(
+        {.kind = TokenEvent::Kind::kEnd, .id = kNoToken, .logprobs = {}, .finish = std::move(*s->finish)});
   }
   return static_cast<int>(ended.size());
 }

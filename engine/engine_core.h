@@ -20,8 +20,8 @@ class EngineCore {
   // The request has a stream.
   void Add(Request request);
 
-  // Computes one step for whoever is there. Returns how many sequences ended. Whatever is thrown while the step is computed
-  // ends its sequences with kError; CheckError when the others cannot go on after that.
+  // Computes one step for whoever is there. Returns how many sequences ended. Whatever is thrown while the step is
+  // computed ends its sequences with kError; CheckError when the others cannot go on after that.
   int Step();
 
   // Ends all that are left. Returns how many.

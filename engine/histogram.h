@@ -20,8 +20,8 @@ struct Histogram {
   }
 };
 
-inline constexpr std::array<double, 20> kSecondsBounds = {0.001, 0.0025, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25,
-                                                          0.5,   0.75,   1,     2.5,    5,    10,    25,   60,    180, 600};
+inline constexpr std::array<double, 20> kSecondsBounds = {
+    0.001, 0.0025, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 10, 25, 60, 180, 600};
 inline constexpr std::array<double, 16> kCountBounds = {1,   2,   4,    8,    16,   32,   64,    128,
                                                         256, 512, 1024, 2048, 4096, 8192, 16384, 32768};
 

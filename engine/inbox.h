@@ -1,5 +1,5 @@
-// Inbox: the bounded way into the engine, from many threads to one. It counts who is inside, from Put to Left, so that the
-// door knows when the engine is full.
+// Inbox: the bounded way into the engine, from many threads to one. It counts who is inside, from Put to Left, so that
+// the door knows when the engine is full.
 #pragma once
 
 #include <chrono>

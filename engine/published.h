@@ -1,6 +1,6 @@
-// Published: the latest value of one writer, read by any thread. Nobody takes a lock, and the writer never waits: readers try
-// again when the value changed under their eyes (a sequence lock; H.-J. Boehm, "Can seqlocks get along with programming
-// language memory models?", MSPC 2012).
+// Published: the latest value of one writer, read by any thread. Nobody takes a lock, and the writer never waits:
+// readers try again when the value changed under their eyes (a sequence lock; H.-J. Boehm, "Can seqlocks get along with
+// programming language memory models?", MSPC 2012).
 #pragma once
 
 #include <array>

@@ -15,13 +15,13 @@ struct EngineStats {
   int blocks_used = 0;    // held by sequences
   int blocks_cached = 0;  // free, but found by prefix
   uint64_t steps = 0;
-  uint64_t prompt_tokens = 0;            // of finished prefills, cached ones included
+  uint64_t prompt_tokens = 0;  // of finished prefills, cached ones included
   uint64_t generated_tokens = 0;
   uint64_t prefix_cache_query_tokens = 0;
   uint64_t prefix_cache_hit_tokens = 0;
   uint64_t preemptions = 0;
-  // finished_stop: also those whose reader had seen enough (a stop string); finished_cancelled: the reader went away, or
-  // the server ended.
+  // finished_stop: also those whose reader had seen enough (a stop string); finished_cancelled: the reader went away,
+  // or the server ended.
   uint64_t finished_stop = 0, finished_length = 0, finished_cancelled = 0, finished_error = 0;
   uint64_t draft_tokens = 0, accepted_draft_tokens = 0;
   double last_step_seconds = 0;
@@ -29,12 +29,12 @@ struct EngineStats {
   double seconds_since_beat = 0;       // a heartbeat: stays below a step and, when idle, below a few seconds
 
   // Of each sequence, in seconds. Those that were cancelled or failed are in none of the last four.
-  SecondsHistogram time_to_first_token;   // from submit
-  SecondsHistogram inter_token_latency;   // between two steps that gave it tokens
+  SecondsHistogram time_to_first_token;  // from submit
+  SecondsHistogram inter_token_latency;  // between two steps that gave it tokens
   SecondsHistogram e2e_latency, queue_time, prefill_time, decode_time;
   CountHistogram prompt_lengths, output_lengths;  // tokens
-  double busy_joules = 0;  // of steps; the shares of all sequences add up to it
-  double idle_joules = 0;  // between them
+  double busy_joules = 0;                         // of steps; the shares of all sequences add up to it
+  double idle_joules = 0;                         // between them
   // Of each step.
   SecondsHistogram step_time;
   CountHistogram step_tokens, step_sequences;

@@ -12,8 +12,10 @@ StepInput BuildStepInput(const BatchPlan& plan) {
     input.token_ids.insert(input.token_ids.end(), known, known + (item.num_tokens - item.num_draft));
     input.token_ids.insert(input.token_ids.end(), s.draft.begin(), s.draft.begin() + item.num_draft);
     input.sequences.push_back({first_token, item.num_tokens, item.first, s.table.blocks()});
-    for (int i = item.num_tokens - item.num_hidden(); i < item.num_tokens; ++i) input.hidden_rows.push_back(first_token + i);
-    for (int i = item.num_tokens - item.num_logits; i < item.num_tokens; ++i) input.logits_rows.push_back(first_token + i);
+    for (int i = item.num_tokens - item.num_hidden(); i < item.num_tokens; ++i)
+      input.hidden_rows.push_back(first_token + i);
+    for (int i = item.num_tokens - item.num_logits; i < item.num_tokens; ++i)
+      input.logits_rows.push_back(first_token + i);
   }
   return input;
 }

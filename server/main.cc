@@ -13,12 +13,12 @@
 #include "config/options.h"
 #include "server/bench/bench.h"
 #include "server/commands/healthcheck.h"
-#include "server/host/log.h"
 #include "server/commands/plan.h"
-#include "server/convert/pack.h"
-#include "server/convert/quantize.h"
 #include "server/commands/serve.h"
 #include "server/commands/usage.h"
+#include "server/convert/pack.h"
+#include "server/convert/quantize.h"
+#include "server/host/log.h"
 #include "server/host/version.h"
 
 namespace puna::server {
@@ -33,10 +33,7 @@ std::vector<std::string> Environment() {
 int RunServe(const std::vector<std::string>& arguments) {
   const config::Loaded loaded = config::Load(arguments, Environment());
   if (loaded.want != config::Loaded::Want::kRun) {
-    std::fputs(
-        (loaded.want == config::Loaded::Want::kHelp ? ServeHelp() : config::OptionsMarkdown())
-            .c_str(),
-        stdout);
+    std::fputs((loaded.want == config::Loaded::Want::kHelp ? ServeHelp() : config::OptionsMarkdown()).c_str(), stdout);
     return 0;
   }
   SetUpLog(loaded.config.server.log_level, loaded.config.server.log_format);
@@ -46,8 +43,7 @@ int RunServe(const std::vector<std::string>& arguments) {
 
 int RunHealthcheck(const std::vector<std::string>& arguments) {
   const config::Loaded loaded = config::Load(arguments, Environment());
-  if (loaded.want != config::Loaded::Want::kRun)
-    return std::fputs(HealthcheckHelp().c_str(), stdout), 0;
+  if (loaded.want != config::Loaded::Want::kRun) return std::fputs(HealthcheckHelp().c_str(), stdout), 0;
   const HealthAnswer answer = AskHealth(loaded.config.server);
   std::puts(answer.line.c_str());
   return answer.healthy ? 0 : 1;
@@ -71,10 +67,8 @@ int Run(int argc, char** argv) {
   if (command == "plan") return RunPlan(arguments);
   if (command == "healthcheck") return RunHealthcheck(arguments);
   const std::string first = argc > 1 ? argv[1] : "";
-  if (command == "version" || first == "--version")
-    return std::puts(("puna " + Version()).c_str()), 0;
-  if (command == "help" || first == "--help" || first == "-h")
-    return std::fputs(GeneralHelp().c_str(), stdout), 0;
+  if (command == "version" || first == "--version") return std::puts(("puna " + Version()).c_str()), 0;
+  if (command == "help" || first == "--help" || first == "-h") return std::fputs(GeneralHelp().c_str(), stdout), 0;
   if (command == "serve" || command.empty()) return RunServe(arguments);
   throw config::ConfigError("unknown command \"" + command + "\"; puna --help lists them");
 }

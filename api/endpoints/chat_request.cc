@@ -2,12 +2,12 @@
 
 #include <nlohmann/json.hpp>
 
-#include "api/json/error.h"
-#include "api/json/json_reader.h"
 #include "api/fields/message_reader.h"
-#include "api/json/raw_json.h"
 #include "api/fields/request_fields.h"
 #include "api/fields/tool_reader.h"
+#include "api/json/error.h"
+#include "api/json/json_reader.h"
+#include "api/json/raw_json.h"
 
 namespace puna::api {
 
@@ -29,8 +29,7 @@ std::string ReadPrediction(ObjectReader& body, Warnings& warnings) {
   if (prediction.Required<std::string>("type") != "content") {
     throw InvalidValue("prediction.type", "expected 'content'.");
   }
-  std::string text =
-      ReadTextContent(prediction.Require("content"), "prediction.content", {"text"}, warnings);
+  std::string text = ReadTextContent(prediction.Require("content"), "prediction.content", {"text"}, warnings);
   WarnUnread(prediction, warnings);
   return text;
 }
@@ -46,8 +45,7 @@ void ReadTemplateFields(ObjectReader& body, std::string_view text, ChatRequest& 
     request.add_generation_prompt = false;
   }
   if (const Json* kwargs = body.Find("chat_template_kwargs")) {
-    if (!kwargs->is_object())
-      throw InvalidType("chat_template_kwargs", "an object", TypeName(*kwargs));
+    if (!kwargs->is_object()) throw InvalidType("chat_template_kwargs", "an object", TypeName(*kwargs));
     request.chat_template_kwargs = RawMember(text, "chat_template_kwargs");
   }
 }
@@ -60,8 +58,7 @@ ChatRequest ParseChatRequest(std::string_view text) {
   ChatRequest request;
   CheckFields(kChat, body, request.warnings);
   request.model = body.Get<std::string>("model", "");
-  request.messages = ReadMessages(body.Require("messages"), RawMember(text, "messages"), "messages",
-                                  request.warnings);
+  request.messages = ReadMessages(body.Require("messages"), RawMember(text, "messages"), "messages", request.warnings);
   request.tools = ReadTools(body, text, ToolForm::kNested, request.warnings);
   request.tool_choice = ReadToolChoice(body, request.tools, ToolForm::kNested, request.warnings);
   request.parallel_tool_calls = body.Get<bool>("parallel_tool_calls", true);

@@ -44,8 +44,7 @@ Json ChoiceJson(const ChatChoice& choice, bool tokens_as_ids) {
   message["content"] = choice.content;
   if (choice.content.empty() && !choice.tool_calls.empty()) message["content"] = nullptr;
   message["refusal"] = nullptr;
-  for (const ToolCall& call : choice.tool_calls)
-    message["tool_calls"].push_back(ToolCallJson(call));
+  for (const ToolCall& call : choice.tool_calls) message["tool_calls"].push_back(ToolCallJson(call));
   Json json;
   json["index"] = choice.index;
   json["message"] = std::move(message);
@@ -70,8 +69,8 @@ Json ChatLogprobsJson(const std::vector<PositionLogprobs>& positions, bool token
   return json;
 }
 
-std::string ChatCompletionJson(const ResponseHead& head, const std::vector<ChatChoice>& choices,
-                               const Usage& usage, bool tokens_as_ids) {
+std::string ChatCompletionJson(const ResponseHead& head, const std::vector<ChatChoice>& choices, const Usage& usage,
+                               bool tokens_as_ids) {
   Json json = HeadJson(head, "chat.completion");
   Json& list = json["choices"] = Json::array();
   for (const ChatChoice& choice : choices) list.push_back(ChoiceJson(choice, tokens_as_ids));
@@ -84,8 +83,7 @@ std::string ChatChunks::Chunk(int index, Json delta, const std::vector<PositionL
   Json choice;
   choice["index"] = index;
   choice["delta"] = std::move(delta);
-  choice["logprobs"] =
-      logprobs && !logprobs->empty() ? ChatLogprobsJson(*logprobs, tokens_as_ids_) : Json();
+  choice["logprobs"] = logprobs && !logprobs->empty() ? ChatLogprobsJson(*logprobs, tokens_as_ids_) : Json();
   choice["finish_reason"] = finish_reason.empty() ? Json() : Json(finish_reason);
   Json json = HeadJson(head_, "chat.completion.chunk");
   json["choices"] = Json::array();

@@ -19,8 +19,8 @@ struct ChatChoice {
   std::optional<std::vector<PositionLogprobs>> logprobs;
 };
 
-std::string ChatCompletionJson(const ResponseHead& head, const std::vector<ChatChoice>& choices,
-                               const Usage& usage, bool tokens_as_ids = false);
+std::string ChatCompletionJson(const ResponseHead& head, const std::vector<ChatChoice>& choices, const Usage& usage,
+                               bool tokens_as_ids = false);
 
 // The chunks of one stream, each as JSON for SseData. Of every choice: Role once, Deltas, Finish
 // once; then Usage once when it was asked for; then [DONE].
@@ -33,15 +33,12 @@ class ChatChunks {
   std::string Role(int index) const;
   // `logprobs` may be null; those of tokens that brought no text go with the next chunk or with
   // Finish.
-  std::string Delta(int index, const OutputDelta& delta,
-                    const std::vector<PositionLogprobs>* logprobs) const;
-  std::string Finish(int index, const std::string& finish_reason,
-                     const std::vector<PositionLogprobs>* logprobs) const;
+  std::string Delta(int index, const OutputDelta& delta, const std::vector<PositionLogprobs>* logprobs) const;
+  std::string Finish(int index, const std::string& finish_reason, const std::vector<PositionLogprobs>* logprobs) const;
   std::string UsageChunk(const Usage& usage) const;
 
  private:
-  std::string Chunk(int index, nlohmann::ordered_json delta,
-                    const std::vector<PositionLogprobs>* logprobs,
+  std::string Chunk(int index, nlohmann::ordered_json delta, const std::vector<PositionLogprobs>* logprobs,
                     const std::string& finish_reason) const;
 
   ResponseHead head_;
@@ -50,7 +47,6 @@ class ChatChunks {
 };
 
 // {"content": [{"token", "logprob", "bytes", "top_logprobs"}], "refusal": null}
-nlohmann::ordered_json ChatLogprobsJson(const std::vector<PositionLogprobs>& positions,
-                                        bool tokens_as_ids);
+nlohmann::ordered_json ChatLogprobsJson(const std::vector<PositionLogprobs>& positions, bool tokens_as_ids);
 
 }  // namespace puna::api

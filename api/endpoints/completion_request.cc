@@ -3,9 +3,9 @@
 #include <nlohmann/json.hpp>
 
 #include "api/endpoints/chat_request.h"
+#include "api/fields/request_fields.h"
 #include "api/json/error.h"
 #include "api/json/json_reader.h"
-#include "api/fields/request_fields.h"
 
 namespace puna::api {
 
@@ -18,15 +18,13 @@ std::vector<int> ReadTokenIds(const Json& value, const std::string& path) {
   std::vector<int> ids;
   ids.reserve(value.size());
   size_t i = 0;
-  for (const Json& id : value)
-    ids.push_back(ReadValue<int>(id, IndexPath(path, i++), 0, INT32_MAX));
+  for (const Json& id : value) ids.push_back(ReadValue<int>(id, IndexPath(path, i++), 0, INT32_MAX));
   return ids;
 }
 
 PromptInput ReadPrompt(const Json& value, const std::string& path) {
   if (value.is_string()) return value.get<std::string>();
-  if (!value.is_array())
-    throw InvalidType(path, "a string or an array of token ids", TypeName(value));
+  if (!value.is_array()) throw InvalidType(path, "a string or an array of token ids", TypeName(value));
   if (value.empty()) throw InvalidValue(path, "there must be at least one token.", "empty_array");
   return ReadTokenIds(value, path);
 }
@@ -36,8 +34,7 @@ void ReadChoices(ObjectReader& body, CompletionRequest& request) {
   request.best_of = body.Optional<int>("best_of", 1, kMaxChoices).value_or(request.n);
   if (request.best_of < request.n) throw InvalidValue("best_of", "it must not be smaller than n.");
   if (request.best_of > request.n && request.streaming.stream) {
-    throw InvalidValue("best_of",
-                       "with 'stream' it must equal n, since the best are known at the end only.");
+    throw InvalidValue("best_of", "with 'stream' it must equal n, since the best are known at the end only.");
   }
 }
 
@@ -53,9 +50,8 @@ std::vector<PromptInput> ReadPrompts(ObjectReader& body, const char* name) {
   if (!value.is_array()) throw InvalidType(name, "a string or an array", TypeName(value));
   if (value.empty()) throw InvalidValue(name, "it must not be empty.", "empty_array");
   if (value.size() > kMaxPrompts) {
-    throw InvalidValue(
-        name, "at most 2048 inputs can be given, but got " + std::to_string(value.size()) + ".",
-        "array_above_max_length");
+    throw InvalidValue(name, "at most 2048 inputs can be given, but got " + std::to_string(value.size()) + ".",
+                       "array_above_max_length");
   }
   size_t i = 0;
   for (const Json& prompt : value) prompts.push_back(ReadPrompt(prompt, IndexPath(name, i++)));

@@ -17,9 +17,8 @@ using PromptInput = std::variant<std::string, std::vector<int>>;
 
 struct CompletionRequest {
   std::string model;
-  std::vector<PromptInput>
-      prompts;              // at least one; answers come for each, n of them next to each other
-  SamplingFields sampling;  // max_tokens 16 when not said; 0 is allowed with echo
+  std::vector<PromptInput> prompts;  // at least one; answers come for each, n of them next to each other
+  SamplingFields sampling;           // max_tokens 16 when not said; 0 is allowed with echo
   OutputFormat format;
   StreamFields streaming;
   int n = 1;

@@ -17,8 +17,8 @@ struct CompletionChoice {
   int text_offset = 0;  // characters before the first of `logprobs`
 };
 
-std::string CompletionJson(const ResponseHead& head, const std::vector<CompletionChoice>& choices,
-                           const Usage& usage, bool tokens_as_ids = false);
+std::string CompletionJson(const ResponseHead& head, const std::vector<CompletionChoice>& choices, const Usage& usage,
+                           bool tokens_as_ids = false);
 
 class CompletionChunks {
  public:

@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
-#include "api/json/error.h"
-#include "api/json/json_reader.h"
 #include "api/fields/request_fields.h"
 #include "api/fields/response_parts.h"
+#include "api/json/error.h"
+#include "api/json/json_reader.h"
 
 namespace puna::api {
 
@@ -26,15 +26,13 @@ std::string LittleEndian(const std::vector<float>& vector) {
 }  // namespace
 
 std::string Base64(std::string_view bytes) {
-  static constexpr std::string_view kLetters =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  static constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string text;
   text.reserve((bytes.size() + 2) / 3 * 4);
   for (size_t i = 0; i < bytes.size(); i += 3) {
     const size_t count = std::min<size_t>(3, bytes.size() - i);
     uint32_t group = 0;
-    for (size_t k = 0; k < 3; ++k)
-      group = group << 8 | (k < count ? static_cast<uint8_t>(bytes[i + k]) : 0);
+    for (size_t k = 0; k < 3; ++k) group = group << 8 | (k < count ? static_cast<uint8_t>(bytes[i + k]) : 0);
     for (size_t k = 0; k < 4; ++k) text += k <= count ? kLetters[group >> (18 - 6 * k) & 63] : '=';
   }
   return text;
@@ -50,26 +48,22 @@ EmbeddingsRequest ParseEmbeddingsRequest(std::string_view text) {
   for (size_t i = 0; i < request.inputs.size(); ++i) {
     const std::string* input = std::get_if<std::string>(&request.inputs[i]);
     if (input && input->empty()) {
-      throw InvalidValue(request.inputs.size() == 1 ? "input" : IndexPath("input", i),
-                         "an input must not be empty.");
+      throw InvalidValue(request.inputs.size() == 1 ? "input" : IndexPath("input", i), "an input must not be empty.");
     }
   }
   const std::string encoding = body.Get<std::string>("encoding_format", "float");
-  if (encoding != "float" && encoding != "base64")
-    throw InvalidValue("encoding_format", "expected float or base64.");
+  if (encoding != "float" && encoding != "base64") throw InvalidValue("encoding_format", "expected float or base64.");
   request.base64 = encoding == "base64";
   const std::string pooling = body.Get<std::string>("pooling", "mean");
-  if (pooling != "mean" && pooling != "last")
-    throw InvalidValue("pooling", "expected mean or last.");
-  request.pooling =
-      pooling == "last" ? EmbeddingsRequest::Pooling::kLast : EmbeddingsRequest::Pooling::kMean;
+  if (pooling != "mean" && pooling != "last") throw InvalidValue("pooling", "expected mean or last.");
+  request.pooling = pooling == "last" ? EmbeddingsRequest::Pooling::kLast : EmbeddingsRequest::Pooling::kMean;
   request.add_special_tokens = body.Get<bool>("add_special_tokens", true);
   request.user = body.Get<std::string>("user", "");
   return request;
 }
 
-std::string EmbeddingsJson(const std::vector<std::vector<float>>& vectors, const std::string& model,
-                           int prompt_tokens, bool base64) {
+std::string EmbeddingsJson(const std::vector<std::vector<float>>& vectors, const std::string& model, int prompt_tokens,
+                           bool base64) {
   Json json;
   json["object"] = "list";
   json["data"] = Json::array();

@@ -25,8 +25,8 @@ EmbeddingsRequest ParseEmbeddingsRequest(std::string_view body);
 
 // One vector per input, in their order. base64: the vector's float32 values, little-endian, as
 // OpenAI has it.
-std::string EmbeddingsJson(const std::vector<std::vector<float>>& vectors, const std::string& model,
-                           int prompt_tokens, bool base64);
+std::string EmbeddingsJson(const std::vector<std::vector<float>>& vectors, const std::string& model, int prompt_tokens,
+                           bool base64);
 
 // RFC 4648 with padding.
 std::string Base64(std::string_view bytes);

@@ -9,13 +9,9 @@ namespace puna::api {
 using JsonValue = nlohmann::ordered_json;
 using Kind = ResponseItem::Kind;
 
-ResponseBuilder::ResponseBuilder(const ResponsesRequest& request, std::string model,
-                                 int64_t created_at, IdGenerator& ids)
-    : request_(request),
-      ids_(ids),
-      id_(ids.Next("resp_")),
-      model_(std::move(model)),
-      created_at_(created_at) {}
+ResponseBuilder::ResponseBuilder(const ResponsesRequest& request, std::string model, int64_t created_at,
+                                 IdGenerator& ids)
+    : request_(request), ids_(ids), id_(ids.Next("resp_")), model_(std::move(model)), created_at_(created_at) {}
 
 std::string ResponseBuilder::Event(const char* type, JsonValue members) {
   JsonValue json;
@@ -36,11 +32,9 @@ std::string ResponseBuilder::Start() {
   return events += ResponseEvent("response.in_progress");
 }
 
-std::string ResponseBuilder::Add(const OutputDelta& delta,
-                                 const std::vector<PositionLogprobs>& logprobs) {
+std::string ResponseBuilder::Add(const OutputDelta& delta, const std::vector<PositionLogprobs>& logprobs) {
   std::string events;
-  if (!delta.content.empty() || (!logprobs.empty() && open_))
-    events += AddText(delta.content, logprobs);
+  if (!delta.content.empty() || (!logprobs.empty() && open_)) events += AddText(delta.content, logprobs);
   for (const ToolCallDelta& call : delta.calls) {
     if (!call.id.empty()) events += OpenCall(call);
     if (!call.arguments.empty()) events += AddArguments(call.arguments);
@@ -87,12 +81,10 @@ std::string ResponseBuilder::OpenCall(const ToolCallDelta& call) {
   return events + Event("response.output_item.added", std::move(added));
 }
 
-std::string ResponseBuilder::AddText(const std::string& text,
-                                     const std::vector<PositionLogprobs>& logprobs) {
+std::string ResponseBuilder::AddText(const std::string& text, const std::vector<PositionLogprobs>& logprobs) {
   std::string events;
   const bool message = open_ && output_.back().kind == Kind::kMessage;
-  if (!message && text.empty())
-    return events;  // log-probabilities of a call's tokens: no place for them here
+  if (!message && text.empty()) return events;  // log-probabilities of a call's tokens: no place for them here
   if (!message) events = OpenMessage();
   ResponseItem& item = output_.back();
   item.text += text;

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "api/fields/id_generator.h"
 #include "api/endpoints/responses_items.h"
 #include "api/endpoints/responses_request.h"
+#include "api/fields/id_generator.h"
 #include "api/tool_calls/tool_call_parser.h"
 
 namespace puna::api {
@@ -18,8 +18,7 @@ class ResponseBuilder {
   enum class Status { kInProgress, kCompleted, kIncomplete, kFailed, kCancelled };
 
   // `request` and `ids` must outlive the builder. `model`: the served name.
-  ResponseBuilder(const ResponsesRequest& request, std::string model, int64_t created_at,
-                  IdGenerator& ids);
+  ResponseBuilder(const ResponsesRequest& request, std::string model, int64_t created_at, IdGenerator& ids);
 
   const std::string& id() const { return id_; }  // resp_...
   const std::vector<ResponseItem>& output() const { return output_; }

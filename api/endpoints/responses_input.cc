@@ -43,8 +43,7 @@ size_t UnitEnd(const std::vector<Message>& messages, size_t i) {
 
 }  // namespace
 
-std::vector<Message> AssembleMessages(const std::string& instructions,
-                                      const std::vector<ResponseItem>& earlier,
+std::vector<Message> AssembleMessages(const std::string& instructions, const std::vector<ResponseItem>& earlier,
                                       const std::vector<ResponseItem>& input) {
   std::vector<Message> messages;
   if (!instructions.empty()) {

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "api/json/error.h"
-#include "api/json/json_reader.h"
 #include "api/fields/message_reader.h"
 #include "api/fields/request_fields.h"
+#include "api/json/error.h"
+#include "api/json/json_reader.h"
 
 namespace puna::api {
 
@@ -19,9 +19,8 @@ void ReadMessageItem(ObjectReader& object, ResponseItem& item, Warnings& warning
   item.role = object.Required<std::string>("role");
   if (item.role == "developer") item.role = "system";
   if (item.role != "system" && item.role != "user" && item.role != "assistant") {
-    throw InvalidValue(object.Path("role"),
-                       "expected one of user, assistant, system, developer, but got '" +
-                           item.role.substr(0, 80) + "'.");
+    throw InvalidValue(object.Path("role"), "expected one of user, assistant, system, developer, but got '" +
+                                                item.role.substr(0, 80) + "'.");
   }
   item.text = ReadTextContent(object.Require("content"), object.Path("content"),
                               {"input_text", "output_text", "text", "refusal"}, warnings);
@@ -37,15 +36,13 @@ void ReadFunctionCall(ObjectReader& object, ResponseItem& item) {
 void ReadFunctionCallOutput(ObjectReader& object, ResponseItem& item, Warnings& warnings) {
   item.kind = Kind::kFunctionCallOutput;
   item.call_id = object.Required<std::string>("call_id");
-  item.text = ReadTextContent(object.Require("output"), object.Path("output"),
-                              {"input_text", "output_text"}, warnings);
+  item.text = ReadTextContent(object.Require("output"), object.Path("output"), {"input_text", "output_text"}, warnings);
 }
 
 // False: an item that says nothing to this model.
 bool ReadItem(const Json& value, const std::string& path, ResponseItem& item, Warnings& warnings) {
   ObjectReader object(value, path);
-  const std::string type =
-      object.Get<std::string>("type", object.Has("role") ? "message" : "item_reference");
+  const std::string type = object.Get<std::string>("type", object.Has("role") ? "message" : "item_reference");
   item.id = object.Get<std::string>("id", "");
   item.status = object.Get<std::string>("status", "");
   if (type == "message") {
@@ -58,12 +55,10 @@ bool ReadItem(const Json& value, const std::string& path, ResponseItem& item, Wa
     item.kind = Kind::kReference;
     item.id = object.Required<std::string>("id");
   } else if (type == "reasoning") {
-    warnings.Add("'" + path +
-                 "' of type reasoning has no effect: the model has no reasoning phase");
+    warnings.Add("'" + path + "' of type reasoning has no effect: the model has no reasoning phase");
     return false;
   } else {
-    throw InvalidValue(object.Path("type"),
-                       "items of type '" + type.substr(0, 80) + "' cannot be used here.",
+    throw InvalidValue(object.Path("type"), "items of type '" + type.substr(0, 80) + "' cannot be used here.",
                        "unsupported_value");
   }
   WarnUnread(object, warnings);
@@ -72,8 +67,7 @@ bool ReadItem(const Json& value, const std::string& path, ResponseItem& item, Wa
 
 }  // namespace
 
-std::vector<ResponseItem> ReadItems(const Json& input, const std::string& path,
-                                    Warnings& warnings) {
+std::vector<ResponseItem> ReadItems(const Json& input, const std::string& path, Warnings& warnings) {
   std::vector<ResponseItem> items;
   if (input.is_string()) {
     ResponseItem& item = items.emplace_back();
@@ -164,8 +158,7 @@ std::string ItemListJson(const std::vector<ResponseItem>& items, bool has_more) 
   return Dump(json);
 }
 
-std::vector<ResponseItem> ResolveReferences(const std::vector<ResponseItem>& items,
-                                            const ItemFinder& find) {
+std::vector<ResponseItem> ResolveReferences(const std::vector<ResponseItem>& items, const ItemFinder& find) {
   std::vector<ResponseItem> resolved;
   for (const ResponseItem& item : items) {
     if (item.kind != Kind::kReference) {

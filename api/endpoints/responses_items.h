@@ -35,8 +35,7 @@ struct ResponseItem {
 // `input`: a string (one user message) or an array of items. Messages may leave out their type.
 // Reasoning items are passed over with a warning; kinds that this model cannot read are refused by
 // name. Throws ApiError.
-std::vector<ResponseItem> ReadItems(const nlohmann::ordered_json& input, const std::string& path,
-                                    Warnings& warnings);
+std::vector<ResponseItem> ReadItems(const nlohmann::ordered_json& input, const std::string& path, Warnings& warnings);
 
 nlohmann::ordered_json ItemJson(const ResponseItem& item);
 // One part of a message's content: {"type": "output_text", ...} for the assistant, input_text for
@@ -50,14 +49,12 @@ std::string ItemListJson(const std::vector<ResponseItem>& items, bool has_more =
 // Puts the items that references name in their place; `find` looks among the stored ones. Throws
 // ApiError 404.
 using ItemFinder = std::function<std::optional<ResponseItem>(const std::string& id)>;
-std::vector<ResponseItem> ResolveReferences(const std::vector<ResponseItem>& items,
-                                            const ItemFinder& find);
+std::vector<ResponseItem> ResolveReferences(const std::vector<ResponseItem>& items, const ItemFinder& find);
 
 // The conversation for the chat template: `instructions` first as a system message (none when
 // empty), then the items of earlier responses, then those of the request. Calls join the
 // assistant's turn before them. Instructions of earlier responses do not count.
-std::vector<Message> AssembleMessages(const std::string& instructions,
-                                      const std::vector<ResponseItem>& earlier,
+std::vector<Message> AssembleMessages(const std::string& instructions, const std::vector<ResponseItem>& earlier,
                                       const std::vector<ResponseItem>& input);
 
 // truncation "auto" takes out messages from the oldest on, each together with the results of its

@@ -42,9 +42,8 @@ JsonValue ResponseUsageJson(const Usage& usage) {
   json["output_tokens_details"]["reasoning_tokens"] = 0;
   json["total_tokens"] = usage.prompt_tokens + usage.completion_tokens;
   if (usage.energy) {
-    json["energy"] = {{"joules", usage.energy->joules},
-                      {"gco2e", usage.energy->grams_co2e},
-                      {"source", usage.energy->source}};
+    json["energy"] = {
+        {"joules", usage.energy->joules}, {"gco2e", usage.energy->grams_co2e}, {"source", usage.energy->source}};
   }
   return json;
 }

@@ -3,11 +3,11 @@
 #include <nlohmann/json.hpp>
 
 #include "api/endpoints/chat_request.h"
+#include "api/fields/request_fields.h"
+#include "api/fields/tool_reader.h"
 #include "api/json/error.h"
 #include "api/json/json_reader.h"
 #include "api/json/raw_json.h"
-#include "api/fields/request_fields.h"
-#include "api/fields/tool_reader.h"
 
 namespace puna::api {
 
@@ -52,8 +52,7 @@ OutputFormat ReadText(ObjectReader& body, std::string_view text, Warnings& warni
 bool ReadTruncation(ObjectReader& body) {
   const std::string truncation = body.Get<std::string>("truncation", "disabled");
   if (truncation != "auto" && truncation != "disabled") {
-    throw InvalidValue("truncation",
-                       "expected auto or disabled, but got '" + truncation.substr(0, 80) + "'.");
+    throw InvalidValue("truncation", "expected auto or disabled, but got '" + truncation.substr(0, 80) + "'.");
   }
   return truncation == "auto";
 }
@@ -63,14 +62,12 @@ std::string ReadMetadata(ObjectReader& body, std::string_view text) {
   if (!value) return {};
   if (!value->is_object()) throw InvalidType("metadata", "an object", TypeName(*value));
   if (value->size() > 16) {
-    throw InvalidValue("metadata", "at most 16 entries can be given.",
-                       "object_above_max_properties");
+    throw InvalidValue("metadata", "at most 16 entries can be given.", "object_above_max_properties");
   }
   for (const auto& [key, entry] : value->items()) {
     const std::string path = MemberPath("metadata", key);
     if (key.size() > 64) throw InvalidValue(path, "a key has at most 64 bytes.");
-    if (ReadValue<std::string>(entry, path).size() > 512)
-      throw InvalidValue(path, "a value has at most 512 bytes.");
+    if (ReadValue<std::string>(entry, path).size() > 512) throw InvalidValue(path, "a value has at most 512 bytes.");
   }
   return std::string(RawMember(text, "metadata"));
 }
@@ -80,11 +77,9 @@ void ReadStreamOptions(ObjectReader& body, ResponsesRequest& request) {
   const Json* value = body.Find("stream_options");
   if (!value) return;
   ObjectReader options(*value, "stream_options");
-  if (!request.stream)
-    throw InvalidValue("stream_options", "it is only allowed when 'stream' is true.");
+  if (!request.stream) throw InvalidValue("stream_options", "it is only allowed when 'stream' is true.");
   if (options.Get<bool>("include_obfuscation", false)) {
-    request.warnings.Add(
-        "'stream_options.include_obfuscation' has no effect: events are not padded");
+    request.warnings.Add("'stream_options.include_obfuscation' has no effect: events are not padded");
   }
   WarnUnread(options, request.warnings);
 }
@@ -106,8 +101,7 @@ ResponsesRequest ParseResponsesRequest(std::string_view text) {
   request.instructions = body.Get<std::string>("instructions", "");
   request.previous_response_id = body.Get<std::string>("previous_response_id", "");
   request.input = ReadItems(body.Require("input"), "input", request.warnings);
-  if (request.input.empty() && request.instructions.empty() &&
-      request.previous_response_id.empty()) {
+  if (request.input.empty() && request.instructions.empty() && request.previous_response_id.empty()) {
     throw InvalidValue("input", "there must be at least one item.", "empty_array");
   }
   ReadTools(body, text, request);

@@ -5,9 +5,9 @@
 #include <string_view>
 #include <vector>
 
+#include "api/endpoints/responses_items.h"
 #include "api/fields/message.h"
 #include "api/fields/output_format.h"
-#include "api/endpoints/responses_items.h"
 #include "api/fields/sampling_fields.h"
 #include "api/fields/warnings.h"
 

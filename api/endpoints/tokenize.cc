@@ -2,35 +2,31 @@
 
 #include <nlohmann/json.hpp>
 
-#include "api/json/error.h"
-#include "api/json/json_reader.h"
 #include "api/fields/message_reader.h"
-#include "api/json/raw_json.h"
 #include "api/fields/request_fields.h"
 #include "api/fields/response_parts.h"
 #include "api/fields/tool_reader.h"
+#include "api/json/error.h"
+#include "api/json/json_reader.h"
+#include "api/json/raw_json.h"
 
 namespace puna::api {
 
 namespace {
 
 void ReadConversation(ObjectReader& body, std::string_view text, TokenizeRequest& request) {
-  request.messages = ReadMessages(body.Require("messages"), RawMember(text, "messages"), "messages",
-                                  request.warnings);
+  request.messages = ReadMessages(body.Require("messages"), RawMember(text, "messages"), "messages", request.warnings);
   request.tools = ReadTools(body, text, ToolForm::kNested, request.warnings);
   request.continue_final_message = body.Get<bool>("continue_final_message", false);
-  request.add_generation_prompt =
-      body.Get<bool>("add_generation_prompt", !request.continue_final_message);
+  request.add_generation_prompt = body.Get<bool>("add_generation_prompt", !request.continue_final_message);
   if (request.continue_final_message && request.add_generation_prompt) {
     throw InvalidValue("continue_final_message", "it contradicts 'add_generation_prompt'.");
   }
   if (const Json* kwargs = body.Find("chat_template_kwargs")) {
-    if (!kwargs->is_object())
-      throw InvalidType("chat_template_kwargs", "an object", TypeName(*kwargs));
+    if (!kwargs->is_object()) throw InvalidType("chat_template_kwargs", "an object", TypeName(*kwargs));
     request.chat_template_kwargs = RawMember(text, "chat_template_kwargs");
   }
-  if (body.Has("chat_template"))
-    throw Unsupported("chat_template", "only the operator chooses the template.");
+  if (body.Has("chat_template")) throw Unsupported("chat_template", "only the operator chooses the template.");
 }
 
 }  // namespace

@@ -27,8 +27,7 @@ struct TokenizeRequest {
 TokenizeRequest ParseTokenizeRequest(std::string_view body);
 
 // `token_strs`: null for none.
-std::string TokenizeJson(const std::vector<int>& tokens, int max_model_len,
-                         const std::vector<std::string>* token_strs);
+std::string TokenizeJson(const std::vector<int>& tokens, int max_model_len, const std::vector<std::string>* token_strs);
 
 struct DetokenizeRequest {
   std::string model;

@@ -9,8 +9,7 @@ IdGenerator::IdGenerator() {
 }
 
 std::string IdGenerator::Next(std::string_view prefix) {
-  static constexpr std::string_view kLetters =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  static constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
   constexpr int kLength = 24;
   std::string id(prefix);
   std::uniform_int_distribution<size_t> draw(0, kLetters.size() - 1);

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "api/fields/request_fields.h"
+#include "api/fields/tool_results.h"
 #include "api/json/error.h"
 #include "api/json/json_reader.h"
 #include "api/json/raw_json.h"
-#include "api/fields/request_fields.h"
-#include "api/fields/tool_results.h"
 
 namespace puna::api {
 
@@ -25,12 +25,10 @@ std::string ReadRole(ObjectReader& message) {
                        "unsupported_value");
   }
   throw InvalidValue(message.Path("role"),
-                     "expected one of system, developer, user, assistant, tool, but got '" +
-                         role.substr(0, 80) + "'.");
+                     "expected one of system, developer, user, assistant, tool, but got '" + role.substr(0, 80) + "'.");
 }
 
-std::string ReadPart(ObjectReader& part, const std::vector<std::string_view>& text_types,
-                     Warnings& warnings) {
+std::string ReadPart(ObjectReader& part, const std::vector<std::string_view>& text_types, Warnings& warnings) {
   const std::string type = part.Required<std::string>("type");
   std::string text;
   if (std::find(text_types.begin(), text_types.end(), type) != text_types.end()) {
@@ -56,15 +54,13 @@ std::string ReadArguments(ObjectReader& function, std::string_view text) {
   return ReadValue<std::string>(value, function.Path("arguments"));
 }
 
-ToolCall ReadToolCall(const Json& value, std::string_view text, const std::string& path,
-                      Warnings& warnings) {
+ToolCall ReadToolCall(const Json& value, std::string_view text, const std::string& path, Warnings& warnings) {
   ObjectReader call(value, path);
   ToolCall result;
   result.id = call.Get<std::string>("id", "");
   const std::string type = call.Get<std::string>("type", "function");
   if (type != "function") {
-    throw InvalidValue(call.Path("type"),
-                       "expected 'function', but got '" + type.substr(0, 80) + "'.",
+    throw InvalidValue(call.Path("type"), "expected 'function', but got '" + type.substr(0, 80) + "'.",
                        "unsupported_value");
   }
   call.Find("index");  // accumulated stream deltas carry it
@@ -76,24 +72,21 @@ ToolCall ReadToolCall(const Json& value, std::string_view text, const std::strin
   return result;
 }
 
-void ReadToolCalls(ObjectReader& message, std::string_view text, Message& result,
-                   Warnings& warnings) {
+void ReadToolCalls(ObjectReader& message, std::string_view text, Message& result, Warnings& warnings) {
   const Json* value = message.Find("tool_calls");
   if (!value) return;
   const std::string path = message.Path("tool_calls");
   const auto& array = ReadArray(*value, path);
   constexpr size_t kMaxCalls = 1024;
   if (array.size() > kMaxCalls)
-    throw InvalidValue(path, "at most 1024 calls can stand in one message.",
-                       "array_above_max_length");
+    throw InvalidValue(path, "at most 1024 calls can stand in one message.", "array_above_max_length");
   const std::vector<std::string_view> raw = RawElements(RawMember(text, "tool_calls"));
   for (size_t i = 0; i < array.size(); ++i) {
     result.tool_calls.push_back(ReadToolCall(array[i], raw.at(i), IndexPath(path, i), warnings));
   }
 }
 
-void ReadAssistant(ObjectReader& message, std::string_view text, Message& result,
-                   Warnings& warnings) {
+void ReadAssistant(ObjectReader& message, std::string_view text, Message& result, Warnings& warnings) {
   if (message.Has("function_call")) {
     throw Unsupported(message.Path("function_call"), "it is deprecated; use tool_calls.");
   }
@@ -102,8 +95,7 @@ void ReadAssistant(ObjectReader& message, std::string_view text, Message& result
   const std::optional<std::string> refusal = message.Optional<std::string>("refusal");
   message.Find("annotations");
   if (const Json* content = message.Find("content")) {
-    result.content =
-        ReadTextContent(*content, message.Path("content"), {"text", "refusal"}, warnings);
+    result.content = ReadTextContent(*content, message.Path("content"), {"text", "refusal"}, warnings);
   } else if (refusal) {
     result.content = *refusal;
   } else if (result.tool_calls.empty()) {
@@ -111,8 +103,7 @@ void ReadAssistant(ObjectReader& message, std::string_view text, Message& result
   }
 }
 
-void ReadToolResult(ObjectReader& message, std::string_view text, Message& result,
-                    Warnings& warnings) {
+void ReadToolResult(ObjectReader& message, std::string_view text, Message& result, Warnings& warnings) {
   result.tool_call_id = message.Get<std::string>("tool_call_id", "");
   const Json& content = message.Require("content");
   // Templates print a result that is not text by their own rules.
@@ -123,8 +114,7 @@ void ReadToolResult(ObjectReader& message, std::string_view text, Message& resul
   }
 }
 
-Message ReadMessage(const Json& value, std::string_view text, const std::string& path,
-                    Warnings& warnings) {
+Message ReadMessage(const Json& value, std::string_view text, const std::string& path, Warnings& warnings) {
   ObjectReader message(value, path);
   Message result;
   result.role = ReadRole(message);
@@ -134,8 +124,7 @@ Message ReadMessage(const Json& value, std::string_view text, const std::string&
   } else if (result.role == "tool") {
     ReadToolResult(message, text, result, warnings);
   } else {
-    result.content =
-        ReadTextContent(message.Require("content"), message.Path("content"), {"text"}, warnings);
+    result.content = ReadTextContent(message.Require("content"), message.Path("content"), {"text"}, warnings);
   }
   WarnUnread(message, warnings);
   return result;
@@ -146,8 +135,7 @@ Message ReadMessage(const Json& value, std::string_view text, const std::string&
 std::string ReadTextContent(const Json& content, const std::string& path,
                             const std::vector<std::string_view>& text_types, Warnings& warnings) {
   if (content.is_string()) return content.get<std::string>();
-  if (!content.is_array())
-    throw InvalidType(path, "a string or an array of parts", TypeName(content));
+  if (!content.is_array()) throw InvalidType(path, "a string or an array of parts", TypeName(content));
   std::string text;
   size_t i = 0;
   for (const Json& value : content) {
@@ -161,8 +149,7 @@ std::string ReadTextContent(const Json& content, const std::string& path,
 std::vector<Message> ReadMessages(const Json& array, std::string_view text, const std::string& path,
                                   Warnings& warnings) {
   const auto& values = ReadArray(array, path);
-  if (values.empty())
-    throw InvalidValue(path, "there must be at least one message.", "empty_array");
+  if (values.empty()) throw InvalidValue(path, "there must be at least one message.", "empty_array");
   const std::vector<std::string_view> raw = RawElements(text);
   std::vector<Message> messages;
   messages.reserve(values.size());

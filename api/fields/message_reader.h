@@ -15,8 +15,8 @@ namespace puna::api {
 // user, assistant and tool (Llama's own name ipython too). A content is a string or parts of type
 // text, which are joined with a newline; images, sounds and files are refused by name. The
 // deprecated role function is refused with its remedy. Throws ApiError.
-std::vector<Message> ReadMessages(const nlohmann::ordered_json& array, std::string_view text,
-                                  const std::string& path, Warnings& warnings);
+std::vector<Message> ReadMessages(const nlohmann::ordered_json& array, std::string_view text, const std::string& path,
+                                  Warnings& warnings);
 
 // A string, or an array of parts whose types are all in `text_types` ("text"), joined with a
 // newline.

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "api/fields/request_fields.h"
 #include "api/json/error.h"
 #include "api/json/json_reader.h"
 #include "api/json/raw_json.h"
-#include "api/fields/request_fields.h"
 
 namespace puna::api {
 
@@ -30,22 +30,19 @@ std::vector<std::string> ReadChoices(const Json& value, const std::string& path)
   if (array.empty()) throw InvalidValue(path, "there must be at least one choice.");
   for (size_t i = 0; i < array.size(); ++i) {
     choices.push_back(ReadValue<std::string>(array[i], IndexPath(path, i)));
-    if (choices.back().empty())
-      throw InvalidValue(IndexPath(path, i), "a choice must not be empty.");
+    if (choices.back().empty()) throw InvalidValue(IndexPath(path, i), "a choice must not be empty.");
   }
   return choices;
 }
 
 // One of the guided fields: `name` in `object`, whose text is `text`. Returns false when it is not
 // there.
-bool ReadGuided(ObjectReader& object, std::string_view text, const char* name, Kind kind,
-                OutputFormat& format) {
+bool ReadGuided(ObjectReader& object, std::string_view text, const char* name, Kind kind, OutputFormat& format) {
   const Json* value = object.Find(name);
   if (!value) return false;
   const std::string path = object.Path(name);
   if (format.kind != Kind::kText) {
-    throw InvalidValue(
-        path, "it contradicts '" + format.param + "'; only one can say what form the answer has.");
+    throw InvalidValue(path, "it contradicts '" + format.param + "'; only one can say what form the answer has.");
   }
   format.kind = kind;
   format.param = path;
@@ -67,8 +64,7 @@ bool ReadGuided(ObjectReader& object, std::string_view text, const char* name, K
   }
 }
 
-void ReadStructuredOutputs(ObjectReader& body, std::string_view text, OutputFormat& format,
-                           Warnings& warnings) {
+void ReadStructuredOutputs(ObjectReader& body, std::string_view text, OutputFormat& format, Warnings& warnings) {
   const Json* value = body.Find("structured_outputs");
   if (!value) return;
   ObjectReader outputs(*value, "structured_outputs");
@@ -79,23 +75,19 @@ void ReadStructuredOutputs(ObjectReader& body, std::string_view text, OutputForm
   ReadGuided(outputs, raw, "grammar", Kind::kGrammar, format);
   ReadGuided(outputs, raw, "json_object", Kind::kJsonObject, format);
   for (const char* name : {"structural_tag", "whitespace_pattern"}) {
-    if (outputs.Has(name))
-      throw Unsupported(outputs.Path(name), "use json, regex, choice, grammar or json_object.");
+    if (outputs.Has(name)) throw Unsupported(outputs.Path(name), "use json, regex, choice, grammar or json_object.");
   }
   WarnUnread(outputs, warnings);
 }
 
-void ReadJsonSchema(ObjectReader& schema, std::string_view text, OutputFormat& format,
-                    Warnings& warnings) {
+void ReadJsonSchema(ObjectReader& schema, std::string_view text, OutputFormat& format, Warnings& warnings) {
   format.name = schema.Required<std::string>("name");
   CheckName(format.name, schema.Path("name"));
-  schema.Optional<std::string>(
-      "description");  // for a model that was trained to read it; checked only
+  schema.Optional<std::string>("description");  // for a model that was trained to read it; checked only
   format.strict = schema.Get<bool>("strict", false);
   format.param = schema.Path("schema");
   const Json& value = schema.Require("schema");
-  if (!value.is_object() && !value.is_boolean())
-    throw InvalidType(format.param, "a JSON Schema", TypeName(value));
+  if (!value.is_object() && !value.is_boolean()) throw InvalidType(format.param, "a JSON Schema", TypeName(value));
   format.source = RawMember(text, "schema");
   if (schema.path() != "text.format") WarnUnread(schema, warnings);
 }
@@ -103,18 +95,14 @@ void ReadJsonSchema(ObjectReader& schema, std::string_view text, OutputFormat& f
 }  // namespace
 
 void CheckName(const std::string& name, const std::string& path) {
-  const bool good =
-      !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '_' || c == '-';
-      });
+  const bool good = !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  });
   if (!good)
-    throw InvalidValue(path, "expected 1 to 64 of a-z, A-Z, 0-9, '_' and '-', but got '" +
-                                 name.substr(0, 80) + "'.");
+    throw InvalidValue(path, "expected 1 to 64 of a-z, A-Z, 0-9, '_' and '-', but got '" + name.substr(0, 80) + "'.");
 }
 
-OutputFormat ReadFormatObject(ObjectReader& object, std::string_view text, bool wrapped,
-                              Warnings& warnings) {
+OutputFormat ReadFormatObject(ObjectReader& object, std::string_view text, bool wrapped, Warnings& warnings) {
   OutputFormat format;
   const std::string type = object.Required<std::string>("type");
   if (type == "json_object") {
@@ -129,9 +117,8 @@ OutputFormat ReadFormatObject(ObjectReader& object, std::string_view text, bool 
       ReadJsonSchema(object, text, format, warnings);
     }
   } else if (type != "text") {
-    throw InvalidValue(
-        object.Path("type"),
-        "expected one of text, json_object, json_schema, but got '" + type.substr(0, 80) + "'.");
+    throw InvalidValue(object.Path("type"),
+                       "expected one of text, json_object, json_schema, but got '" + type.substr(0, 80) + "'.");
   }
   WarnUnread(object, warnings);
   return format;
@@ -141,8 +128,7 @@ OutputFormat ReadOutputFormat(ObjectReader& body, std::string_view text, Warning
   OutputFormat format;
   if (const Json* value = body.Find("response_format")) {
     ObjectReader object(*value, "response_format");
-    format =
-        ReadFormatObject(object, RawMember(text, "response_format"), /*wrapped=*/true, warnings);
+    format = ReadFormatObject(object, RawMember(text, "response_format"), /*wrapped=*/true, warnings);
   }
   ReadGuided(body, text, "guided_json", Kind::kJsonSchema, format);
   ReadGuided(body, text, "guided_regex", Kind::kRegex, format);

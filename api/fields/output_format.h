@@ -27,8 +27,7 @@ OutputFormat ReadOutputFormat(ObjectReader& body, std::string_view text, Warning
 // {"type": "text" | "json_object" | "json_schema", ...}. `wrapped`: the schema stands in a member
 // json_schema (response_format); otherwise beside the type (text.format of responses). `text` is
 // the text of the object.
-OutputFormat ReadFormatObject(ObjectReader& format, std::string_view text, bool wrapped,
-                              Warnings& warnings);
+OutputFormat ReadFormatObject(ObjectReader& format, std::string_view text, bool wrapped, Warnings& warnings);
 
 // 1 to 64 of a-z, A-Z, 0-9, _ and -: what OpenAI allows for the names of functions and schemas.
 void CheckName(const std::string& name, const std::string& path);

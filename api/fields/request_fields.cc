@@ -19,16 +19,14 @@ constexpr unsigned kAll = kGenerating | kEmbeddings;
 constexpr RequestField kFields[] = {
     {"model", kAll, kHonoured, "the served model's name, one of its aliases, or left out"},
     // Input.
-    {"messages", kChat, kHonoured,
-     "text of system, developer, user, assistant and tool; developer counts as system"},
+    {"messages", kChat, kHonoured, "text of system, developer, user, assistant and tool; developer counts as system"},
     {"prompt", kCompletions, kHonoured, "a string, strings, token ids, or arrays of token ids"},
     {"suffix", kCompletions, kRefused, "the model was not trained to fill in the middle", "\"\""},
     {"echo", kText, kHonoured, "the prompt (chat: the last message, if it is the assistant's) before the answer"},
     {"add_special_tokens", kCompletions | kEmbeddings, kHonoured,
      "whether text prompts begin with the begin-of-text token"},
     {"add_special_tokens", kChat, kRefused, "the chat template writes them", "false"},
-    {"add_generation_prompt", kChat, kHonoured,
-     "whether the prompt ends with the assistant's header"},
+    {"add_generation_prompt", kChat, kHonoured, "whether the prompt ends with the assistant's header"},
     {"continue_final_message", kChat, kHonoured, "the answer goes on where the last message ends"},
     {"chat_template", kChat, kRefused, "only the operator chooses the template (--chat-template-file)"},
     {"chat_template_kwargs", kChat, kHonoured, "variables for the chat template"},
@@ -37,8 +35,7 @@ constexpr RequestField kFields[] = {
     {"truncate_prompt_tokens", kText | kEmbeddings, kRefused, "a prompt is never cut in silence; shorten it"},
     {"prediction", kChat, kHonoured, "expected text, tried as a draft; the result stays the same"},
     // Sampling.
-    {"max_tokens", kText, kHonoured,
-     "chat: without it up to the end of the context; completions: 16"},
+    {"max_tokens", kText, kHonoured, "chat: without it up to the end of the context; completions: 16"},
     {"max_completion_tokens", kChat, kHonoured, "the newer name of max_tokens"},
     {"temperature", kGenerating, kHonoured, "0 to 2"},
     {"top_p", kGenerating, kHonoured, "0 to 1"},
@@ -55,11 +52,9 @@ constexpr RequestField kFields[] = {
     {"ignore_eos", kText, kHonoured, "goes on over the model's end tokens"},
     {"min_tokens", kText, kHonoured, "neither end tokens nor stop strings count before"},
     {"skip_special_tokens", kText, kHonoured, "false: special tokens appear as text"},
-    {"spaces_between_special_tokens", kText, kWarned, "special tokens are written without spaces",
-     "false|true"},
+    {"spaces_between_special_tokens", kText, kWarned, "special tokens are written without spaces", "false|true"},
     {"n", kText, kHonoured, "1 to 128"},
-    {"best_of", kCompletions, kHonoured,
-     "n to 128; the n answers with the highest mean log-probability are given"},
+    {"best_of", kCompletions, kHonoured, "n to 128; the n answers with the highest mean log-probability are given"},
     {"best_of", kChat, kRefused, "use n", "1"},
     {"use_beam_search", kText, kRefused, "there is no beam search", "false"},
     {"length_penalty", kText, kRefused, "there is no beam search", "1"},
@@ -75,20 +70,21 @@ constexpr RequestField kFields[] = {
     {"return_tokens_as_token_ids", kText, kHonoured, "log-probabilities name tokens as token_id:N"},
     {"return_token_ids", kText, kRefused, "use /tokenize", "false"},
     // Structured output and tools.
-    {"response_format", kText, kHonoured, "text, json_object, json_schema; beside tools, the model may call one instead"},
+    {"response_format", kText, kHonoured,
+     "text, json_object, json_schema; beside tools, the model may call one instead"},
     {"guided_json", kText, kHonoured, "a JSON Schema"},
     {"guided_regex", kText, kHonoured, "a regular expression"},
     {"guided_choice", kText, kHonoured, "one of these strings"},
     {"guided_grammar", kText, kHonoured, "a grammar"},
-    {"structured_outputs", kText, kHonoured,
-     "vLLM's newer form: json, regex, choice, grammar or json_object"},
+    {"structured_outputs", kText, kHonoured, "vLLM's newer form: json, regex, choice, grammar or json_object"},
     {"guided_decoding_backend", kText, kWarned, "there is one grammar engine"},
     {"guided_whitespace_pattern", kText, kRefused, "white space is the grammar's"},
     {"structural_tag", kText, kRefused, "use tools or a grammar"},
     {"tools", kChat | kResponses, kHonoured,
      "functions; a strict one whose schema cannot be enforced is refused, any other named in a warning"},
     {"tool_choice", kChat | kResponses, kHonoured,
-     "none, auto, required, one function, allowed_tools; auto: JSON, <function=...> and Hermes' calls keep to the offered "
+     "none, auto, required, one function, allowed_tools; auto: JSON, <function=...> and Hermes' calls keep to the "
+     "offered "
      "names and their schemas once they begin, Pythonic ones to the names"},
     {"parallel_tool_calls", kChat | kResponses, kHonoured, "false: at most one call in an answer"},
     {"functions", kChat, kRefused, "the deprecated form; use tools", "[]"},
@@ -98,19 +94,15 @@ constexpr RequestField kFields[] = {
     {"stream_options", kGenerating, kHonoured, "include_usage (chat and completions)"},
     {"include_energy", kGenerating, kHonoured, "adds usage.energy: joules, gco2e, source"},
     // Responses.
-    {"input", kResponses, kHonoured,
-     "a string or items: messages, function calls and their outputs"},
+    {"input", kResponses, kHonoured, "a string or items: messages, function calls and their outputs"},
     {"instructions", kResponses, kHonoured, "a system message before the input"},
-    {"previous_response_id", kResponses, kHonoured,
-     "a response stored here; its input and output come first"},
-    {"conversation", kResponses, kRefused,
-     "there are no conversation objects; use previous_response_id"},
+    {"previous_response_id", kResponses, kHonoured, "a response stored here; its input and output come first"},
+    {"conversation", kResponses, kRefused, "there are no conversation objects; use previous_response_id"},
     {"prompt", kResponses, kRefused, "there are no stored prompts; use input"},
     {"max_output_tokens", kResponses, kHonoured, "without it up to the end of the context"},
     {"max_tool_calls", kResponses, kWarned, "counts built-in tools only, of which there are none"},
     {"text", kResponses, kHonoured, "format: text, json_object, json_schema"},
-    {"truncation", kResponses, kHonoured,
-     "disabled or auto: drops the oldest items that do not fit"},
+    {"truncation", kResponses, kHonoured, "disabled or auto: drops the oldest items that do not fit"},
     {"include", kResponses, kHonoured, "message.output_text.logprobs; other names are warned of"},
     {"background", kResponses, kRefused, "a response is made while its request lasts", "false"},
     {"reasoning", kResponses, kWarned, "the model has no reasoning phase", "{}"},
@@ -123,15 +115,12 @@ constexpr RequestField kFields[] = {
     {"normalize", kEmbeddings, kRefused, "vectors have length 1", "true"},
     // Identity, storage, service.
     {"user", kAll, kHonoured, "written to the access log"},
-    {"safety_identifier", kGenerating, kHonoured,
-     "written to the access log when there is no user"},
+    {"safety_identifier", kGenerating, kHonoured, "written to the access log when there is no user"},
     {"metadata", kResponses, kHonoured, "kept with the response"},
     {"metadata", kChat, kWarned, "chat completions are not stored", "{}"},
-    {"store", kResponses, kHonoured,
-     "keeps the response in memory, for a bounded time; true without it"},
+    {"store", kResponses, kHonoured, "keeps the response in memory, for a bounded time; true without it"},
     {"store", kChat, kWarned, "chat completions are not stored; /v1/responses can be", "false"},
-    {"service_tier", kGenerating, kHonoured,
-     "all tiers are served as default, which the answer says"},
+    {"service_tier", kGenerating, kHonoured, "all tiers are served as default, which the answer says"},
     {"prompt_cache_key", kGenerating, kWarned, "the prefix cache goes by content and needs no key"},
     {"prompt_cache_retention", kGenerating, kWarned, "the prefix cache keeps what has room"},
     {"cache_salt", kText, kRefused, "the prefix cache is not divided"},
@@ -184,8 +173,7 @@ void CheckFields(Endpoint endpoint, ObjectReader& body, Warnings& warnings) {
   // Every one of them is compared with the whole table; nobody mistypes this many.
   constexpr size_t kMaxFields = 1000;
   if (body.json().size() > kMaxFields) {
-    throw MalformedBody("it has " + std::to_string(body.json().size()) +
-                        " fields, more than all that are known.");
+    throw MalformedBody("it has " + std::to_string(body.json().size()) + " fields, more than all that are known.");
   }
   for (const auto& [name, value] : body.json().items()) {
     if (value.is_null()) continue;
@@ -201,8 +189,7 @@ void CheckFields(Endpoint endpoint, ObjectReader& body, Warnings& warnings) {
 }
 
 void WarnUnread(const ObjectReader& object, Warnings& warnings) {
-  for (const std::string& path : object.Unread())
-    warnings.Add("'" + path + "' is not known and has no effect");
+  for (const std::string& path : object.Unread()) warnings.Add("'" + path + "' is not known and has no effect");
 }
 
 std::string CapabilitiesJson(const std::function<bool(const std::string& path)>& served,

@@ -26,8 +26,7 @@ std::string TokenName(const TokenLogprob& token, bool as_id) {
   std::string name;
   for (const char c : token.bytes) {
     char escaped[8];
-    std::snprintf(escaped, sizeof escaped, "\\x%02x",
-                  static_cast<unsigned>(static_cast<unsigned char>(c)));
+    std::snprintf(escaped, sizeof escaped, "\\x%02x", static_cast<unsigned>(static_cast<unsigned char>(c)));
     name += escaped;
   }
   return name;
@@ -67,8 +66,6 @@ Json HeadJson(const ResponseHead& head, const char* object) {
 
 Json LogprobJson(double logprob) { return std::isfinite(logprob) ? logprob : -9999.0; }
 
-std::string Dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
+std::string Dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 }  // namespace puna::api

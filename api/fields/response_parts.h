@@ -22,7 +22,7 @@ struct Usage {
   int completion_tokens = 0;
   int accepted_prediction_tokens = 0;
   int rejected_prediction_tokens = 0;
-  int cache_write_tokens = 0;               // of the prompt, kept for the next one
+  int cache_write_tokens = 0;              // of the prompt, kept for the next one
   std::optional<EnergyUsage> energy = {};  // when it was asked for
 };
 
@@ -45,8 +45,8 @@ struct PositionLogprobs {
   TokenLogprob token;
   bool has_logprob = true;        // false: the first token of a prompt
   std::vector<TokenLogprob> top;  // most likely first
-  // Characters of the choice's text before it: text_offset of completions. Less than 0: counted from the one before, as if
-  // every token showed all its bytes.
+  // Characters of the choice's text before it: text_offset of completions. Less than 0: counted from the one before, as
+  // if every token showed all its bytes.
   int text_offset = -1;
 };
 

@@ -4,9 +4,9 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "api/fields/request_fields.h"
 #include "api/json/error.h"
 #include "api/json/json_reader.h"
-#include "api/fields/request_fields.h"
 
 namespace puna::api {
 
@@ -44,14 +44,12 @@ std::vector<std::string> ReadStops(ObjectReader& body) {
     add(*value, "stop");
     return stops;
   }
-  if (!value->is_array())
-    throw InvalidType("stop", "a string or an array of strings", TypeName(*value));
+  if (!value->is_array()) throw InvalidType("stop", "a string or an array of strings", TypeName(*value));
   const auto& array = ReadArray(*value, "stop");
   if (array.size() > kMaxStops) {
     throw InvalidValue("stop",
-                       "at most " + std::to_string(kMaxStops) +
-                           " stop strings can be given, but got " + std::to_string(array.size()) +
-                           ".",
+                       "at most " + std::to_string(kMaxStops) + " stop strings can be given, but got " +
+                           std::to_string(array.size()) + ".",
                        "array_above_max_length");
   }
   for (size_t i = 0; i < array.size(); ++i) add(array[i], IndexPath("stop", i));
@@ -63,8 +61,7 @@ std::vector<int> ReadIds(ObjectReader& body, const char* name) {
   const Json* value = body.Find(name);
   if (!value) return ids;
   const auto& array = ReadArray(*value, name);
-  for (size_t i = 0; i < array.size(); ++i)
-    ids.push_back(ReadValue<int>(array[i], IndexPath(name, i), 0, INT32_MAX));
+  for (size_t i = 0; i < array.size(); ++i) ids.push_back(ReadValue<int>(array[i], IndexPath(name, i), 0, INT32_MAX));
   return ids;
 }
 
@@ -116,15 +113,13 @@ StreamFields ReadStream(ObjectReader& body, Warnings& warnings) {
   const Json* value = body.Find("stream_options");
   if (!value) return fields;
   ObjectReader options(*value, "stream_options");
-  if (!fields.stream)
-    throw InvalidValue("stream_options", "it is only allowed when 'stream' is true.");
+  if (!fields.stream) throw InvalidValue("stream_options", "it is only allowed when 'stream' is true.");
   fields.include_usage = options.Get<bool>("include_usage", false);
   if (options.Get<bool>("include_obfuscation", false)) {
     warnings.Add("'stream_options.include_obfuscation' has no effect: chunks are not padded");
   }
   if (options.Get<bool>("continuous_usage_stats", false)) {
-    warnings.Add(
-        "'stream_options.continuous_usage_stats' has no effect: usage comes once, at the end");
+    warnings.Add("'stream_options.continuous_usage_stats' has no effect: usage comes once, at the end");
   }
   WarnUnread(options, warnings);
   return fields;

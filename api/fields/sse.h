@@ -24,9 +24,7 @@ inline std::string SseEvent(std::string_view name, std::string_view json) {
 
 // Readers skip it; it keeps proxies and clients from giving up while nothing is said. `text` has no
 // newline.
-inline std::string SseComment(std::string_view text) {
-  return std::string(": ").append(text).append("\n\n");
-}
+inline std::string SseComment(std::string_view text) { return std::string(": ").append(text).append("\n\n"); }
 
 // A failure after the stream began; `error_json` as ApiError::ToJson gives it. The stream ends
 // after it.

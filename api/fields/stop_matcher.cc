@@ -5,8 +5,7 @@
 
 namespace puna::api {
 
-StopMatcher::StopMatcher(std::vector<std::string> stops, bool include_stop)
-    : include_stop_(include_stop) {
+StopMatcher::StopMatcher(std::vector<std::string> stops, bool include_stop) : include_stop_(include_stop) {
   for (std::string& stop : stops) {
     Pattern pattern{std::move(stop), {}, 0};
     const std::string& text = pattern.text;

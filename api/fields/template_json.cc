@@ -52,8 +52,7 @@ void AppendMessage(const Message& message, std::string& out) {
 }
 
 // One turn with several calls and the `results` after it.
-void SplitTurn(const Message& turn, std::vector<const Message*> results,
-               std::vector<Message>& out) {
+void SplitTurn(const Message& turn, std::vector<const Message*> results, std::vector<Message>& out) {
   for (const ToolCall& call : turn.tool_calls) {
     Message single = turn;
     single.tool_calls = {call};
@@ -99,8 +98,7 @@ std::vector<Message> SplitToolCalls(const std::vector<Message>& messages) {
     }
     const Message& turn = messages[i];
     std::vector<const Message*> results;
-    while (i + 1 < messages.size() && messages[i + 1].role == "tool")
-      results.push_back(&messages[++i]);
+    while (i + 1 < messages.size() && messages[i + 1].role == "tool") results.push_back(&messages[++i]);
     SplitTurn(turn, std::move(results), out);
   }
   return out;

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "api/fields/output_format.h"
+#include "api/fields/request_fields.h"
 #include "api/json/error.h"
 #include "api/json/json_reader.h"
-#include "api/fields/output_format.h"
 #include "api/json/raw_json.h"
-#include "api/fields/request_fields.h"
 
 namespace puna::api {
 
@@ -68,19 +68,15 @@ ToolSpec ReadTool(const Json& value, std::string_view text, const std::string& p
 }
 
 bool IsOffered(const std::vector<ToolSpec>& tools, const std::string& name) {
-  return std::any_of(tools.begin(), tools.end(),
-                     [&](const ToolSpec& tool) { return tool.name == name; });
+  return std::any_of(tools.begin(), tools.end(), [&](const ToolSpec& tool) { return tool.name == name; });
 }
 
 // {"type": "function", ...} naming one of the tools.
-std::string ReadNamed(ObjectReader& object, const std::vector<ToolSpec>& tools, ToolForm form,
-                      Warnings& warnings) {
+std::string ReadNamed(ObjectReader& object, const std::vector<ToolSpec>& tools, ToolForm form, Warnings& warnings) {
   CheckType(object);
   std::string name, path;
   // Either form is taken: clients of one API often speak the other's.
-  if (const Json* value = form == ToolForm::kNested || object.Has("function")
-                              ? &object.Require("function")
-                              : nullptr) {
+  if (const Json* value = form == ToolForm::kNested || object.Has("function") ? &object.Require("function") : nullptr) {
     ObjectReader function(*value, object.Path("function"));
     name = function.Required<std::string>("name");
     path = function.Path("name");
@@ -99,20 +95,17 @@ ToolChoice::Mode ReadMode(const std::string& mode, const std::string& path) {
   if (mode == "auto") return ToolChoice::Mode::kAuto;
   if (mode == "required") return ToolChoice::Mode::kRequired;
   if (mode == "none") return ToolChoice::Mode::kNone;
-  throw InvalidValue(path, "expected one of none, auto, required or an object, but got '" +
-                               mode.substr(0, 80) + "'.");
+  throw InvalidValue(path, "expected one of none, auto, required or an object, but got '" + mode.substr(0, 80) + "'.");
 }
 
 // {"mode": "auto" | "required", "tools": [...]}; chat completions wrap it in a member
 // allowed_tools.
-ToolChoice ReadAllowed(ObjectReader& object, const std::vector<ToolSpec>& tools, ToolForm form,
-                       Warnings& warnings) {
+ToolChoice ReadAllowed(ObjectReader& object, const std::vector<ToolSpec>& tools, ToolForm form, Warnings& warnings) {
   ToolChoice choice;
   choice.mode = ReadMode(object.Required<std::string>("mode"), object.Path("mode"));
   const std::string path = object.Path("tools");
   const auto& allowed = ReadArray(object.Require("tools"), path);
-  if (allowed.empty())
-    throw InvalidValue(path, "at least one tool must be allowed.", "empty_array");
+  if (allowed.empty()) throw InvalidValue(path, "at least one tool must be allowed.", "empty_array");
   for (size_t i = 0; i < allowed.size(); ++i) {
     ObjectReader tool(allowed[i], IndexPath(path, i));
     choice.allowed.push_back(ReadNamed(tool, tools, form, warnings));
@@ -123,8 +116,7 @@ ToolChoice ReadAllowed(ObjectReader& object, const std::vector<ToolSpec>& tools,
 
 }  // namespace
 
-std::vector<ToolSpec> ReadTools(ObjectReader& body, std::string_view text, ToolForm form,
-                                Warnings& warnings) {
+std::vector<ToolSpec> ReadTools(ObjectReader& body, std::string_view text, ToolForm form, Warnings& warnings) {
   std::vector<ToolSpec> tools;
   const Json* value = body.Find("tools");
   if (!value) return tools;
@@ -138,28 +130,24 @@ std::vector<ToolSpec> ReadTools(ObjectReader& body, std::string_view text, ToolF
     const std::string path = IndexPath("tools", i);
     ToolSpec tool = ReadTool(array[i], raw.at(i), path, form, warnings);
     if (IsOffered(tools, tool.name)) {
-      throw InvalidValue(
-          path, "there is another function '" + tool.name + "' before it; names must differ.");
+      throw InvalidValue(path, "there is another function '" + tool.name + "' before it; names must differ.");
     }
     tools.push_back(std::move(tool));
   }
   return tools;
 }
 
-ToolChoice ReadToolChoice(ObjectReader& body, const std::vector<ToolSpec>& tools, ToolForm form,
-                          Warnings& warnings) {
+ToolChoice ReadToolChoice(ObjectReader& body, const std::vector<ToolSpec>& tools, ToolForm form, Warnings& warnings) {
   ToolChoice choice;
   if (tools.empty()) choice.mode = ToolChoice::Mode::kNone;
   const Json* value = body.Find("tool_choice");
   if (!value) return choice;
   if (value->is_string()) {
     choice.mode = ReadMode(value->get<std::string>(), "tool_choice");
-    if (choice.mode == ToolChoice::Mode::kAuto && tools.empty())
-      choice.mode = ToolChoice::Mode::kNone;
+    if (choice.mode == ToolChoice::Mode::kAuto && tools.empty()) choice.mode = ToolChoice::Mode::kNone;
   } else {
     ObjectReader object(*value, "tool_choice");
-    if (tools.empty())
-      throw InvalidValue("tool_choice", "it is only allowed when 'tools' are given.");
+    if (tools.empty()) throw InvalidValue("tool_choice", "it is only allowed when 'tools' are given.");
     if (object.Require("type") == "allowed_tools") {
       const Json* wrapped = object.Find("allowed_tools");
       if (!wrapped) return ReadAllowed(object, tools, form, warnings);

@@ -17,11 +17,9 @@ enum class ToolForm { kNested, kFlat };
 
 // `text` is the text of the body. Names must be different. Throws ApiError, by name for other kinds
 // of tools.
-std::vector<ToolSpec> ReadTools(ObjectReader& body, std::string_view text, ToolForm form,
-                                Warnings& warnings);
+std::vector<ToolSpec> ReadTools(ObjectReader& body, std::string_view text, ToolForm form, Warnings& warnings);
 
 // none, auto, required, one function, allowed_tools. What it names must be among `tools`.
-ToolChoice ReadToolChoice(ObjectReader& body, const std::vector<ToolSpec>& tools, ToolForm form,
-                          Warnings& warnings);
+ToolChoice ReadToolChoice(ObjectReader& body, const std::vector<ToolSpec>& tools, ToolForm form, Warnings& warnings);
 
 }  // namespace puna::api

@@ -10,9 +10,8 @@ namespace {
 // The place of the call among the turn's; their number when there is none with that id.
 size_t PlaceOf(const std::string& id, const Message& turn) {
   const auto& calls = turn.tool_calls;
-  const auto found = std::find_if(calls.begin(), calls.end(), [&](const ToolCall& call) {
-    return !id.empty() && call.id == id;
-  });
+  const auto found =
+      std::find_if(calls.begin(), calls.end(), [&](const ToolCall& call) { return !id.empty() && call.id == id; });
   return static_cast<size_t>(found - calls.begin());
 }
 
@@ -31,19 +30,16 @@ std::vector<Message> OrderToolResults(std::vector<Message> messages) {
   return messages;
 }
 
-void WarnOfStrayResults(const std::vector<Message>& messages, const std::string& path,
-                        Warnings& warnings) {
+void WarnOfStrayResults(const std::vector<Message>& messages, const std::string& path, Warnings& warnings) {
   const Message* turn = nullptr;
   for (size_t i = 0; i < messages.size(); ++i) {
     if (!IsResult(messages[i])) {
       turn = &messages[i];
       continue;
     }
-    if (turn != nullptr && PlaceOf(messages[i].tool_call_id, *turn) < turn->tool_calls.size())
-      continue;
-    warnings.Add(
-        IndexPath(path, i) +
-        ".tool_call_id names no call of the turn before it; the result is shown where it stands");
+    if (turn != nullptr && PlaceOf(messages[i].tool_call_id, *turn) < turn->tool_calls.size()) continue;
+    warnings.Add(IndexPath(path, i) +
+                 ".tool_call_id names no call of the turn before it; the result is shown where it stands");
   }
 }
 

@@ -15,7 +15,6 @@ namespace puna::api {
 std::vector<Message> OrderToolResults(std::vector<Message> messages);
 
 // Names the results that answer no call of the turn before them. `path` is that of the messages.
-void WarnOfStrayResults(const std::vector<Message>& messages, const std::string& path,
-                        Warnings& warnings);
+void WarnOfStrayResults(const std::vector<Message>& messages, const std::string& path, Warnings& warnings);
 
 }  // namespace puna::api

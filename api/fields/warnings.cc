@@ -22,7 +22,9 @@ void Warnings::Add(std::string text) {
 }
 
 void Warnings::AddOnce(const std::string& text) {
-  const auto same = [&](const std::string& known) { return known == text.substr(0, kMaxText) + "..." || known == text; };
+  const auto same = [&](const std::string& known) {
+    return known == text.substr(0, kMaxText) + "..." || known == text;
+  };
   if (std::none_of(texts_.begin(), texts_.end(), same)) Add(text);
 }
 

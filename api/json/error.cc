@@ -33,43 +33,38 @@ std::string ApiError::ToJson() const {
 }
 
 ApiError MalformedBody(const std::string& why) {
-  return {400, kInvalidRequest, "invalid_json",
-          "The request body could not be read as JSON: " + Shorten(why, 400)};
+  return {400, kInvalidRequest, "invalid_json", "The request body could not be read as JSON: " + Shorten(why, 400)};
 }
 
 ApiError MissingField(const std::string& param) {
-  return {400, kInvalidRequest, "missing_required_parameter",
-          "Missing required parameter: '" + Shorten(param) + "'.", Shorten(param)};
+  return {400, kInvalidRequest, "missing_required_parameter", "Missing required parameter: '" + Shorten(param) + "'.",
+          Shorten(param)};
 }
 
 ApiError InvalidType(const std::string& param, std::string_view expected, std::string_view found) {
   return {400, kInvalidRequest, "invalid_type",
-          "Invalid type for '" + Shorten(param) + "': expected " + std::string(expected) +
-              ", but got " + std::string(found) + " instead.",
+          "Invalid type for '" + Shorten(param) + "': expected " + std::string(expected) + ", but got " +
+              std::string(found) + " instead.",
           Shorten(param)};
 }
 
 ApiError InvalidValue(const std::string& param, const std::string& why, const std::string& code) {
-  return {400, kInvalidRequest, code, "Invalid '" + Shorten(param) + "': " + Shorten(why, 1000),
-          Shorten(param)};
+  return {400, kInvalidRequest, code, "Invalid '" + Shorten(param) + "': " + Shorten(why, 1000), Shorten(param)};
 }
 
 ApiError Unsupported(const std::string& param, const std::string& why, const std::string& code) {
-  return {400, kInvalidRequest, code,
-          "Unsupported parameter '" + Shorten(param) + "': " + Shorten(why, 1000), Shorten(param)};
+  return {400, kInvalidRequest, code, "Unsupported parameter '" + Shorten(param) + "': " + Shorten(why, 1000),
+          Shorten(param)};
 }
 
-ApiError ContextLengthExceeded(int limit, int prompt_tokens, int max_tokens,
-                               const std::string& param) {
-  std::string message =
-      "This model's maximum context length is " + std::to_string(limit) + " tokens. However, ";
+ApiError ContextLengthExceeded(int limit, int prompt_tokens, int max_tokens, const std::string& param) {
+  std::string message = "This model's maximum context length is " + std::to_string(limit) + " tokens. However, ";
   if (max_tokens < 0) {
     message += "your prompt resulted in " + std::to_string(prompt_tokens) +
                " tokens, and at least one must be left for the answer. Shorten the prompt.";
   } else {
-    message += "you requested " + std::to_string(int64_t{prompt_tokens} + max_tokens) +
-               " tokens (" + std::to_string(prompt_tokens) + " in the prompt, " +
-               std::to_string(max_tokens) +
+    message += "you requested " + std::to_string(int64_t{prompt_tokens} + max_tokens) + " tokens (" +
+               std::to_string(prompt_tokens) + " in the prompt, " + std::to_string(max_tokens) +
                " in the completion). Shorten the prompt or ask for fewer tokens.";
   }
   return {400, kInvalidRequest, "context_length_exceeded", std::move(message), param};
@@ -99,23 +94,20 @@ ApiError ModelNotFound(const std::string& model, const std::string& served) {
 }
 
 ApiError ResponseNotFound(const std::string& id) {
-  return {
-      404, kInvalidRequest, "response_not_found",
-      "Response with id '" + Shorten(id) +
-          "' not found. Responses are kept in memory, in bounded number, when 'store' is true."};
+  return {404, kInvalidRequest, "response_not_found",
+          "Response with id '" + Shorten(id) +
+              "' not found. Responses are kept in memory, in bounded number, when 'store' is true."};
 }
 
-ApiError MethodNotAllowed(std::string_view method, std::string_view path,
-                          std::string_view allowed) {
-  return {405, kInvalidRequest, "method_not_allowed",
-          "Method " + Shorten(method, 20) + " is not allowed for " + Shorten(path) + "; use " +
-              std::string(allowed) + "."};
+ApiError MethodNotAllowed(std::string_view method, std::string_view path, std::string_view allowed) {
+  return {
+      405, kInvalidRequest, "method_not_allowed",
+      "Method " + Shorten(method, 20) + " is not allowed for " + Shorten(path) + "; use " + std::string(allowed) + "."};
 }
 
 ApiError PayloadTooLarge(size_t limit_bytes) {
   return {413, kInvalidRequest, "payload_too_large",
-          "The request body is larger than this server accepts (" + std::to_string(limit_bytes) +
-              " bytes)."};
+          "The request body is larger than this server accepts (" + std::to_string(limit_bytes) + " bytes)."};
 }
 
 ApiError UnsupportedContentType(std::string_view found) {
@@ -124,11 +116,10 @@ ApiError UnsupportedContentType(std::string_view found) {
 }
 
 ApiError Overloaded(int retry_after_seconds, std::optional<int> waiting) {
-  const std::string place =
-      waiting ? "; this one would be number " + std::to_string(*waiting + 1) + " in line" : "";
+  const std::string place = waiting ? "; this one would be number " + std::to_string(*waiting + 1) + " in line" : "";
   ApiError error = ApiError(429, "rate_limit_error", "server_overloaded",
-                            "The server is at its limit of waiting requests" + place +
-                                ". Try again in " + std::to_string(retry_after_seconds) + " s.")
+                            "The server is at its limit of waiting requests" + place + ". Try again in " +
+                                std::to_string(retry_after_seconds) + " s.")
                        .WithRetryAfter(retry_after_seconds);
   if (waiting) error.queue_position_ = *waiting + 1;
   return error;
@@ -139,8 +130,7 @@ ApiError Internal(const std::string& why) {
 }
 
 ApiError ShuttingDown(int retry_after_seconds) {
-  return ApiError(503, "server_error", "shutting_down",
-                  "The server is shutting down. Try again later.")
+  return ApiError(503, "server_error", "shutting_down", "The server is shutting down. Try again later.")
       .WithRetryAfter(retry_after_seconds);
 }
 

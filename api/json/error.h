@@ -13,8 +13,7 @@ class ApiError : public std::exception {
  public:
   // `type`, `code` and `param` as in OpenAI's error object; an empty code or param becomes null on
   // the wire.
-  ApiError(int status, std::string type, std::string code, std::string message,
-           std::string param = "")
+  ApiError(int status, std::string type, std::string code, std::string message, std::string param = "")
       : status_(status),
         type_(std::move(type)),
         code_(std::move(code)),
@@ -48,14 +47,12 @@ class ApiError : public std::exception {
 ApiError MalformedBody(const std::string& why);
 ApiError MissingField(const std::string& param);
 ApiError InvalidType(const std::string& param, std::string_view expected, std::string_view found);
-ApiError InvalidValue(const std::string& param, const std::string& why,
-                      const std::string& code = "invalid_value");
+ApiError InvalidValue(const std::string& param, const std::string& why, const std::string& code = "invalid_value");
 ApiError Unsupported(const std::string& param, const std::string& why,
                      const std::string& code = "unsupported_parameter");
 
 // `max_tokens` < 0: the prompt alone is too long.
-ApiError ContextLengthExceeded(int limit, int prompt_tokens, int max_tokens,
-                               const std::string& param);
+ApiError ContextLengthExceeded(int limit, int prompt_tokens, int max_tokens, const std::string& param);
 
 ApiError InvalidApiKey();                                                     // 401
 ApiError MissingApiKey();                                                     // 401
@@ -68,7 +65,7 @@ ApiError PayloadTooLarge(size_t limit_bytes);             // 413
 ApiError UnsupportedContentType(std::string_view found);  // 415
 // 429; `waiting` stand in line.
 ApiError Overloaded(int retry_after_seconds, std::optional<int> waiting = {});
-ApiError Internal(const std::string& why);                // 500
-ApiError ShuttingDown(int retry_after_seconds);           // 503
+ApiError Internal(const std::string& why);       // 500
+ApiError ShuttingDown(int retry_after_seconds);  // 503
 
 }  // namespace puna::api

@@ -9,9 +9,7 @@
 
 namespace puna::api {
 
-std::string IndexPath(const std::string& path, size_t index) {
-  return path + '[' + std::to_string(index) + ']';
-}
+std::string IndexPath(const std::string& path, size_t index) { return path + '[' + std::to_string(index) + ']'; }
 
 std::string MemberPath(const std::string& path, std::string_view name) {
   return path.empty() ? std::string(name) : path + '.' + std::string(name);
@@ -36,19 +34,16 @@ std::string TypeName(const Json& value) {
   }
 }
 
-ObjectReader::ObjectReader(const Json& value, std::string path)
-    : value_(value), path_(std::move(path)) {
+ObjectReader::ObjectReader(const Json& value, std::string path) : value_(value), path_(std::move(path)) {
   if (!value.is_object()) throw InvalidType(path_, "an object", TypeName(value));
   members_.reserve(value.size());
   for (const auto& [name, member] : value.items()) members_.push_back({name, &member});
-  std::sort(members_.begin(), members_.end(),
-            [](const Member& a, const Member& b) { return a.name < b.name; });
+  std::sort(members_.begin(), members_.end(), [](const Member& a, const Member& b) { return a.name < b.name; });
 }
 
 const Json* ObjectReader::Find(std::string_view name) {
-  const auto found =
-      std::lower_bound(members_.begin(), members_.end(), name,
-                       [](const Member& m, std::string_view n) { return m.name < n; });
+  const auto found = std::lower_bound(members_.begin(), members_.end(), name,
+                                      [](const Member& m, std::string_view n) { return m.name < n; });
   if (found == members_.end() || found->name != name) return nullptr;
   found->read = true;
   return found->value->is_null() ? nullptr : found->value;
@@ -65,9 +60,8 @@ std::vector<std::string> ObjectReader::Unread() const {
   for (const auto& [name, member] : value_.items()) {
     if (member.is_null()) continue;
     const std::string_view key = name;
-    const auto found =
-        std::lower_bound(members_.begin(), members_.end(), key,
-                         [](const Member& m, std::string_view n) { return m.name < n; });
+    const auto found = std::lower_bound(members_.begin(), members_.end(), key,
+                                        [](const Member& m, std::string_view n) { return m.name < n; });
     if (!found->read) names.push_back(Path(name));
   }
   return names;
@@ -127,9 +121,8 @@ int64_t ReadValue(const Json& value, const std::string& path) {
   }
   if (!value.is_number()) throw InvalidType(path, "an integer", TypeName(value));
   if (value.is_number_unsigned() && value.get<uint64_t>() > static_cast<uint64_t>(kMax)) {
-    throw InvalidValue(
-        path, "expected a value <= " + Written(kMax) + ", but got " + value.dump() + " instead.",
-        "integer_above_max_value");
+    throw InvalidValue(path, "expected a value <= " + Written(kMax) + ", but got " + value.dump() + " instead.",
+                       "integer_above_max_value");
   }
   return std::max(kMin, value.get<int64_t>());
 }

@@ -82,8 +82,7 @@ JsonScanner::State JsonScanner::StringByte(char c) {
       return State::kMore;
     }
     expect_ = Expect::kString;
-    return std::string_view("\"\\/bfnrt").find(c) == std::string_view::npos ? Error()
-                                                                            : State::kMore;
+    return std::string_view("\"\\/bfnrt").find(c) == std::string_view::npos ? Error() : State::kMore;
   }
   if (expect_ == Expect::kHex) {
     if (!IsHex(c)) return Error();

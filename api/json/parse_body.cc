@@ -54,8 +54,7 @@ class BodyBuilder : public nlohmann::json_sax<Json> {
     return true;
   }
 
-  bool parse_error(size_t position, const std::string&,
-                   const nlohmann::json::exception& error) override {
+  bool parse_error(size_t position, const std::string&, const nlohmann::json::exception& error) override {
     std::string_view what = error.what();  // "[json.exception...] parse error at line ...: details"
     for (const std::string_view end : {"] ", ": "}) {
       const size_t at = what.find(end);
@@ -83,8 +82,7 @@ class BodyBuilder : public nlohmann::json_sax<Json> {
 
   bool Open() {
     if (open_.size() == kMaxJsonDepth) {
-      throw MalformedBody("it is nested more than " + std::to_string(kMaxJsonDepth) +
-                          " levels deep.");
+      throw MalformedBody("it is nested more than " + std::to_string(kMaxJsonDepth) + " levels deep.");
     }
     open_.emplace_back();
     return true;
@@ -117,8 +115,7 @@ Json ParseBody(std::string_view body) {
   BodyBuilder builder;
   Json::sax_parse(body, &builder);
   Json value = builder.Take();
-  if (!value.is_object())
-    throw MalformedBody("expected an object, but got " + TypeName(value) + ".");
+  if (!value.is_object()) throw MalformedBody("expected an object, but got " + TypeName(value) + ".");
   return value;
 }
 

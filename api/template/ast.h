@@ -1,5 +1,5 @@
-// The parsed template: expressions that give a value and statements that write. Nodes never change after parsing, so one
-// template serves many threads.
+// The parsed template: expressions that give a value and statements that write. Nodes never change after parsing, so
+// one template serves many threads.
 #pragma once
 
 #include <memory>

@@ -71,9 +71,7 @@ BoundArguments::BoundArguments(std::string_view callee, const Arguments& argumen
   }
 }
 
-bool BoundArguments::Flag(size_t i, bool otherwise) const {
-  return Has(i) ? Truth(*values_[i]) : otherwise;
-}
+bool BoundArguments::Flag(size_t i, bool otherwise) const { return Has(i) ? Truth(*values_[i]) : otherwise; }
 
 int64_t BoundArguments::Int(size_t i, int64_t otherwise) const {
   return Has(i) ? ToIndex(*values_[i], std::string(callee_).c_str()) : otherwise;
@@ -109,8 +107,6 @@ Value WalkAttribute(const Value& object, const Value& attribute, const Value* ot
   return value;
 }
 
-Value IgnoreCase(const Value& value) {
-  return value.IsString() ? Value::String(Lower(value.text())) : value;
-}
+Value IgnoreCase(const Value& value) { return value.IsString() ? Value::String(Lower(value.text())) : value; }
 
 }  // namespace puna::api::jinja

@@ -36,8 +36,8 @@ const std::vector<NamedBuiltin>& DictMethods();
 // missing ones (the first `required` must be there).
 class BoundArguments {
  public:
-  BoundArguments(std::string_view callee, const Arguments& arguments,
-                 std::initializer_list<std::string_view> names, size_t required = 0);
+  BoundArguments(std::string_view callee, const Arguments& arguments, std::initializer_list<std::string_view> names,
+                 size_t required = 0);
 
   bool Has(size_t i) const { return values_[i] != nullptr; }
   bool HasValue(size_t i) const { return Has(i) && !values_[i]->IsNone(); }

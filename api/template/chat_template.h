@@ -1,6 +1,6 @@
-// A model's chat template: Jinja as transformers runs it (ImmutableSandboxedEnvironment, trim_blocks, lstrip_blocks, loop
-// controls, {% generation %}), written so that every character of the prompt is known to come from the template or from
-// the request, and so that no template and no request takes more than bounded time, memory and stack.
+// A model's chat template: Jinja as transformers runs it (ImmutableSandboxedEnvironment, trim_blocks, lstrip_blocks,
+// loop controls, {% generation %}), written so that every character of the prompt is known to come from the template or
+// from the request, and so that no template and no request takes more than bounded time, memory and stack.
 //
 // Semantics: jinja2 3.1 and transformers' utils/chat_template_utils.py. Not supported: include, import, extends, block,
 // autoescape, recursive loops, and integers beyond 64 bits in calculations.
@@ -22,7 +22,7 @@ namespace puna::api {
 
 // What one request gives to the template. Templates see each field under its name.
 struct RenderInput {
-  jinja::Value messages;                  // a list; see NormaliseMessages
+  jinja::Value messages;                      // a list; see NormaliseMessages
   jinja::Value tools = jinja::Value::None();  // a list, or None when the request has none
   bool add_generation_prompt = true;
   std::optional<std::string> date_string;  // not given: undefined, the template takes its own default

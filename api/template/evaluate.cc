@@ -93,9 +93,7 @@ Value LogicExpr::Evaluate(Interpreter& interpreter) const {
   return Truth(value) == either ? value : interpreter.Evaluate(*right);
 }
 
-Value NotExpr::Evaluate(Interpreter& interpreter) const {
-  return Value::Bool(!Truth(interpreter.Evaluate(*operand)));
-}
+Value NotExpr::Evaluate(Interpreter& interpreter) const { return Value::Bool(!Truth(interpreter.Evaluate(*operand))); }
 
 Value ConditionExpr::Evaluate(Interpreter& interpreter) const {
   if (Truth(interpreter.Evaluate(*test))) return interpreter.Evaluate(*then);

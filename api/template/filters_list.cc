@@ -9,9 +9,7 @@
 namespace puna::api::jinja {
 namespace {
 
-Value IteratorOver(std::vector<Value> items) {
-  return Value::Iterator(Value::List(std::move(items)).shared_list());
-}
+Value IteratorOver(std::vector<Value> items) { return Value::Iterator(Value::List(std::move(items)).shared_list()); }
 
 // The sort key of an item: its attributes ("a,b.c": several), capitals ignored unless case_sensitive.
 std::vector<Value> SortKey(const Value& item, const Value* attribute, bool case_sensitive) {
@@ -50,8 +48,7 @@ struct Keyed {
 Value Sorted(std::vector<Keyed> items, bool reverse) {
   // Reversed sorting keeps the order of equal items too.
   if (reverse) std::reverse(items.begin(), items.end());
-  std::stable_sort(items.begin(), items.end(),
-                   [](const Keyed& a, const Keyed& b) { return LessKeys(a.key, b.key); });
+  std::stable_sort(items.begin(), items.end(), [](const Keyed& a, const Keyed& b) { return LessKeys(a.key, b.key); });
   if (reverse) std::reverse(items.begin(), items.end());
   std::vector<Value> sorted;
   sorted.reserve(items.size());
@@ -234,11 +231,11 @@ Value AttrFilter(Interpreter&, const Value& self, const Arguments& arguments) {
 
 const std::vector<NamedBuiltin>& ListFilters() {
   static const std::vector<NamedBuiltin> table = {
-      {"sort", SortFilter},   {"dictsort", DictSortFilter}, {"unique", UniqueFilter},
+      {"sort", SortFilter},          {"dictsort", DictSortFilter}, {"unique", UniqueFilter},
       {"min", ExtremeFilter<false>}, {"max", ExtremeFilter<true>}, {"sum", SumFilter},
-      {"first", FirstFilter}, {"last", LastFilter},         {"list", ListFilter},
-      {"reverse", ReverseFilter}, {"items", ItemsFilter},   {"join", JoinFilter},
-      {"batch", BatchFilter}, {"slice", SliceFilter},       {"attr", AttrFilter},
+      {"first", FirstFilter},        {"last", LastFilter},         {"list", ListFilter},
+      {"reverse", ReverseFilter},    {"items", ItemsFilter},       {"join", JoinFilter},
+      {"batch", BatchFilter},        {"slice", SliceFilter},       {"attr", AttrFilter},
   };
   return table;
 }

@@ -138,7 +138,9 @@ Value AbsFilter(Interpreter&, const Value& self, const Arguments& arguments) {
   const BoundArguments bound("abs", arguments, {});
   CheckDefined(self);
   if (!IsNumber(self)) Fail(std::string("bad operand type for abs(): '") + TypeName(self) + "'");
-  return Less(self, Value::Int(0)) ? Negate(self) : self.kind() == Kind::kFloat ? Value::Float(std::abs(self.float_value())) : Positive(self);
+  return Less(self, Value::Int(0))     ? Negate(self)
+         : self.kind() == Kind::kFloat ? Value::Float(std::abs(self.float_value()))
+                                       : Positive(self);
 }
 
 Value LengthFilter(Interpreter&, const Value& self, const Arguments& arguments) {
@@ -156,8 +158,8 @@ Value DefaultFilter(Interpreter&, const Value& self, const Arguments& arguments)
 
 const std::vector<NamedBuiltin>& NumberFilters() {
   static const std::vector<NamedBuiltin> table = {
-      {"int", IntFilter},       {"float", FloatFilter},   {"round", RoundFilter},     {"abs", AbsFilter},
-      {"length", LengthFilter}, {"count", LengthFilter},  {"default", DefaultFilter}, {"d", DefaultFilter},
+      {"int", IntFilter},       {"float", FloatFilter},  {"round", RoundFilter},     {"abs", AbsFilter},
+      {"length", LengthFilter}, {"count", LengthFilter}, {"default", DefaultFilter}, {"d", DefaultFilter},
   };
   return table;
 }

@@ -28,7 +28,9 @@ TrackedText TitleFilterText(const TrackedText& text) {
   bool inside = false;
   for (size_t at = 0; at < text.size();) {
     const CodePoint c = DecodeUtf8(text.bytes(), at);
-    const bool separates = IsSpace(c.value) || (c.value < 0x80 && std::string_view("-({[<").find(static_cast<char>(c.value)) != std::string_view::npos);
+    const bool separates =
+        IsSpace(c.value) ||
+        (c.value < 0x80 && std::string_view("-({[<").find(static_cast<char>(c.value)) != std::string_view::npos);
     std::string mapped;
     inside ? AppendLower(mapped, c.value) : AppendUpper(mapped, c.value);
     out.Append(mapped, text.TrustedAt(at));
@@ -178,12 +180,23 @@ Value ToJsonFilter(Interpreter&, const Value& self, const Arguments& arguments) 
 
 const std::vector<NamedBuiltin>& TextFilters() {
   static const std::vector<NamedBuiltin> table = {
-      {"trim", TrimFilter}, {"upper", MapFilter<Upper>}, {"lower", MapFilter<Lower>},
-      {"capitalize", MapFilter<Capitalize>}, {"title", MapFilter<TitleFilterText>},
-      {"replace", ReplaceFilter}, {"string", StringFilter}, {"safe", SafeFilter},
-      {"e", EscapeFilter}, {"escape", EscapeFilter}, {"forceescape", ForceEscapeFilter},
-      {"indent", IndentFilter}, {"wordcount", WordCountFilter}, {"center", CenterFilter},
-      {"truncate", TruncateFilter}, {"format", FormatFilter}, {"tojson", ToJsonFilter},
+      {"trim", TrimFilter},
+      {"upper", MapFilter<Upper>},
+      {"lower", MapFilter<Lower>},
+      {"capitalize", MapFilter<Capitalize>},
+      {"title", MapFilter<TitleFilterText>},
+      {"replace", ReplaceFilter},
+      {"string", StringFilter},
+      {"safe", SafeFilter},
+      {"e", EscapeFilter},
+      {"escape", EscapeFilter},
+      {"forceescape", ForceEscapeFilter},
+      {"indent", IndentFilter},
+      {"wordcount", WordCountFilter},
+      {"center", CenterFilter},
+      {"truncate", TruncateFilter},
+      {"format", FormatFilter},
+      {"tojson", ToJsonFilter},
   };
   return table;
 }

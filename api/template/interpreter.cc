@@ -80,7 +80,8 @@ void Interpreter::Assign(int symbol, Value value) {
 
 void Interpreter::Assign(const Target& target, const Value& value) {
   switch (target.kind) {
-    case Target::Kind::kName: return Assign(target.symbol, value);
+    case Target::Kind::kName:
+      return Assign(target.symbol, value);
     case Target::Kind::kAttribute: {
       const Value object = Lookup(target.symbol);
       if (object.kind() != Kind::kNamespace) Fail("cannot assign attribute on non-namespace object");
@@ -88,7 +89,8 @@ void Interpreter::Assign(const Target& target, const Value& value) {
       const_cast<NamespaceObject&>(object.As<NamespaceObject>()).Set(target.attribute, value);
       return;
     }
-    case Target::Kind::kTuple: break;
+    case Target::Kind::kTuple:
+      break;
   }
   if (!value.IsUndefined() && !IsIterable(value)) {
     Fail(std::string("cannot unpack non-iterable ") + TypeName(value) + " object");
@@ -123,14 +125,18 @@ Arguments Interpreter::EvaluateArguments(const CallArguments& arguments) {
 
 Value Interpreter::Call(const Value& callee, const Arguments& arguments) {
   switch (callee.kind()) {
-    case Kind::kMacro: return CallMacro(callee.As<MacroObject>(), arguments);
-    case Kind::kFunction: return callee.As<FunctionObject>().function(*this, Value(), arguments);
+    case Kind::kMacro:
+      return CallMacro(callee.As<MacroObject>(), arguments);
+    case Kind::kFunction:
+      return callee.As<FunctionObject>().function(*this, Value(), arguments);
     case Kind::kMethod: {
       const auto& method = callee.As<MethodObject>();
       return method.function(*this, method.self, arguments);
     }
-    case Kind::kLoop: Fail("recursive loops are not supported");
-    default: CheckDefined(callee);
+    case Kind::kLoop:
+      Fail("recursive loops are not supported");
+    default:
+      CheckDefined(callee);
   }
   Fail(std::string("'") + TypeName(callee) + "' object is not callable");
 }

@@ -12,14 +12,22 @@ namespace {
 
 std::string JsonEscape(char32_t c, bool ensure_ascii) {
   switch (c) {
-    case '"': return "\\\"";
-    case '\\': return "\\\\";
-    case '\n': return "\\n";
-    case '\r': return "\\r";
-    case '\t': return "\\t";
-    case '\f': return "\\f";
-    case '\b': return "\\b";
-    default: break;
+    case '"':
+      return "\\\"";
+    case '\\':
+      return "\\\\";
+    case '\n':
+      return "\\n";
+    case '\r':
+      return "\\r";
+    case '\t':
+      return "\\t";
+    case '\f':
+      return "\\f";
+    case '\b':
+      return "\\b";
+    default:
+      break;
   }
   char escape[16] = "";
   if (c < 0x20 || (ensure_ascii && c > 0x7E && c < 0x10000)) {
@@ -68,17 +76,24 @@ class JsonWriter {
     const DepthGuard guard;
     Spend(1);
     switch (value.kind()) {
-      case Kind::kNone: return out_.Append("null", false);
-      case Kind::kBool: return out_.Append(value.bool_value() ? "true" : "false", false);
-      case Kind::kFloat: return out_.Append(JsonFloat(value.float_value()), false);
+      case Kind::kNone:
+        return out_.Append("null", false);
+      case Kind::kBool:
+        return out_.Append(value.bool_value() ? "true" : "false", false);
+      case Kind::kFloat:
+        return out_.Append(JsonFloat(value.float_value()), false);
       case Kind::kInt:
-      case Kind::kBigInt: return AppendRepr(out_, value);
-      case Kind::kString: return AppendJsonString(out_, value.text(), style_.ensure_ascii);
-      case Kind::kDict: return WriteDict(value.dict());
+      case Kind::kBigInt:
+        return AppendRepr(out_, value);
+      case Kind::kString:
+        return AppendJsonString(out_, value.text(), style_.ensure_ascii);
+      case Kind::kDict:
+        return WriteDict(value.dict());
       case Kind::kList:
         if (value.list().flavour <= ListFlavour::kTuple) return WriteList(value.list());
         break;
-      default: break;
+      default:
+        break;
     }
     Fail(std::string("Object of type ") + TypeName(value) + " is not JSON serializable");
   }
@@ -105,7 +120,8 @@ class JsonWriter {
 
   void WriteKey(const Value& key) {
     switch (key.kind()) {
-      case Kind::kString: return AppendJsonString(out_, key.text(), style_.ensure_ascii);
+      case Kind::kString:
+        return AppendJsonString(out_, key.text(), style_.ensure_ascii);
       case Kind::kNone:
       case Kind::kBool:
       case Kind::kInt:
@@ -114,7 +130,8 @@ class JsonWriter {
         out_.Append("\"", false);
         Write(key);
         return out_.Append("\"", false);
-      default: Fail(std::string("keys must be str, int, float, bool or None, not ") + TypeName(key));
+      default:
+        Fail(std::string("keys must be str, int, float, bool or None, not ") + TypeName(key));
     }
   }
 
@@ -146,8 +163,6 @@ class JsonWriter {
 
 }  // namespace
 
-void AppendJson(TrackedText& out, const Value& value, const JsonStyle& style) {
-  JsonWriter(out, style).Write(value);
-}
+void AppendJson(TrackedText& out, const Value& value, const JsonStyle& style) { JsonWriter(out, style).Write(value); }
 
 }  // namespace puna::api::jinja

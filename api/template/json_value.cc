@@ -90,11 +90,16 @@ Value Convert(const nlohmann::ordered_json& json, int depth) {
     return Value::Untrusted(bytes);
   };
   switch (json.type()) {
-    case nlohmann::json::value_t::boolean: return Value::Bool(json.get<bool>());
-    case nlohmann::json::value_t::number_integer: return Value::Int(json.get<int64_t>());
-    case nlohmann::json::value_t::number_unsigned: return Value::Integer(std::to_string(json.get<uint64_t>()));
-    case nlohmann::json::value_t::number_float: return Value::Float(json.get<double>());
-    case nlohmann::json::value_t::string: return text(json.get_ref<const std::string&>());
+    case nlohmann::json::value_t::boolean:
+      return Value::Bool(json.get<bool>());
+    case nlohmann::json::value_t::number_integer:
+      return Value::Int(json.get<int64_t>());
+    case nlohmann::json::value_t::number_unsigned:
+      return Value::Integer(std::to_string(json.get<uint64_t>()));
+    case nlohmann::json::value_t::number_float:
+      return Value::Float(json.get<double>());
+    case nlohmann::json::value_t::string:
+      return text(json.get_ref<const std::string&>());
     case nlohmann::json::value_t::array: {
       std::vector<Value> items;
       items.reserve(json.size());
@@ -107,7 +112,8 @@ Value Convert(const nlohmann::ordered_json& json, int depth) {
       for (const auto& [key, value] : json.items()) entries.emplace_back(text(key), Convert(value, depth + 1));
       return Value::Dict(std::move(entries));
     }
-    default: return Value::None();
+    default:
+      return Value::None();
   }
 }
 

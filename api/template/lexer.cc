@@ -114,7 +114,8 @@ class Lexer {
     return MatchEnd(SkipSpace(at + name.size()), "%}", trims, trims);
   }
 
-  // The end of a tag at `at` ("-%}" takes the white space after it, "%}" a newline when it trims): where the text goes on.
+  // The end of a tag at `at` ("-%}" takes the white space after it, "%}" a newline when it trims): where the text goes
+  // on.
   size_t MatchEnd(size_t at, std::string_view mark, bool trims, bool plus) const {
     const std::string_view rest = source_.substr(at);
     if (rest.starts_with('-') && rest.substr(1).starts_with(mark)) return SkipSpace(at + 1 + mark.size());

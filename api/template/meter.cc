@@ -12,15 +12,11 @@ thread_local Meter* current_meter = nullptr;
 thread_local int depth = 0;
 thread_local uintptr_t stack_base = 0;
 
-[[noreturn]] void FailLimit(const std::string& message) {
-  throw TemplateError(TemplateError::Kind::kLimit, message);
-}
+[[noreturn]] void FailLimit(const std::string& message) { throw TemplateError(TemplateError::Kind::kLimit, message); }
 
 }  // namespace
 
-Meter::Meter(const RenderLimits& limits) : limits_(limits), previous_(current_meter) {
-  current_meter = this;
-}
+Meter::Meter(const RenderLimits& limits) : limits_(limits), previous_(current_meter) { current_meter = this; }
 
 Meter::~Meter() { current_meter = previous_; }
 

@@ -8,7 +8,8 @@
 namespace puna::api {
 
 struct RenderLimits {
-  // Evaluated nodes, loop rounds and list items, and one for each 32 bytes of text copied. 50 million take about a second.
+  // Evaluated nodes, loop rounds and list items, and one for each 32 bytes of text copied. 50 million take about a
+  // second.
   size_t max_steps = 50'000'000;
   // Bytes held at one time by the strings, lists and dicts that the template makes.
   size_t max_memory = 256u << 20;

@@ -81,8 +81,7 @@ Value SplitMethod(Interpreter&, const Value& self, const Arguments& arguments) {
   if (!bound.HasValue(0)) return TextList(SplitWords(self.text(), most, kFromRight));
   const std::string& separator = bound.Text(0).bytes();
   if (separator.empty()) Fail("empty separator");
-  return TextList(kFromRight ? SplitByFromRight(self.text(), separator, most)
-                             : SplitBy(self.text(), separator, most));
+  return TextList(kFromRight ? SplitByFromRight(self.text(), separator, most) : SplitBy(self.text(), separator, most));
 }
 
 Value SplitLinesMethod(Interpreter&, const Value& self, const Arguments& arguments) {
@@ -111,9 +110,8 @@ Value PartitionMethod(Interpreter&, const Value& self, const Arguments& argument
 
 const std::vector<NamedBuiltin>& StringSplitMethods() {
   static const std::vector<NamedBuiltin> table = {
-      {"split", SplitMethod<false>},         {"rsplit", SplitMethod<true>},
-      {"splitlines", SplitLinesMethod},      {"partition", PartitionMethod<false>},
-      {"rpartition", PartitionMethod<true>},
+      {"split", SplitMethod<false>},         {"rsplit", SplitMethod<true>},         {"splitlines", SplitLinesMethod},
+      {"partition", PartitionMethod<false>}, {"rpartition", PartitionMethod<true>},
   };
   return table;
 }

@@ -190,7 +190,8 @@ Value JustifyMethod(Interpreter&, const Value& self, const Arguments& arguments)
   if (missing <= 0) return self;
   // Python puts the odd one of a centred text on the left when the width is odd.
   const int64_t left = kFill == Side::kLeft    ? missing
-                       : kFill == Side::kRight ? 0 : missing / 2 + (missing & bound.Int(0, 0) & 1);
+                       : kFill == Side::kRight ? 0
+                                               : missing / 2 + (missing & bound.Int(0, 0) & 1);
   TrackedText out;
   for (int64_t i = 0; i < left; ++i) out.Append(fill);
   out.Append(self.text());
@@ -253,21 +254,39 @@ Value FormatMethod(Interpreter&, const Value& self, const Arguments& arguments) 
 
 const std::vector<NamedBuiltin>& StringMethods() {
   static const std::vector<NamedBuiltin> table = {
-      {"strip", StripMethod<true, true>}, {"lstrip", StripMethod<true, false>},
-      {"rstrip", StripMethod<false, true>}, {"upper", MapMethod<Upper>}, {"lower", MapMethod<Lower>},
-      {"casefold", MapMethod<Lower>}, {"capitalize", MapMethod<Capitalize>},
-      {"title", MapMethod<TitleWords>}, {"swapcase", MapMethod<SwapCase>},
-      {"find", FindMethodOf<false, false>}, {"rfind", FindMethodOf<true, false>},
-      {"index", FindMethodOf<false, true>}, {"rindex", FindMethodOf<true, true>},
-      {"count", CountMethod}, {"startswith", AffixMethod<false>}, {"endswith", AffixMethod<true>},
-      {"removeprefix", RemoveAffixMethod<false>}, {"removesuffix", RemoveAffixMethod<true>},
-      {"replace", ReplaceMethod}, {"join", JoinMethod}, {"format", FormatMethod},
-      {"isdigit", AllMethod<IsDigit>}, {"isdecimal", AllMethod<IsDigit>},
-      {"isnumeric", AllMethod<IsNumeric>}, {"isalpha", AllMethod<IsAlpha>},
-      {"isalnum", AllMethod<IsAlnum>}, {"isspace", AllMethod<IsSpace>},
-      {"isupper", CaseMethod<IsUpper, IsLower>}, {"islower", CaseMethod<IsLower, IsUpper>},
-      {"rjust", JustifyMethod<Side::kLeft>}, {"ljust", JustifyMethod<Side::kRight>},
-      {"center", JustifyMethod<Side::kBoth>}, {"zfill", ZfillMethod},
+      {"strip", StripMethod<true, true>},
+      {"lstrip", StripMethod<true, false>},
+      {"rstrip", StripMethod<false, true>},
+      {"upper", MapMethod<Upper>},
+      {"lower", MapMethod<Lower>},
+      {"casefold", MapMethod<Lower>},
+      {"capitalize", MapMethod<Capitalize>},
+      {"title", MapMethod<TitleWords>},
+      {"swapcase", MapMethod<SwapCase>},
+      {"find", FindMethodOf<false, false>},
+      {"rfind", FindMethodOf<true, false>},
+      {"index", FindMethodOf<false, true>},
+      {"rindex", FindMethodOf<true, true>},
+      {"count", CountMethod},
+      {"startswith", AffixMethod<false>},
+      {"endswith", AffixMethod<true>},
+      {"removeprefix", RemoveAffixMethod<false>},
+      {"removesuffix", RemoveAffixMethod<true>},
+      {"replace", ReplaceMethod},
+      {"join", JoinMethod},
+      {"format", FormatMethod},
+      {"isdigit", AllMethod<IsDigit>},
+      {"isdecimal", AllMethod<IsDigit>},
+      {"isnumeric", AllMethod<IsNumeric>},
+      {"isalpha", AllMethod<IsAlpha>},
+      {"isalnum", AllMethod<IsAlnum>},
+      {"isspace", AllMethod<IsSpace>},
+      {"isupper", CaseMethod<IsUpper, IsLower>},
+      {"islower", CaseMethod<IsLower, IsUpper>},
+      {"rjust", JustifyMethod<Side::kLeft>},
+      {"ljust", JustifyMethod<Side::kRight>},
+      {"center", JustifyMethod<Side::kBoth>},
+      {"zfill", ZfillMethod},
   };
   return table;
 }

@@ -25,9 +25,7 @@ Value With(const Value& dict, std::string_view key, Value value) {
   return Value::Dict(std::move(entries));
 }
 
-const Value* Field(const Value& dict, std::string_view key) {
-  return dict.IsDict() ? dict.dict().Find(key) : nullptr;
-}
+const Value* Field(const Value& dict, std::string_view key) { return dict.IsDict() ? dict.dict().Find(key) : nullptr; }
 
 bool IsTextPart(const Value& part) {
   const Value* type = Field(part, "type");
@@ -62,7 +60,8 @@ Value NormaliseCall(const Value& call, const std::string& where) {
 
 Value NormaliseMessage(Value message, const std::string& where) {
   if (!message.IsDict()) Fail(where + ": expected an object, found " + jinja::TypeName(message));
-  if (const Value* content = Field(message, "content"); content != nullptr && (content->IsNone() || content->IsList())) {
+  if (const Value* content = Field(message, "content");
+      content != nullptr && (content->IsNone() || content->IsList())) {
     message = With(message, "content", NormaliseContent(*content));
   }
   const Value* calls = Field(message, "tool_calls");

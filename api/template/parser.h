@@ -82,8 +82,8 @@ class Parser {
   std::vector<Token> tokens_;
   size_t at_ = 0;
   int nesting_ = 0;
-  int loops_ = 0;         // for statements around, inside the current macro
-  int conditions_ = 0;    // ifs around: unknown filters there fail only when they are reached, as in jinja2
+  int loops_ = 0;       // for statements around, inside the current macro
+  int conditions_ = 0;  // ifs around: unknown filters there fail only when they are reached, as in jinja2
   std::vector<MacroDefinition*> macros_;  // around, innermost last
   Program program_;
   std::map<std::string, int> symbols_;

@@ -26,9 +26,8 @@ bool FindMathOp(const Token& token, MathOp* op, int* level) {
     int level;
   };
   static constexpr Row kRows[] = {
-      {"+", MathOp::kAdd, kSum},          {"-", MathOp::kSubtract, kSum},
-      {"*", MathOp::kMultiply, kProduct}, {"/", MathOp::kDivide, kProduct},
-      {"%", MathOp::kModulo, kProduct},   {"//", MathOp::kFloorDivide, kProduct},
+      {"+", MathOp::kAdd, kSum},        {"-", MathOp::kSubtract, kSum},   {"*", MathOp::kMultiply, kProduct},
+      {"/", MathOp::kDivide, kProduct}, {"%", MathOp::kModulo, kProduct}, {"//", MathOp::kFloorDivide, kProduct},
       {"**", MathOp::kPower, kPower},
   };
   for (const Row& row : kRows) {
@@ -47,7 +46,7 @@ bool FindCompareOp(const Token& token, CompareOp* op) {
     CompareOp op;
   };
   static constexpr Row kRows[] = {
-      {"==", CompareOp::kEqual}, {"!=", CompareOp::kNotEqual},     {"<", CompareOp::kLess},
+      {"==", CompareOp::kEqual},  {"!=", CompareOp::kNotEqual},  {"<", CompareOp::kLess},
       {">", CompareOp::kGreater}, {"<=", CompareOp::kLessEqual}, {">=", CompareOp::kGreaterEqual},
   };
   for (const Row& row : kRows) {
@@ -105,7 +104,8 @@ ExprPtr Parser::ParseTuple(bool with_condition, bool parentheses) {
   tuple->tuple = true;
   bool comma = false;
   const auto at_end = [this] {
-    return Current().type == TokenType::kVariableEnd || Current().type == TokenType::kBlockEnd || Current().IsOperator(")");
+    return Current().type == TokenType::kVariableEnd || Current().type == TokenType::kBlockEnd ||
+           Current().IsOperator(")");
   };
   while (!at_end()) {
     tuple->items.push_back(with_condition ? ParseExpression() : ParseBinary(kOr));
@@ -216,10 +216,13 @@ ExprPtr Parser::ParseUnary(bool with_filters) {
 ExprPtr Parser::ParsePrimary() {
   const Token& token = Current();
   switch (token.type) {
-    case TokenType::kName: break;
-    case TokenType::kString: return ParseStrings();
+    case TokenType::kName:
+      break;
+    case TokenType::kString:
+      return ParseStrings();
     case TokenType::kInteger:
-    case TokenType::kFloat: return ParseNumber();
+    case TokenType::kFloat:
+      return ParseNumber();
     default:
       if (token.IsOperator("[")) return ParseList();
       if (token.IsOperator("{")) return ParseDict();

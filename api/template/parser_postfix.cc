@@ -145,9 +145,10 @@ ExprPtr Parser::ParseTest(ExprPtr subject) {
   test->function = FindTest(test->name);
   if (test->function == nullptr && conditions_ == 0) FailAt(test->line, "No test named '" + test->name + "'.");
   const Token& next = Current();
-  const bool value = next.type == TokenType::kString || next.type == TokenType::kInteger ||
-                     next.type == TokenType::kFloat || next.IsOperator("[") || next.IsOperator("{") ||
-                     (next.type == TokenType::kName && !next.IsName("else") && !next.IsName("or") && !next.IsName("and"));
+  const bool value =
+      next.type == TokenType::kString || next.type == TokenType::kInteger || next.type == TokenType::kFloat ||
+      next.IsOperator("[") || next.IsOperator("{") ||
+      (next.type == TokenType::kName && !next.IsName("else") && !next.IsName("or") && !next.IsName("and"));
   if (next.IsOperator("(")) {
     test->arguments = ParseArguments();
   } else if (value) {

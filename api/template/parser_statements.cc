@@ -11,14 +11,22 @@ constexpr int kMaxNesting = 200;
 
 std::string Describe(const Token& token) {
   switch (token.type) {
-    case TokenType::kData: return "text";
-    case TokenType::kVariableBegin: return "'{{'";
-    case TokenType::kVariableEnd: return "'}}'";
-    case TokenType::kBlockBegin: return "'{%'";
-    case TokenType::kBlockEnd: return "'%}'";
-    case TokenType::kString: return "a string";
-    case TokenType::kEnd: return "the end of the template";
-    default: return "'" + token.text.substr(0, 60) + "'";
+    case TokenType::kData:
+      return "text";
+    case TokenType::kVariableBegin:
+      return "'{{'";
+    case TokenType::kVariableEnd:
+      return "'}}'";
+    case TokenType::kBlockBegin:
+      return "'{%'";
+    case TokenType::kBlockEnd:
+      return "'%}'";
+    case TokenType::kString:
+      return "a string";
+    case TokenType::kEnd:
+      return "the end of the template";
+    default:
+      return "'" + token.text.substr(0, 60) + "'";
   }
 }
 

@@ -28,9 +28,12 @@ Value AttributeOnly(const Value& object, std::string_view name) {
       const Value* found = object.As<NamespaceObject>().Find(name);
       return found == nullptr ? Value() : *found;
     }
-    case Kind::kLoop: return LoopAttribute(object, name);
-    case Kind::kMacro: return MacroAttribute(object, name);
-    default: break;
+    case Kind::kLoop:
+      return LoopAttribute(object, name);
+    case Kind::kMacro:
+      return MacroAttribute(object, name);
+    default:
+      break;
   }
   bool unsafe = false;
   const Builtin function = FindMethod(object, name, &unsafe);

@@ -9,9 +9,7 @@
 namespace puna::api::jinja {
 namespace {
 
-bool IsSmallInt(const Value& value) {
-  return value.kind() == Kind::kInt || value.kind() == Kind::kBool;
-}
+bool IsSmallInt(const Value& value) { return value.kind() == Kind::kInt || value.kind() == Kind::kBool; }
 
 int64_t SmallInt(const Value& value) {
   return value.kind() == Kind::kBool ? (value.bool_value() ? 1 : 0) : value.int_value();
@@ -22,8 +20,7 @@ int Sign(int64_t a, int64_t b) { return a < b ? -1 : a > b ? 1 : 0; }
 int CompareDigits(const std::string& a, const std::string& b) {
   const bool a_negative = a[0] == '-', b_negative = b[0] == '-';
   if (a_negative != b_negative) return a_negative ? -1 : 1;
-  const int magnitude =
-      a.size() != b.size() ? (a.size() < b.size() ? -1 : 1) : Sign(a.compare(b), 0);
+  const int magnitude = a.size() != b.size() ? (a.size() < b.size() ? -1 : 1) : Sign(a.compare(b), 0);
   return a_negative ? -magnitude : magnitude;
 }
 
@@ -34,11 +31,16 @@ std::string Digits(const Value& value) {
 bool CompareNumbers(CompareOp op, const Value& a, const Value& b) {
   const auto decide = [op](auto x, auto y) {
     switch (op) {
-      case CompareOp::kEqual: return x == y;
-      case CompareOp::kLess: return x < y;
-      case CompareOp::kLessEqual: return x <= y;
-      case CompareOp::kGreater: return x > y;
-      default: return x >= y;
+      case CompareOp::kEqual:
+        return x == y;
+      case CompareOp::kLess:
+        return x < y;
+      case CompareOp::kLessEqual:
+        return x <= y;
+      case CompareOp::kGreater:
+        return x > y;
+      default:
+        return x >= y;
     }
   };
   if (IsSmallInt(a) && IsSmallInt(b)) return decide(SmallInt(a), SmallInt(b));
@@ -64,11 +66,12 @@ bool EqualDicts(const DictObject& a, const DictObject& b) {
 }
 
 [[noreturn]] void FailOrder(CompareOp op, const Value& a, const Value& b) {
-  const char* sign = op == CompareOp::kLess      ? "<"
-                     : op == CompareOp::kGreater ? ">"
-                     : op == CompareOp::kLessEqual ? "<=" : ">=";
-  Fail(std::string("'") + sign + "' not supported between instances of '" + TypeName(a) + "' and '" +
-       TypeName(b) + "'");
+  const char* sign = op == CompareOp::kLess        ? "<"
+                     : op == CompareOp::kGreater   ? ">"
+                     : op == CompareOp::kLessEqual ? "<="
+                                                   : ">=";
+  Fail(std::string("'") + sign + "' not supported between instances of '" + TypeName(a) + "' and '" + TypeName(b) +
+       "'");
 }
 
 bool Order(CompareOp op, const Value& a, const Value& b) {
@@ -87,8 +90,7 @@ bool Order(CompareOp op, const Value& a, const Value& b) {
   for (size_t i = 0; i < x.size() && i < y.size(); ++i) {
     if (!Equal(x[i], y[i])) return Order(op, x[i], y[i]);
   }
-  return CompareNumbers(op, Value::Int(static_cast<int64_t>(x.size())),
-                        Value::Int(static_cast<int64_t>(y.size())));
+  return CompareNumbers(op, Value::Int(static_cast<int64_t>(x.size())), Value::Int(static_cast<int64_t>(y.size())));
 }
 
 bool Contains(const Value& container, const Value& item) {
@@ -149,14 +151,22 @@ int64_t ToIndex(const Value& value, const char* what) {
 bool Truth(const Value& value) {
   switch (value.kind()) {
     case Kind::kUndefined:
-    case Kind::kNone: return false;
-    case Kind::kBool: return value.bool_value();
-    case Kind::kInt: return value.int_value() != 0;
-    case Kind::kFloat: return value.float_value() != 0;
-    case Kind::kString: return !value.text().empty();
-    case Kind::kList: return !value.list().items.empty();
-    case Kind::kDict: return !value.dict().entries.empty();
-    default: return true;
+    case Kind::kNone:
+      return false;
+    case Kind::kBool:
+      return value.bool_value();
+    case Kind::kInt:
+      return value.int_value() != 0;
+    case Kind::kFloat:
+      return value.float_value() != 0;
+    case Kind::kString:
+      return !value.text().empty();
+    case Kind::kList:
+      return !value.list().items.empty();
+    case Kind::kDict:
+      return !value.dict().entries.empty();
+    default:
+      return true;
   }
 }
 
@@ -168,35 +178,48 @@ bool Equal(const Value& a, const Value& b) {
   if (a.object() == b.object()) return true;
   switch (a.kind()) {
     case Kind::kUndefined:
-    case Kind::kNone: return true;
+    case Kind::kNone:
+      return true;
     case Kind::kString:
       if (a.text().size() != b.text().size()) return false;
       SpendBytes(a.text().size());
       return a.bytes() == b.bytes();
     case Kind::kList:
       return a.list().flavour == b.list().flavour && EqualItems(a.list().items, b.list().items);
-    case Kind::kDict: return EqualDicts(a.dict(), b.dict());
-    default: return false;
+    case Kind::kDict:
+      return EqualDicts(a.dict(), b.dict());
+    default:
+      return false;
   }
 }
 
 bool Compare(CompareOp op, const Value& a, const Value& b) {
   switch (op) {
-    case CompareOp::kEqual: return Equal(a, b);
-    case CompareOp::kNotEqual: return !Equal(a, b);
-    case CompareOp::kIn: return Contains(b, a);
-    case CompareOp::kNotIn: return !Contains(b, a);
-    default: return Order(op, a, b);
+    case CompareOp::kEqual:
+      return Equal(a, b);
+    case CompareOp::kNotEqual:
+      return !Equal(a, b);
+    case CompareOp::kIn:
+      return Contains(b, a);
+    case CompareOp::kNotIn:
+      return !Contains(b, a);
+    default:
+      return Order(op, a, b);
   }
 }
 
 size_t Length(const Value& value) {
   switch (value.kind()) {
-    case Kind::kUndefined: return 0;
-    case Kind::kString: return value.text().length();
-    case Kind::kList: return value.list().items.size();
-    case Kind::kDict: return value.dict().entries.size();
-    default: Fail(std::string("object of type '") + TypeName(value) + "' has no len()");
+    case Kind::kUndefined:
+      return 0;
+    case Kind::kString:
+      return value.text().length();
+    case Kind::kList:
+      return value.list().items.size();
+    case Kind::kDict:
+      return value.dict().entries.size();
+    default:
+      Fail(std::string("object of type '") + TypeName(value) + "' has no len()");
   }
 }
 
@@ -206,16 +229,21 @@ bool IsIterable(const Value& value) {
     case Kind::kString:
     case Kind::kList:
     case Kind::kDict:
-    case Kind::kIterator: return true;
-    default: return false;
+    case Kind::kIterator:
+      return true;
+    default:
+      return false;
   }
 }
 
 std::shared_ptr<const ListObject> Items(const Value& value) {
   switch (value.kind()) {
-    case Kind::kList: return value.shared_list();
-    case Kind::kString: return Characters(value.text());
-    case Kind::kUndefined: return Value::List({}).shared_list();
+    case Kind::kList:
+      return value.shared_list();
+    case Kind::kString:
+      return Characters(value.text());
+    case Kind::kUndefined:
+      return Value::List({}).shared_list();
     case Kind::kDict: {
       std::vector<Value> keys;
       keys.reserve(value.dict().entries.size());
@@ -229,7 +257,8 @@ std::shared_ptr<const ListObject> Items(const Value& value) {
       const auto& all = iterator.items->items;
       return Value::List({all.begin() + static_cast<std::ptrdiff_t>(from), all.end()}).shared_list();
     }
-    default: Fail(std::string("'") + TypeName(value) + "' object is not iterable");
+    default:
+      Fail(std::string("'") + TypeName(value) + "' object is not iterable");
   }
 }
 

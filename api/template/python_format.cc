@@ -93,12 +93,18 @@ class PercentFormatter {
     Field field;
     for (;; ++at_) {
       const char c = Peek();
-      if (c == '-') field.left = true;
-      else if (c == '+') field.plus = true;
-      else if (c == ' ') field.space = true;
-      else if (c == '0') field.zero = true;
-      else if (c == '#') field.alternate = true;
-      else break;
+      if (c == '-')
+        field.left = true;
+      else if (c == '+')
+        field.plus = true;
+      else if (c == ' ')
+        field.space = true;
+      else if (c == '0')
+        field.zero = true;
+      else if (c == '#')
+        field.alternate = true;
+      else
+        break;
     }
     field.width = ReadNumber();
     if (field.width < 0) {
@@ -117,22 +123,30 @@ class PercentFormatter {
   void Put(const Field& field, const Value& value) {
     TrackedText text;
     switch (field.conversion) {
-      case 's': AppendStr(text, value); break;
+      case 's':
+        AppendStr(text, value);
+        break;
       case 'r':
-      case 'a': AppendRepr(text, value); break;
+      case 'a':
+        AppendRepr(text, value);
+        break;
       case 'd':
       case 'i':
-      case 'u': return PutNumber(field, Whole(value));
+      case 'u':
+        return PutNumber(field, Whole(value));
       case 'x':
       case 'X':
-      case 'o': return PutNumber(field, Based(field, ToIndex(value, "%x format")));
+      case 'o':
+        return PutNumber(field, Based(field, ToIndex(value, "%x format")));
       case 'e':
       case 'E':
       case 'f':
       case 'F':
       case 'g':
-      case 'G': return PutNumber(field, Real(field, value));
-      default: Fail(std::string("unsupported format character '") + field.conversion + "'");
+      case 'G':
+        return PutNumber(field, Real(field, value));
+      default:
+        Fail(std::string("unsupported format character '") + field.conversion + "'");
     }
     if (field.precision >= 0 && static_cast<size_t>(field.precision) < text.length()) {
       text = text.Substring(0, text.OffsetOf(static_cast<size_t>(field.precision)));
@@ -162,8 +176,8 @@ class PercentFormatter {
   }
 
   static std::string Based(const Field& field, int64_t value) {
-    const unsigned long long magnitude = value < 0 ? 0ULL - static_cast<unsigned long long>(value)
-                                                   : static_cast<unsigned long long>(value);
+    const unsigned long long magnitude =
+        value < 0 ? 0ULL - static_cast<unsigned long long>(value) : static_cast<unsigned long long>(value);
     char digits[32];
     const char* form = field.conversion == 'x' ? "%llx" : field.conversion == 'X' ? "%llX" : "%llo";
     std::snprintf(digits, sizeof digits, form, magnitude);
@@ -210,8 +224,6 @@ class PercentFormatter {
 
 }  // namespace
 
-Value FormatPercent(const Value& format, const Value& values) {
-  return PercentFormatter(format, values).Format();
-}
+Value FormatPercent(const Value& format, const Value& values) { return PercentFormatter(format, values).Format(); }
 
 }  // namespace puna::api::jinja

@@ -10,8 +10,8 @@ namespace {
 constexpr const char* kSigns[] = {"+", "-", "*", "/", "//", "%", "** or pow()"};
 
 [[noreturn]] void FailOperands(MathOp op, const Value& a, const Value& b) {
-  Fail(std::string("unsupported operand type(s) for ") + kSigns[static_cast<int>(op)] + ": '" +
-       TypeName(a) + "' and '" + TypeName(b) + "'");
+  Fail(std::string("unsupported operand type(s) for ") + kSigns[static_cast<int>(op)] + ": '" + TypeName(a) +
+       "' and '" + TypeName(b) + "'");
 }
 
 [[noreturn]] void FailRange() { Fail("the integer result is out of the range of 64 bits"); }
@@ -71,7 +71,8 @@ Value CalculateInts(MathOp op, int64_t a, int64_t b) {
       if (b == -1) return Value::Int(0);
       result = a % b;
       return Value::Int(result != 0 && (result < 0) != (b < 0) ? result + b : result);
-    case MathOp::kPower: break;
+    case MathOp::kPower:
+      break;
   }
   if (b >= 0) return Value::Int(PowerOf(a, b));
   if (a == 0) Fail("0.0 cannot be raised to a negative power");
@@ -80,19 +81,25 @@ Value CalculateInts(MathOp op, int64_t a, int64_t b) {
 
 Value CalculateFloats(MathOp op, double a, double b) {
   switch (op) {
-    case MathOp::kAdd: return Value::Float(a + b);
-    case MathOp::kSubtract: return Value::Float(a - b);
-    case MathOp::kMultiply: return Value::Float(a * b);
+    case MathOp::kAdd:
+      return Value::Float(a + b);
+    case MathOp::kSubtract:
+      return Value::Float(a - b);
+    case MathOp::kMultiply:
+      return Value::Float(a * b);
     case MathOp::kPower: {
       if (a == 0 && b < 0) Fail("0.0 cannot be raised to a negative power");
       const double result = std::pow(a, b);
       if (std::isnan(result) && !std::isnan(a) && !std::isnan(b)) Fail("a power has no real value");
       return Value::Float(result);
     }
-    default: break;
+    default:
+      break;
   }
-  if (b == 0) Fail(op == MathOp::kDivide ? "float division by zero"
-                   : op == MathOp::kModulo ? "float modulo" : "float floor division by zero");
+  if (b == 0)
+    Fail(op == MathOp::kDivide   ? "float division by zero"
+         : op == MathOp::kModulo ? "float modulo"
+                                 : "float floor division by zero");
   if (op == MathOp::kDivide) return Value::Float(a / b);
   if (op == MathOp::kModulo) return Value::Float(FloorModulo(a, b));
   return Value::Float(std::floor((a - FloorModulo(a, b)) / b + 0.5));
@@ -192,8 +199,12 @@ Value EscapeHtml(const Value& value) {
   size_t plain = 0;
   for (size_t at = 0; at < text.size(); ++at) {
     const char c = text.bytes()[at];
-    const char* entity = c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '\'' ? "&#39;"
-                         : c == '"' ? "&#34;" : nullptr;
+    const char* entity = c == '&'    ? "&amp;"
+                         : c == '<'  ? "&lt;"
+                         : c == '>'  ? "&gt;"
+                         : c == '\'' ? "&#39;"
+                         : c == '"'  ? "&#34;"
+                                     : nullptr;
     if (entity == nullptr) continue;
     escaped.AppendRange(text, plain, at);
     escaped.Append(entity, text.TrustedAt(at));

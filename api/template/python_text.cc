@@ -49,12 +49,18 @@ void AppendListRepr(TrackedText& out, const ListObject& list) {
     out.Append(close, false);
   };
   switch (list.flavour) {
-    case ListFlavour::kList: return wrap("[", "]");
-    case ListFlavour::kTuple: return wrap("(", list.items.size() == 1 ? ",)" : ")");
-    case ListFlavour::kRange: return AppendRangeRepr(out, list.items);
-    case ListFlavour::kKeys: return wrap("dict_keys([", "])");
-    case ListFlavour::kValues: return wrap("dict_values([", "])");
-    case ListFlavour::kItems: return wrap("dict_items([", "])");
+    case ListFlavour::kList:
+      return wrap("[", "]");
+    case ListFlavour::kTuple:
+      return wrap("(", list.items.size() == 1 ? ",)" : ")");
+    case ListFlavour::kRange:
+      return AppendRangeRepr(out, list.items);
+    case ListFlavour::kKeys:
+      return wrap("dict_keys([", "])");
+    case ListFlavour::kValues:
+      return wrap("dict_values([", "])");
+    case ListFlavour::kItems:
+      return wrap("dict_items([", "])");
   }
 }
 
@@ -130,19 +136,27 @@ void AppendRepr(TrackedText& out, const Value& value) {
   const DepthGuard guard;
   Spend(1);
   switch (value.kind()) {
-    case Kind::kUndefined: return out.Append("Undefined", false);
-    case Kind::kNone: return out.Append("None", false);
-    case Kind::kBool: return out.Append(value.bool_value() ? "True" : "False", false);
-    case Kind::kInt: return out.Append(std::to_string(value.int_value()), false);
-    case Kind::kBigInt: return out.Append(value.digits(), false);
-    case Kind::kFloat: return out.Append(FloatRepr(value.float_value()), false);
+    case Kind::kUndefined:
+      return out.Append("Undefined", false);
+    case Kind::kNone:
+      return out.Append("None", false);
+    case Kind::kBool:
+      return out.Append(value.bool_value() ? "True" : "False", false);
+    case Kind::kInt:
+      return out.Append(std::to_string(value.int_value()), false);
+    case Kind::kBigInt:
+      return out.Append(value.digits(), false);
+    case Kind::kFloat:
+      return out.Append(FloatRepr(value.float_value()), false);
     case Kind::kString:
       if (value.markup()) out.Append("Markup(", false);
       AppendStringRepr(out, value.text());
       if (value.markup()) out.Append(")", false);
       return;
-    case Kind::kList: return AppendListRepr(out, value.list());
-    case Kind::kDict: return AppendEntries(out, value.dict().entries);
+    case Kind::kList:
+      return AppendListRepr(out, value.list());
+    case Kind::kDict:
+      return AppendEntries(out, value.dict().entries);
     case Kind::kNamespace:
       out.Append("<Namespace ", false);
       AppendEntries(out, value.As<NamespaceObject>().attributes);
@@ -151,7 +165,8 @@ void AppendRepr(TrackedText& out, const Value& value) {
     case Kind::kMacro:
     case Kind::kFunction:
     case Kind::kMethod:
-    case Kind::kLoop: return out.Append(std::string("<") + TypeName(value) + ">", false);
+    case Kind::kLoop:
+      return out.Append(std::string("<") + TypeName(value) + ">", false);
   }
 }
 

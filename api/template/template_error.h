@@ -18,7 +18,9 @@ class TemplateError : public std::runtime_error {
   // where: "chat template NAME, line N"; empty when not known.
   TemplateError(Kind kind, const std::string& message, const std::string& where = "", int line = 0)
       : std::runtime_error(where.empty() ? message : where + ": " + message),
-        kind_(kind), message_(message), line_(line) {}
+        kind_(kind),
+        message_(message),
+        line_(line) {}
 
   Kind kind() const { return kind_; }
   // One line without the place; for kRaised exactly what the template said.

@@ -27,9 +27,8 @@ void TrackedText::CheckGrowth(size_t more) {
   const size_t size = bytes_.size() + more;
   const Meter* meter = Meter::Current();
   if (meter != nullptr && size > meter->limits().max_text) {
-    throw TemplateError(TemplateError::Kind::kLimit,
-                        "the template makes a text of more than " +
-                            std::to_string(meter->limits().max_text) + " bytes");
+    throw TemplateError(TemplateError::Kind::kLimit, "the template makes a text of more than " +
+                                                         std::to_string(meter->limits().max_text) + " bytes");
   }
   if (size + flips_.size() * sizeof(size_t) + kOverhead > charge_.bytes()) {
     // The string doubles as it grows; a first text is taken to fit.

@@ -62,8 +62,10 @@ class Unescaper {
     char32_t value = 0;
     for (int i = 0; i < digits; ++i, ++at_) {
       const char c = at_ < inside_.size() ? inside_[at_] : ' ';
-      const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                        : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+      const int digit = c >= '0' && c <= '9'   ? c - '0'
+                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                               : -1;
       if (digit < 0) FailAt("truncated \\x, \\u or \\U escape in a string");
       value = value * 16 + static_cast<char32_t>(digit);
     }

@@ -9,8 +9,7 @@ bool IsContinuation(char byte) { return (static_cast<unsigned char>(byte) & 0xC0
 
 template <typename Row>
 const Row* FindRow(const Row* rows, size_t size, char32_t c) {
-  const Row* row = std::upper_bound(rows, rows + size, c,
-                                    [](char32_t value, const Row& r) { return value < r.first; });
+  const Row* row = std::upper_bound(rows, rows + size, c, [](char32_t value, const Row& r) { return value < r.first; });
   if (row == rows) return nullptr;
   --row;
   return c <= row->last ? row : nullptr;
@@ -22,8 +21,8 @@ const CaseStep* FindStep(const CaseStep* rows, size_t size, char32_t c) {
 }
 
 const CaseSpecial* FindSpecial(const CaseSpecial* rows, size_t size, char32_t c) {
-  const CaseSpecial* row = std::lower_bound(
-      rows, rows + size, c, [](const CaseSpecial& r, char32_t value) { return r.c < value; });
+  const CaseSpecial* row =
+      std::lower_bound(rows, rows + size, c, [](const CaseSpecial& r, char32_t value) { return r.c < value; });
   return row != rows + size && row->c == c ? row : nullptr;
 }
 
@@ -96,8 +95,8 @@ size_t FindInvalidUtf8(std::string_view text) {
 
 bool IsSpace(char32_t c) {
   if (c < 0x80) return (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20);
-  return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 ||
-         c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+  return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||
+         c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
 bool IsAlpha(char32_t c) {
@@ -110,9 +109,7 @@ bool IsDigit(char32_t c) {
   return FindRow(kDigitRanges, kDigitRangesSize, c) != nullptr;
 }
 
-bool IsNumeric(char32_t c) {
-  return IsDigit(c) || FindRow(kNumericRanges, kNumericRangesSize, c) != nullptr;
-}
+bool IsNumeric(char32_t c) { return IsDigit(c) || FindRow(kNumericRanges, kNumericRangesSize, c) != nullptr; }
 
 bool IsPrintable(char32_t c) {
   if (c < 0x80) return c >= 0x20 && c != 0x7F;

@@ -25,15 +25,11 @@ std::string NumberKey(double d) {
   return "f" + FloatRepr(d);
 }
 
-bool SameStringKey(const Value& key, std::string_view text) {
-  return key.IsString() && key.bytes() == text;
-}
+bool SameStringKey(const Value& key, std::string_view text) { return key.IsString() && key.bytes() == text; }
 
 }  // namespace
 
-void Fail(const std::string& message) {
-  throw TemplateError(TemplateError::Kind::kRuntime, message);
-}
+void Fail(const std::string& message) { throw TemplateError(TemplateError::Kind::kRuntime, message); }
 
 Value Value::Bool(bool b) {
   Value value(Kind::kBool);
@@ -62,9 +58,7 @@ Value Value::Float(double d) {
   return value;
 }
 
-Value Value::String(TrackedText text) {
-  return Of(Kind::kString, std::make_shared<TextObject>(std::move(text)));
-}
+Value Value::String(TrackedText text) { return Of(Kind::kString, std::make_shared<TextObject>(std::move(text))); }
 
 Value Value::List(std::vector<Value> items, ListFlavour flavour) {
   auto list = std::make_shared<ListObject>();
@@ -220,16 +214,27 @@ int MethodObject::depth() const { return DepthOf(self); }
 
 std::string KeyText(const Value& key) {
   switch (key.kind()) {
-    case Kind::kNone: return "N";
-    case Kind::kBool: return key.bool_value() ? "n1" : "n0";
-    case Kind::kInt: return "n" + std::to_string(key.int_value());
-    case Kind::kBigInt: return "n" + key.digits();
-    case Kind::kFloat: return NumberKey(key.float_value());
-    case Kind::kString: SpendBytes(key.text().size()); return "s" + key.bytes();
-    case Kind::kUndefined: return "U";
-    case Kind::kDict: Fail("unhashable type: 'dict'");
-    case Kind::kList: break;
-    default: return "o" + std::to_string(reinterpret_cast<uintptr_t>(key.object()));
+    case Kind::kNone:
+      return "N";
+    case Kind::kBool:
+      return key.bool_value() ? "n1" : "n0";
+    case Kind::kInt:
+      return "n" + std::to_string(key.int_value());
+    case Kind::kBigInt:
+      return "n" + key.digits();
+    case Kind::kFloat:
+      return NumberKey(key.float_value());
+    case Kind::kString:
+      SpendBytes(key.text().size());
+      return "s" + key.bytes();
+    case Kind::kUndefined:
+      return "U";
+    case Kind::kDict:
+      Fail("unhashable type: 'dict'");
+    case Kind::kList:
+      break;
+    default:
+      return "o" + std::to_string(reinterpret_cast<uintptr_t>(key.object()));
   }
   if (key.list().flavour != ListFlavour::kTuple) {
     Fail(std::string("unhashable type: '") + TypeName(key) + "'");
@@ -249,29 +254,49 @@ int DepthOf(const Value& value) { return value.object() == nullptr ? 0 : value.o
 
 const char* TypeName(const Value& value) {
   switch (value.kind()) {
-    case Kind::kUndefined: return "Undefined";
-    case Kind::kNone: return "NoneType";
-    case Kind::kBool: return "bool";
+    case Kind::kUndefined:
+      return "Undefined";
+    case Kind::kNone:
+      return "NoneType";
+    case Kind::kBool:
+      return "bool";
     case Kind::kInt:
-    case Kind::kBigInt: return "int";
-    case Kind::kFloat: return "float";
-    case Kind::kString: return value.markup() ? "Markup" : "str";
-    case Kind::kDict: return "dict";
-    case Kind::kIterator: return "generator";
-    case Kind::kNamespace: return "Namespace";
-    case Kind::kMacro: return "Macro";
-    case Kind::kFunction: return "function";
-    case Kind::kMethod: return "builtin_function_or_method";
-    case Kind::kLoop: return "LoopContext";
-    case Kind::kList: break;
+    case Kind::kBigInt:
+      return "int";
+    case Kind::kFloat:
+      return "float";
+    case Kind::kString:
+      return value.markup() ? "Markup" : "str";
+    case Kind::kDict:
+      return "dict";
+    case Kind::kIterator:
+      return "generator";
+    case Kind::kNamespace:
+      return "Namespace";
+    case Kind::kMacro:
+      return "Macro";
+    case Kind::kFunction:
+      return "function";
+    case Kind::kMethod:
+      return "builtin_function_or_method";
+    case Kind::kLoop:
+      return "LoopContext";
+    case Kind::kList:
+      break;
   }
   switch (value.list().flavour) {
-    case ListFlavour::kList: return "list";
-    case ListFlavour::kTuple: return "tuple";
-    case ListFlavour::kRange: return "range";
-    case ListFlavour::kKeys: return "dict_keys";
-    case ListFlavour::kValues: return "dict_values";
-    case ListFlavour::kItems: return "dict_items";
+    case ListFlavour::kList:
+      return "list";
+    case ListFlavour::kTuple:
+      return "tuple";
+    case ListFlavour::kRange:
+      return "range";
+    case ListFlavour::kKeys:
+      return "dict_keys";
+    case ListFlavour::kValues:
+      return "dict_values";
+    case ListFlavour::kItems:
+      return "dict_items";
   }
   return "list";
 }

@@ -25,7 +25,7 @@ enum class Kind : uint8_t {
   kString,
   kList,  // also tuples, ranges and the views of dicts: see ListFlavour
   kDict,
-  kIterator,   // what filters such as select and map give: read once
+  kIterator,  // what filters such as select and map give: read once
   kNamespace,
   kMacro,
   kFunction,  // a global function
@@ -99,7 +99,9 @@ class Value {
   const std::string& why() const;  // kUndefined, not IsNoValue
   const Object* object() const { return object_.get(); }
   template <typename T>
-  const T& As() const { return static_cast<const T&>(*object_); }
+  const T& As() const {
+    return static_cast<const T&>(*object_);
+  }
 
   // kString only: marked as HTML (the filters safe and escape); adding other text to it escapes that text.
   bool markup() const { return markup_; }

@@ -36,15 +36,16 @@ bool IsMapping(const Value& v) { return v.IsDict(); }
 bool IsSequence(const Value& v) { return v.IsUndefined() || v.IsString() || v.IsDict() || v.IsSequence(); }
 bool IsEscaped(const Value& v) { return v.IsString() && v.markup(); }
 bool IsCallable(const Value& v) {
-  return v.IsUndefined() || v.kind() == Kind::kMacro || v.kind() == Kind::kFunction ||
-         v.kind() == Kind::kMethod || v.kind() == Kind::kLoop;
+  return v.IsUndefined() || v.kind() == Kind::kMacro || v.kind() == Kind::kFunction || v.kind() == Kind::kMethod ||
+         v.kind() == Kind::kLoop;
 }
 
 int64_t Modulo(const Value& number, int64_t divisor) {
   const Value rest = Calculate(MathOp::kModulo, number, Value::Int(divisor));
-  return rest.kind() == Kind::kFloat ? (rest.float_value() == std::floor(rest.float_value())
-                                            ? static_cast<int64_t>(rest.float_value()) : -1)
-         : rest.kind() == Kind::kInt ? rest.int_value() : -1;
+  return rest.kind() == Kind::kFloat
+             ? (rest.float_value() == std::floor(rest.float_value()) ? static_cast<int64_t>(rest.float_value()) : -1)
+         : rest.kind() == Kind::kInt ? rest.int_value()
+                                     : -1;
 }
 bool IsOdd(const Value& v) { return Modulo(v, 2) == 1; }
 bool IsEven(const Value& v) { return Modulo(v, 2) == 0; }
@@ -82,21 +83,44 @@ Value IsTestName(Interpreter&, const Value& self, const Arguments&) {
 
 Builtin FindTest(std::string_view name) {
   static const std::map<std::string_view, Builtin> table = {
-      {"defined", PlainTest<IsDefined>}, {"undefined", PlainTest<IsUndefined>}, {"none", PlainTest<IsNone>},
-      {"boolean", PlainTest<IsBoolean>}, {"true", PlainTest<IsTrue>}, {"false", PlainTest<IsFalse>},
-      {"integer", PlainTest<IsInteger>}, {"float", PlainTest<IsFloat>}, {"number", PlainTest<IsNumber>},
-      {"string", PlainTest<IsString>}, {"mapping", PlainTest<IsMapping>}, {"sequence", PlainTest<IsSequence>},
-      {"iterable", PlainTest<IsIterable>}, {"callable", PlainTest<IsCallable>}, {"escaped", PlainTest<IsEscaped>},
-      {"odd", PlainTest<IsOdd>}, {"even", PlainTest<IsEven>}, {"divisibleby", DivisibleBy},
-      {"upper", CasedTest<true>}, {"lower", CasedTest<false>}, {"sameas", SameAs},
-      {"filter", IsFilterName}, {"test", IsTestName}, {"in", CompareTest<CompareOp::kIn>},
-      {"==", CompareTest<CompareOp::kEqual>}, {"eq", CompareTest<CompareOp::kEqual>},
-      {"equalto", CompareTest<CompareOp::kEqual>}, {"!=", CompareTest<CompareOp::kNotEqual>},
-      {"ne", CompareTest<CompareOp::kNotEqual>}, {">", CompareTest<CompareOp::kGreater>},
-      {"gt", CompareTest<CompareOp::kGreater>}, {"greaterthan", CompareTest<CompareOp::kGreater>},
-      {"ge", CompareTest<CompareOp::kGreaterEqual>}, {">=", CompareTest<CompareOp::kGreaterEqual>},
-      {"<", CompareTest<CompareOp::kLess>}, {"lt", CompareTest<CompareOp::kLess>},
-      {"lessthan", CompareTest<CompareOp::kLess>}, {"<=", CompareTest<CompareOp::kLessEqual>},
+      {"defined", PlainTest<IsDefined>},
+      {"undefined", PlainTest<IsUndefined>},
+      {"none", PlainTest<IsNone>},
+      {"boolean", PlainTest<IsBoolean>},
+      {"true", PlainTest<IsTrue>},
+      {"false", PlainTest<IsFalse>},
+      {"integer", PlainTest<IsInteger>},
+      {"float", PlainTest<IsFloat>},
+      {"number", PlainTest<IsNumber>},
+      {"string", PlainTest<IsString>},
+      {"mapping", PlainTest<IsMapping>},
+      {"sequence", PlainTest<IsSequence>},
+      {"iterable", PlainTest<IsIterable>},
+      {"callable", PlainTest<IsCallable>},
+      {"escaped", PlainTest<IsEscaped>},
+      {"odd", PlainTest<IsOdd>},
+      {"even", PlainTest<IsEven>},
+      {"divisibleby", DivisibleBy},
+      {"upper", CasedTest<true>},
+      {"lower", CasedTest<false>},
+      {"sameas", SameAs},
+      {"filter", IsFilterName},
+      {"test", IsTestName},
+      {"in", CompareTest<CompareOp::kIn>},
+      {"==", CompareTest<CompareOp::kEqual>},
+      {"eq", CompareTest<CompareOp::kEqual>},
+      {"equalto", CompareTest<CompareOp::kEqual>},
+      {"!=", CompareTest<CompareOp::kNotEqual>},
+      {"ne", CompareTest<CompareOp::kNotEqual>},
+      {">", CompareTest<CompareOp::kGreater>},
+      {"gt", CompareTest<CompareOp::kGreater>},
+      {"greaterthan", CompareTest<CompareOp::kGreater>},
+      {"ge", CompareTest<CompareOp::kGreaterEqual>},
+      {">=", CompareTest<CompareOp::kGreaterEqual>},
+      {"<", CompareTest<CompareOp::kLess>},
+      {"lt", CompareTest<CompareOp::kLess>},
+      {"lessthan", CompareTest<CompareOp::kLess>},
+      {"<=", CompareTest<CompareOp::kLessEqual>},
       {"le", CompareTest<CompareOp::kLessEqual>},
   };
   const auto found = table.find(name);

@@ -22,9 +22,9 @@ class CallStreamer {
   };
   Step Feed(char c);
 
-  bool begun() const { return begun_; }    // a call has become certain
+  bool begun() const { return begun_; }                           // a call has become certain
   bool in_call() const { return begun_ && object_.has_value(); }  // and its end has not come
-  bool failed() const { return failed_; }  // before any call: what was fed is no call
+  bool failed() const { return failed_; }                         // before any call: what was fed is no call
   const std::string& name() const { return object_->name(); }
 
  private:

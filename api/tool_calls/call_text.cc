@@ -8,12 +8,9 @@ namespace {
 
 // Bytes of the white-space character at `i`, 0 when there is none.
 size_t SpaceLength(std::string_view text, size_t i) {
-  const auto byte = [&](size_t k) {
-    return i + k < text.size() ? static_cast<uint8_t>(text[i + k]) : 0;
-  };
+  const auto byte = [&](size_t k) { return i + k < text.size() ? static_cast<uint8_t>(text[i + k]) : 0; };
   const uint8_t first = byte(0);
-  if (i < text.size() && ((first >= 0x09 && first <= 0x0d) || (first >= 0x1c && first <= 0x20)))
-    return 1;
+  if (i < text.size() && ((first >= 0x09 && first <= 0x0d) || (first >= 0x1c && first <= 0x20))) return 1;
   if (first == 0xc2) return byte(1) == 0x85 || byte(1) == 0xa0 ? 2 : 0;
   const uint32_t rest = static_cast<uint32_t>(byte(1)) << 8 | byte(2);
   if (first == 0xe1) return rest == 0x9a80 ? 3 : 0;  // U+1680
@@ -35,8 +32,7 @@ size_t SkipUnicodeSpace(std::string_view text, size_t i) {
 std::string_view TrimUnicodeSpaceRight(std::string_view text) {
   while (!text.empty()) {
     size_t start = text.size() - 1;
-    while (start > 0 && text.size() - start < 3 &&
-           (static_cast<uint8_t>(text[start]) & 0xc0) == 0x80) {
+    while (start > 0 && text.size() - start < 3 && (static_cast<uint8_t>(text[start]) & 0xc0) == 0x80) {
       --start;
     }
     if (SpaceLength(text, start) != text.size() - start) return text;

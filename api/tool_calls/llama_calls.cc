@@ -1,8 +1,8 @@
 #include "api/tool_calls/llama_calls.h"
 
+#include "api/json/raw_json.h"
 #include "api/tool_calls/call_object.h"
 #include "api/tool_calls/pythonic_calls.h"
-#include "api/json/raw_json.h"
 
 namespace puna::api {
 
@@ -23,8 +23,7 @@ Verdict ReadCallObject(std::string_view text, bool accept_parameters, size_t& i,
     if (state == CallObject::State::kMore) continue;
     if (!object.is_call()) return Verdict::kPlain;
     call.name = object.name();
-    call.arguments = text.substr(i + object.arguments_begin(),
-                                 object.arguments_end() - object.arguments_begin());
+    call.arguments = text.substr(i + object.arguments_begin(), object.arguments_end() - object.arguments_begin());
     i = j + 1;
     return Verdict::kCalls;
   }
@@ -51,8 +50,7 @@ CallsReading ReadJsonCalls(std::string_view text) {
   size_t i = 0;
   while (true) {
     i = SkipUnicodeSpace(text, i);
-    while (!reading.calls.empty() && i < text.size() && text[i] == ';')
-      i = SkipUnicodeSpace(text, i + 1);
+    while (!reading.calls.empty() && i < text.size() && text[i] == ';') i = SkipUnicodeSpace(text, i + 1);
     if (i == text.size()) {
       reading.verdict = reading.calls.empty() ? Verdict::kPartial : Verdict::kCalls;
       return reading;
@@ -78,8 +76,7 @@ CallsReading ReadBuiltinCall(std::string_view text) {
   const size_t query = i + kCall.size();
   const size_t quote = text.find('"', query);
   if (quote == text.npos || quote + 1 == text.size()) return {Verdict::kPartial, {}};
-  if (text[quote + 1] != ')' || SkipUnicodeSpace(text, quote + 2) != text.size())
-    return {Verdict::kPlain, {}};
+  if (text[quote + 1] != ')' || SkipUnicodeSpace(text, quote + 2) != text.size()) return {Verdict::kPlain, {}};
   std::string arguments = "{\"query\":";
   AppendJsonString(text.substr(query, quote - query), arguments);
   return {Verdict::kCalls, {{std::string(text.substr(start, i - start)), arguments + '}'}}};
@@ -155,8 +152,7 @@ CallsReading ReadHermesCalls(std::string_view text, size_t& first) {
     reading.calls.push_back(std::move(call));
     const std::string_view rest = text.substr(SkipUnicodeSpace(text, i));
     if (rest.empty()) break;
-    if (!rest.starts_with(kClose))
-      return {kClose.starts_with(rest) ? Verdict::kPartial : Verdict::kPlain, {}};
+    if (!rest.starts_with(kClose)) return {kClose.starts_with(rest) ? Verdict::kPartial : Verdict::kPlain, {}};
     i = text.size() - rest.size() + kClose.size();
   }
   if (!reading.calls.empty()) reading.verdict = Verdict::kCalls;
@@ -165,8 +161,7 @@ CallsReading ReadHermesCalls(std::string_view text, size_t& first) {
 
 ModelOutput ReadLlamaOutput(std::string_view text) {
   const size_t tag = text.find(kPythonTag);
-  CallsReading reading =
-      ReadWholeCalls(tag == text.npos ? text : text.substr(tag + kPythonTag.size()));
+  CallsReading reading = ReadWholeCalls(tag == text.npos ? text : text.substr(tag + kPythonTag.size()));
   if (reading.verdict == Verdict::kCalls) {
     const std::string_view before = tag == text.npos ? std::string_view() : text.substr(0, tag);
     return {std::string(TrimUnicodeSpaceRight(before)), std::move(reading.calls)};

@@ -23,10 +23,8 @@ bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 // U+4000..U+D7FF are taken for letters; symbols, typographic marks and pictures lie outside.
 bool IsNameByte(char c) {
   const auto byte = static_cast<uint8_t>(c);
-  if (byte < 0x80)
-    return IsDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-  return (byte >= 0x80 && byte <= 0xbf) || (byte >= 0xc3 && byte <= 0xe1) ||
-         (byte >= 0xe4 && byte <= 0xed);
+  if (byte < 0x80) return IsDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  return (byte >= 0x80 && byte <= 0xbf) || (byte >= 0xc3 && byte <= 0xe1) || (byte >= 0xe4 && byte <= 0xed);
 }
 
 bool IsKeyword(std::string_view word) {

@@ -13,11 +13,10 @@ namespace puna::api {
 // nothing may be read after that.
 class PythonReader {
  public:
-  explicit PythonReader(std::string_view text, size_t position)
-      : text_(text), position_(position) {}
+  explicit PythonReader(std::string_view text, size_t position) : text_(text), position_(position) {}
 
-  void SkipSpace();  // blanks, line ends, comments, joined lines: what may stand between tokens
-                     // inside brackets
+  void SkipSpace();                   // blanks, line ends, comments, joined lines: what may stand between tokens
+                                      // inside brackets
   bool Take(char expected);           // after white space
   bool Peek(char& next);              // after white space; false at the end
   bool ReadName(std::string& name);   // an identifier that is not a keyword

@@ -2,8 +2,8 @@
 
 #include <unordered_set>
 
-#include "api/tool_calls/python_literal.h"
 #include "api/json/raw_json.h"
+#include "api/tool_calls/python_literal.h"
 
 namespace puna::api {
 

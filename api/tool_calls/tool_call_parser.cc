@@ -8,14 +8,11 @@
 namespace puna::api {
 
 ToolFormat DetectToolFormat(std::string_view chat_template) {
-  return chat_template.find(kHermesTag) == chat_template.npos ? ToolFormat::kLlama
-                                                              : ToolFormat::kHermes;
+  return chat_template.find(kHermesTag) == chat_template.npos ? ToolFormat::kLlama : ToolFormat::kHermes;
 }
 
 ToolCallParser::ToolCallParser(Options options, IdGenerator& ids)
-    : options_(options),
-      ids_(ids),
-      phase_(options.format == ToolFormat::kLlama ? Phase::kWhole : Phase::kText) {
+    : options_(options), ids_(ids), phase_(options.format == ToolFormat::kLlama ? Phase::kWhole : Phase::kText) {
   if (options_.constrained) streamer_ = std::make_unique<CallStreamer>(options_.format);
 }
 
@@ -42,8 +39,7 @@ void ToolCallParser::FeedPiece(std::string_view piece, OutputDelta& delta) {
 OutputDelta ToolCallParser::Finish() {
   OutputDelta delta;
   if (phase_ == Phase::kCalls) return delta;
-  const ModelOutput output =
-      options_.format == ToolFormat::kLlama ? ReadLlamaOutput(text_) : ReadHermesOutput(text_);
+  const ModelOutput output = options_.format == ToolFormat::kLlama ? ReadLlamaOutput(text_) : ReadHermesOutput(text_);
   if (output.content.size() > sent_) delta.content = output.content.substr(sent_);
   if (!AreOffered(output.calls)) delta.content = text_.substr(sent_);
   sent_ = text_.size();
@@ -101,9 +97,7 @@ bool ToolCallParser::AdvanceWhole() {
   return false;
 }
 
-bool ToolCallParser::cut() const {
-  return phase_ == Phase::kCalls && streamer_ != nullptr && streamer_->in_call();
-}
+bool ToolCallParser::cut() const { return phase_ == Phase::kCalls && streamer_ != nullptr && streamer_->in_call(); }
 
 bool ToolCallParser::AdvanceText() {
   const std::string_view text = text_;
@@ -119,8 +113,7 @@ bool ToolCallParser::AdvanceText() {
     }
     if (tag.starts_with(rest)) return false;
     size_t end;
-    const Verdict function =
-        llama && !function_tags_dead_ ? MatchFunctionTag(text, marker_, end) : Verdict::kPlain;
+    const Verdict function = llama && !function_tags_dead_ ? MatchFunctionTag(text, marker_, end) : Verdict::kPlain;
     if (function == Verdict::kPartial) return false;
     if (function == Verdict::kCalls) {
       tag_start_ = marker_;
@@ -138,8 +131,7 @@ bool ToolCallParser::AdvanceTag() {
   if (!IsDue(tagged.size())) return false;
   const bool llama = options_.format == ToolFormat::kLlama;
   size_t first;
-  const CallsReading reading =
-      llama ? ReadFunctionTags(tagged, first) : ReadHermesCalls(tagged, first);
+  const CallsReading reading = llama ? ReadFunctionTags(tagged, first) : ReadHermesCalls(tagged, first);
   if (reading.verdict != Verdict::kPlain) return false;
   next_look_ = 0;
   function_tags_dead_ = true;
@@ -213,15 +205,13 @@ void ToolCallParser::ContinueCall(const std::string& arguments, std::vector<Tool
   out.back().arguments += arguments;
 }
 
-ParsedOutput ParseToolCalls(std::string_view text, ToolCallParser::Options options,
-                            IdGenerator& ids) {
+ParsedOutput ParseToolCalls(std::string_view text, ToolCallParser::Options options, IdGenerator& ids) {
   ToolCallParser parser(options, ids);
   ParsedOutput output;
   for (OutputDelta& delta : std::vector<OutputDelta>{parser.Feed(text), parser.Finish()}) {
     output.content += delta.content;
     for (ToolCallDelta& call : delta.calls) {
-      if (static_cast<size_t>(call.index) >= output.calls.size())
-        output.calls.push_back({call.id, call.name, {}});
+      if (static_cast<size_t>(call.index) >= output.calls.size()) output.calls.push_back({call.id, call.name, {}});
       output.calls[call.index].arguments += call.arguments;
     }
   }

@@ -128,7 +128,6 @@ struct ParsedOutput {
   std::vector<ToolCall> calls;
 };
 // The same for a text that is complete.
-ParsedOutput ParseToolCalls(std::string_view text, ToolCallParser::Options options,
-                            IdGenerator& ids);
+ParsedOutput ParseToolCalls(std::string_view text, ToolCallParser::Options options, IdGenerator& ids);
 
 }  // namespace puna::api

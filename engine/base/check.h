@@ -1,6 +1,6 @@
 // PUNA_CHECK(condition) << "context": states what must hold inside our own code. A violated check is a bug of ours,
-// never reachable from input: it throws a CheckError with file, line, condition and context. Whoever can end the work that
-// met it and go on (the engine's step, an HTTP handler) catches it; elsewhere it ends the process with that text.
+// never reachable from input: it throws a CheckError with file, line, condition and context. Whoever can end the work
+// that met it and go on (the engine's step, an HTTP handler) catches it; elsewhere it ends the process with that text.
 #pragma once
 
 #include <sstream>

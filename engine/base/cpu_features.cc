@@ -23,11 +23,16 @@ bool HasAvx512() {
 
 const char* Name(Isa isa) {
   switch (isa) {
-    case Isa::kScalar: return "scalar";
-    case Isa::kAvx2: return "avx2";
-    case Isa::kAvx2Vnni: return "avx2vnni";
-    case Isa::kAvx512: return "avx512";
-    case Isa::kAvx512Bf16: return "avx512bf16";
+    case Isa::kScalar:
+      return "scalar";
+    case Isa::kAvx2:
+      return "avx2";
+    case Isa::kAvx2Vnni:
+      return "avx2vnni";
+    case Isa::kAvx512:
+      return "avx512";
+    case Isa::kAvx512Bf16:
+      return "avx512bf16";
   }
   return "?";
 }
@@ -60,7 +65,8 @@ Isa ChooseIsa(std::string_view name) {
     if (name == Name(isa)) return isa;
     offered += std::string(", ") + Name(isa);
   }
-  throw std::runtime_error("isa: '" + std::string(name) + "' is not available on this processor; use one of: " + offered);
+  throw std::runtime_error("isa: '" + std::string(name) +
+                           "' is not available on this processor; use one of: " + offered);
 }
 
 }  // namespace puna::engine

@@ -18,8 +18,8 @@ struct MatView {
   MatView(T* d, int64_t r, int64_t c) : data(d), rows(r), cols(c), stride(c) {}
   MatView(T* d, int64_t r, int64_t c, int64_t s) : data(d), rows(r), cols(c), stride(s) {}
   template <typename U>
-    requires std::is_same_v<const U, T>
-  MatView(const MatView<U>& o) : data(o.data), rows(o.rows), cols(o.cols), stride(o.stride) {}  // NOLINT
+  requires std::is_same_v<const U, T> MatView(const MatView<U>& o)
+      : data(o.data), rows(o.rows), cols(o.cols), stride(o.stride) {}  // NOLINT
 
   T* row(int64_t r) const { return data + r * stride; }
   std::span<T> row_span(int64_t r) const { return {row(r), static_cast<size_t>(cols)}; }

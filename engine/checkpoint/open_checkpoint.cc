@@ -38,7 +38,7 @@ Checkpoint OpenFiles(const FileSet& files, const OpenOptions& options) {
   if (files.Has("params.json")) return OpenMetaCheckpoint(files, options.meta_rope_factor);
   const std::vector<std::string> names = files.Names(), gguf = GgufNames(files);
   if (gguf.size() == 1) return OpenGgufCheckpoint(files, gguf.front());
-  const std::string found = names.empty()      ? "an empty folder"
+  const std::string found = names.empty()     ? "an empty folder"
                             : gguf.size() > 1 ? std::to_string(gguf.size()) + " .gguf files"
                                               : "neither";
   Throw({.path = files.path(),

@@ -15,8 +15,8 @@ namespace puna::engine {
 //   a folder from Meta (params.json and consolidated.NN.pth: bf16, SPINQUANT_INT4_EO8, QLORA_INT4_EO8),
 //   a .gguf file or a folder with one,
 //   random:NAME[:SEED] (see random_checkpoint.h), which has weights but no tokenizer.
-// Throws std::runtime_error: one line with path, expected, found and what to do. Reading a WeightSource may throw the same
-// when the values cannot be what the headers say (a code outside its 4 bits).
+// Throws std::runtime_error: one line with path, expected, found and what to do. Reading a WeightSource may throw the
+// same when the values cannot be what the headers say (a code outside its 4 bits).
 Checkpoint OpenCheckpoint(const std::string& path, const OpenOptions& options = {});
 
 // The .gguf file that OpenCheckpoint reads of this path; empty: it reads another kind.

@@ -23,8 +23,8 @@ double Mean(const std::vector<double>& values) {
 
 // The answer written as the engine would: forced tokens at once, the others masked and taken. Adds
 // what each of those took, in microseconds.
-void Write(const std::pair<std::shared_ptr<const Grammar>, std::string>& answer, MaskCache& masks, std::vector<double>& times,
-           GrammarBenchResult& result) {
+void Write(const std::pair<std::shared_ptr<const Grammar>, std::string>& answer, MaskCache& masks,
+           std::vector<double>& times, GrammarBenchResult& result) {
   const TokenVocabulary& vocabulary = masks.vocabulary();
   const TokenId end = vocabulary.vocab_size() - 1;
   GrammarConstraint constraint(answer.first, masks, {end});
@@ -49,7 +49,8 @@ void Write(const std::pair<std::shared_ptr<const Grammar>, std::string>& answer,
     const std::vector<TokenId> ids = vocabulary.tokenizer().Encode(std::string_view(answer.second).substr(at));
     const TokenId id = ids.at(0);
     if ((allowed[static_cast<size_t>(id) / 64] >> (id % 64) & 1) == 0)
-      throw std::invalid_argument("the answer does not keep to its schema at byte " + std::to_string(at) + ": " + answer.second);
+      throw std::invalid_argument("the answer does not keep to its schema at byte " + std::to_string(at) + ": " +
+                                  answer.second);
     const auto taken = Clock::now();
     accept(id, at);
     times.push_back(1e6 * (masked + Seconds(taken)));

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "engine/grammar/gbnf.h"
 #include "engine/grammar/automata/grammar_error.h"
-#include "engine/grammar/schema/json_nodes.h"
+#include "engine/grammar/gbnf.h"
 #include "engine/grammar/regex/regex.h"
+#include "engine/grammar/schema/json_nodes.h"
 #include "engine/grammar/schema/schema_compiler.h"
 
 namespace puna::engine {
@@ -25,7 +25,8 @@ NodeId CompileParameters(const ToolGrammarSpec& tool, JsonNodes& json, GrammarBu
       if (schema.is_discarded()) throw GrammarError("parameters", "#", "it is not valid JSON");
       parameters = SchemaCompiler(schema.dump(), json, b).Compile();
     } catch (const GrammarError& e) {
-      throw GrammarError(e.keyword(), "tool '" + tool.name + "' " + e.path(), std::string(e.what()).substr(e.keyword().size() + 4 + e.path().size() + 2));
+      throw GrammarError(e.keyword(), "tool '" + tool.name + "' " + e.path(),
+                         std::string(e.what()).substr(e.keyword().size() + 4 + e.path().size() + 2));
     }
   }
   return parameters;
@@ -38,9 +39,12 @@ NodeId CompileTool(const ToolGrammarSpec& tool, ToolCallStyle style, JsonNodes& 
   };
   const std::string named = "{\"name\": " + Json(tool.name).dump();
   switch (style) {
-    case ToolCallStyle::kLlama: return around(named + ", \"parameters\": ", "}");
-    case ToolCallStyle::kFunctionTag: return around("<function=" + tool.name + ">", "</function>");
-    default: return around("<tool_call>\n" + named + ", \"arguments\": ", "}\n</tool_call>");
+    case ToolCallStyle::kLlama:
+      return around(named + ", \"parameters\": ", "}");
+    case ToolCallStyle::kFunctionTag:
+      return around("<function=" + tool.name + ">", "</function>");
+    default:
+      return around("<tool_call>\n" + named + ", \"arguments\": ", "}\n</tool_call>");
   }
 }
 
@@ -56,23 +60,32 @@ NodeId ToolCallsNode(const std::vector<ToolGrammarSpec>& tools, ToolCallStyle st
 
 NodeId AnswerNode(const AnswerSpec& answer, JsonNodes& json, GrammarBuilder& b) {
   switch (answer.kind) {
-    case AnswerSpec::Kind::kJsonSchema: return SchemaCompiler(answer.source, json, b).Compile();
+    case AnswerSpec::Kind::kJsonSchema:
+      return SchemaCompiler(answer.source, json, b).Compile();
     case AnswerSpec::Kind::kRegex:
       return RegexNode(ParseRegex(answer.source, RegexScope::kWhole, "regex", "#"), CharEncoding::kUtf8, b);
-    case AnswerSpec::Kind::kChoice: return b.Literals(answer.choices);
-    case AnswerSpec::Kind::kGbnf: return ParseGbnf(answer.source, b);
-    default: return json.AnyObject();
+    case AnswerSpec::Kind::kChoice:
+      return b.Literals(answer.choices);
+    case AnswerSpec::Kind::kGbnf:
+      return ParseGbnf(answer.source, b);
+    default:
+      return json.AnyObject();
   }
 }
 
 // What Finish names when nothing can be written.
 std::pair<const char*, const char*> NameOf(AnswerSpec::Kind kind) {
   switch (kind) {
-    case AnswerSpec::Kind::kJsonSchema: return {"schema", "#"};
-    case AnswerSpec::Kind::kRegex: return {"regex", "#"};
-    case AnswerSpec::Kind::kChoice: return {"choice", "#"};
-    case AnswerSpec::Kind::kGbnf: return {"grammar", "root"};
-    default: return {"json_object", "#"};
+    case AnswerSpec::Kind::kJsonSchema:
+      return {"schema", "#"};
+    case AnswerSpec::Kind::kRegex:
+      return {"regex", "#"};
+    case AnswerSpec::Kind::kChoice:
+      return {"choice", "#"};
+    case AnswerSpec::Kind::kGbnf:
+      return {"grammar", "root"};
+    default:
+      return {"json_object", "#"};
   }
 }
 

@@ -32,9 +32,9 @@ struct ToolGrammarSpec {
   std::string parameters;  // the text of a JSON Schema; empty: no arguments
 };
 enum class ToolCallStyle {
-  kLlama,  // {"name": "f", "parameters": {...}}, several with "; " in between
+  kLlama,        // {"name": "f", "parameters": {...}}, several with "; " in between
   kFunctionTag,  // <function=f>{...}</function>, several one after the other
-  kHermes  // <tool_call>\n{"name": "f", "arguments": {...}}\n</tool_call>, several with a new line
+  kHermes        // <tool_call>\n{"name": "f", "arguments": {...}}\n</tool_call>, several with a new line
 };
 // One call of one of the tools, or several. Errors in a tool's schema have the tool in their path.
 Grammar CompileToolCalls(const std::vector<ToolGrammarSpec>& tools, ToolCallStyle style, bool parallel);

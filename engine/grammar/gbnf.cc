@@ -56,9 +56,7 @@ class GbnfParser {
       if (Peek() != ' ' && Peek() != '\t' && !(line && lines)) return;
     }
   }
-  static bool IsNameChar(uint32_t c) {
-    return (c | 32) - 'a' < 26u || c - '0' < 10u || c == '-' || c == '_';
-  }
+  static bool IsNameChar(uint32_t c) { return (c | 32) - 'a' < 26u || c - '0' < 10u || c == '-' || c == '_'; }
   std::string ReadName() {
     std::string name;
     while (!AtEnd() && IsNameChar(Peek())) name += static_cast<char>(chars_[at_++]);
@@ -108,8 +106,10 @@ class GbnfParser {
     std::vector<NodeId> parts;
     for (;; SkipSpace(depth > 0)) {
       NodeId part;
-      if (Take("\"")) part = ParseLiteral();
-      else if (Take("[")) part = ParseClass();
+      if (Take("\""))
+        part = ParseLiteral();
+      else if (Take("["))
+        part = ParseClass();
       else if (Take("(")) {
         part = ParseChoice(depth + 1);
         SkipSpace(true);
@@ -127,18 +127,24 @@ class GbnfParser {
 
   NodeId ParseQuantifiers(NodeId part) {
     for (;;) {
-      if (Take("*")) part = b_.Repeat(part, 0, kUnbounded);
-      else if (Take("+")) part = b_.Repeat(part, 1, kUnbounded);
-      else if (Take("?")) part = b_.Optional(part);
-      else if (Take("{")) part = ParseCounts(part);
-      else return part;
+      if (Take("*"))
+        part = b_.Repeat(part, 0, kUnbounded);
+      else if (Take("+"))
+        part = b_.Repeat(part, 1, kUnbounded);
+      else if (Take("?"))
+        part = b_.Optional(part);
+      else if (Take("{"))
+        part = ParseCounts(part);
+      else
+        return part;
     }
   }
 
   int ReadNumber() {
     if (Peek() - '0' > 9u) Fail("expected a number");
     int64_t number = 0;
-    while (!AtEnd() && Peek() - '0' < 10u) number = std::min<int64_t>(number * 10 + (chars_[at_++] - '0'), kMaxCount + 1);
+    while (!AtEnd() && Peek() - '0' < 10u)
+      number = std::min<int64_t>(number * 10 + (chars_[at_++] - '0'), kMaxCount + 1);
     if (number > kMaxCount) Fail("a count is larger than " + std::to_string(kMaxCount));
     return static_cast<int>(number);
   }
@@ -165,14 +171,28 @@ class GbnfParser {
     if (AtEnd()) Fail("the text ends too early");
     const uint32_t e = chars_[at_++];
     switch (e) {
-      case 'n': return '\n';
-      case 'r': return '\r';
-      case 't': return '\t';
-      case 'x': return ReadHex(2);
-      case 'u': return ReadHex(4);
-      case 'U': return ReadHex(8);
-      case '\\': case '"': case '[': case ']': case '-': case '^': case '\'': return e;
-      default: Fail("unknown escape");
+      case 'n':
+        return '\n';
+      case 'r':
+        return '\r';
+      case 't':
+        return '\t';
+      case 'x':
+        return ReadHex(2);
+      case 'u':
+        return ReadHex(4);
+      case 'U':
+        return ReadHex(8);
+      case '\\':
+      case '"':
+      case '[':
+      case ']':
+      case '-':
+      case '^':
+      case '\'':
+        return e;
+      default:
+        Fail("unknown escape");
     }
   }
 
@@ -180,9 +200,12 @@ class GbnfParser {
     uint32_t value = 0;
     for (int i = 0; i < digits; ++i, ++at_) {
       const uint32_t c = Peek();
-      if (c - '0' < 10u) value = value * 16 + (c - '0');
-      else if ((c | 32) - 'a' < 6u) value = value * 16 + ((c | 32) - 'a' + 10);
-      else Fail("expected " + std::to_string(digits) + " hexadecimal digits");
+      if (c - '0' < 10u)
+        value = value * 16 + (c - '0');
+      else if ((c | 32) - 'a' < 6u)
+        value = value * 16 + ((c | 32) - 'a' + 10);
+      else
+        Fail("expected " + std::to_string(digits) + " hexadecimal digits");
     }
     if (value > CharSet::kMaxChar || (value >= 0xD800 && value < 0xE000)) Fail("no character has this number");
     return value;

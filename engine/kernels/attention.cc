@@ -9,11 +9,15 @@ const AttentionKernels& Avx512Bf16AttentionKernels();
 
 const AttentionKernels& GetAttentionKernels(Isa isa) {
   switch (isa) {
-    case Isa::kScalar: return ScalarAttentionKernels();
+    case Isa::kScalar:
+      return ScalarAttentionKernels();
     case Isa::kAvx2:
-    case Isa::kAvx2Vnni: return Avx2AttentionKernels();
-    case Isa::kAvx512: return Avx512AttentionKernels();
-    case Isa::kAvx512Bf16: return Avx512Bf16AttentionKernels();
+    case Isa::kAvx2Vnni:
+      return Avx2AttentionKernels();
+    case Isa::kAvx512:
+      return Avx512AttentionKernels();
+    case Isa::kAvx512Bf16:
+      return Avx512Bf16AttentionKernels();
   }
   return ScalarAttentionKernels();
 }

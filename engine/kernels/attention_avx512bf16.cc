@@ -58,9 +58,7 @@ void ValueTile(const bf16* weights, const bf16* const* blocks, const bf16* const
       Unroll<V>(PUNA_UNROLLED(c) { sum[r][c] = _mm512_dpbf16_ps(sum[r][c], x, v[c]); });
     });
   }
-  Unroll<R>(PUNA_UNROLLED(r) {
-    Unroll<V>(PUNA_UNROLLED(c) { _mm512_storeu_ps(acc + r * d + 16 * c, sum[r][c]); });
-  });
+  Unroll<R>(PUNA_UNROLLED(r) { Unroll<V>(PUNA_UNROLLED(c) { _mm512_storeu_ps(acc + r * d + 16 * c, sum[r][c]); }); });
 }
 
 }  // namespace

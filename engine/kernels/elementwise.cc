@@ -8,11 +8,14 @@ const ElementwiseKernels& Avx512ElementwiseKernels();
 
 const ElementwiseKernels& GetElementwiseKernels(Isa isa) {
   switch (isa) {
-    case Isa::kScalar: return ScalarElementwiseKernels();
+    case Isa::kScalar:
+      return ScalarElementwiseKernels();
     case Isa::kAvx2:
-    case Isa::kAvx2Vnni: return Avx2ElementwiseKernels();
+    case Isa::kAvx2Vnni:
+      return Avx2ElementwiseKernels();
     case Isa::kAvx512:
-    case Isa::kAvx512Bf16: return Avx512ElementwiseKernels();
+    case Isa::kAvx512Bf16:
+      return Avx512ElementwiseKernels();
   }
   return ScalarElementwiseKernels();
 }

@@ -1,5 +1,5 @@
-// The operations on single rows: norms, rotations, activations, quantisation. Each is a pure function over borrowed memory;
-// all instruction sets give the same bits (tests/engine/kernels/elementwise_test.cc).
+// The operations on single rows: norms, rotations, activations, quantisation. Each is a pure function over borrowed
+// memory; all instruction sets give the same bits (tests/engine/kernels/elementwise_test.cc).
 #pragma once
 
 #include <cstdint>
@@ -22,9 +22,9 @@ struct ElementwiseKernels {
   // y = bf16(x).
   void (*to_bf16)(const float* x, int64_t n, bf16* y);
 
-  // Per-row dynamic int8. Symmetric: scale = max|x| / 127 (at least 1e-10), q = round(x / scale).
-  // Asymmetric (XNNPACK's rule, as Meta's int4 checkpoints are run): range [min(x,0), max(x,0)], scale = range / 255 (at least
-  // 2^-23), zero from whichever end errs less. Rounding is half to even.
+  // Per-row dynamic int8. Symmetric: scale = max|x| / 127 (at least 1e-10), q = round(x / scale). Asymmetric (XNNPACK's
+  // rule, as Meta's int4 checkpoints are run): range [min(x,0), max(x,0)], scale = range / 255 (at least 2^-23), zero
+  // from whichever end errs less. Rounding is half to even.
   RowQuant (*quantize_symmetric)(const float* x, int64_t n, int8_t* q);
   RowQuant (*quantize_asymmetric)(const float* x, int64_t n, int8_t* q);
 

@@ -61,9 +61,12 @@ inline constexpr int kPanelRegisters = kPanelCols / 8;
 template <typename Fn>
 [[gnu::always_inline]] inline void WithRows(int rows, const Fn& fn) {
   switch (rows) {
-    case 3: return fn(std::integral_constant<int, 3>{});
-    case 2: return fn(std::integral_constant<int, 2>{});
-    default: return fn(std::integral_constant<int, 1>{});
+    case 3:
+      return fn(std::integral_constant<int, 3>{});
+    case 2:
+      return fn(std::integral_constant<int, 2>{});
+    default:
+      return fn(std::integral_constant<int, 1>{});
   }
 }
 

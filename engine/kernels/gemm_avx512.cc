@@ -19,9 +19,7 @@ __m512i Broadcast4(const void* p) {
 
 template <int R>
 [[gnu::always_inline]] inline void StoreTile(const __m512 (&acc)[R][4], float* y, int64_t ldy) {
-  Unroll<R>(PUNA_UNROLLED(r) {
-    Unroll<4>(PUNA_UNROLLED(c) { _mm512_storeu_ps(y + r * ldy + 16 * c, acc[r][c]); });
-  });
+  Unroll<R>(PUNA_UNROLLED(r) { Unroll<4>(PUNA_UNROLLED(c) { _mm512_storeu_ps(y + r * ldy + 16 * c, acc[r][c]); }); });
 }
 
 // --- bf16 through float32 FMA: the two halves of a k pair are two chains' steps, even k first.
@@ -49,10 +47,14 @@ void Bf16Panel(const uint8_t* rows, int m, const bf16* panel, int64_t k, float* 
   const auto* a = reinterpret_cast<const bf16*>(rows);
   for (; m >= 4; m -= 4, a += 4 * lda, y += 4 * ldy) Bf16Tile<4>(a, lda, panel, k, y, ldy);
   switch (m) {
-    case 3: return Bf16Tile<3>(a, lda, panel, k, y, ldy);
-    case 2: return Bf16Tile<2>(a, lda, panel, k, y, ldy);
-    case 1: return Bf16Tile<1>(a, lda, panel, k, y, ldy);
-    default: return;
+    case 3:
+      return Bf16Tile<3>(a, lda, panel, k, y, ldy);
+    case 2:
+      return Bf16Tile<2>(a, lda, panel, k, y, ldy);
+    case 1:
+      return Bf16Tile<1>(a, lda, panel, k, y, ldy);
+    default:
+      return;
   }
 }
 
@@ -74,21 +76,26 @@ void Int8Tile(const uint8_t* a, int64_t lda, const int8_t* panel, int64_t k, int
       acc[r][3] = _mm512_dpbusd_epi32(acc[r][3], x, w3);
     });
   }
-  Unroll<R>(PUNA_UNROLLED(r) {
-    Unroll<4>(PUNA_UNROLLED(c) { _mm512_storeu_si512(y + r * ldy + 16 * c, acc[r][c]); });
-  });
+  Unroll<R>(
+      PUNA_UNROLLED(r) { Unroll<4>(PUNA_UNROLLED(c) { _mm512_storeu_si512(y + r * ldy + 16 * c, acc[r][c]); }); });
 }
 
 void Int8Panel(const uint8_t* a, int m, const int8_t* panel, int64_t k, int32_t* y, int64_t ldy) {
   const int64_t lda = k;
   for (; m >= 6; m -= 6, a += 6 * lda, y += 6 * ldy) Int8Tile<6>(a, lda, panel, k, y, ldy);
   switch (m) {
-    case 5: return Int8Tile<5>(a, lda, panel, k, y, ldy);
-    case 4: return Int8Tile<4>(a, lda, panel, k, y, ldy);
-    case 3: return Int8Tile<3>(a, lda, panel, k, y, ldy);
-    case 2: return Int8Tile<2>(a, lda, panel, k, y, ldy);
-    case 1: return Int8Tile<1>(a, lda, panel, k, y, ldy);
-    default: return;
+    case 5:
+      return Int8Tile<5>(a, lda, panel, k, y, ldy);
+    case 4:
+      return Int8Tile<4>(a, lda, panel, k, y, ldy);
+    case 3:
+      return Int8Tile<3>(a, lda, panel, k, y, ldy);
+    case 2:
+      return Int8Tile<2>(a, lda, panel, k, y, ldy);
+    case 1:
+      return Int8Tile<1>(a, lda, panel, k, y, ldy);
+    default:
+      return;
   }
 }
 
@@ -139,12 +146,10 @@ template <int R>
 // Adds `groups` groups of a panel to y: R rows of integer and of float sums stay in registers. Meanwhile it fetches what is
 // wanted next.
 template <int R>
-void Int4Tile(const int8_t* a, int64_t lda, const int32_t* starts, int64_t ldstarts, const uint8_t* panel, int64_t groups,
-              const Ahead& ahead, float* y, int64_t ldy) {
+void Int4Tile(const int8_t* a, int64_t lda, const int32_t* starts, int64_t ldstarts, const uint8_t* panel,
+              int64_t groups, const Ahead& ahead, float* y, int64_t ldy) {
   __m512 acc[R][4];
-  Unroll<R>(PUNA_UNROLLED(r) {
-    Unroll<4>(PUNA_UNROLLED(c) { acc[r][c] = _mm512_loadu_ps(y + r * ldy + 16 * c); });
-  });
+  Unroll<R>(PUNA_UNROLLED(r) { Unroll<4>(PUNA_UNROLLED(c) { acc[r][c] = _mm512_loadu_ps(y + r * ldy + 16 * c); }); });
   for (int64_t g = 0; g < groups; ++g, panel += kInt4GroupBytes) {
     ahead.Fetch(g);
     __m512i dot[R][4];
@@ -188,10 +193,14 @@ void Int4Rows(const int8_t* a, int64_t lda, const int32_t* starts, int64_t ldsta
     ahead.next += groups * ahead.lines * 64;
   }
   switch (m) {
-    case 4: return Int4TileOfFour(a, lda, starts, ldstarts, panel, groups, ahead, y, ldy);
-    case 2: return Int4Tile<2>(a, lda, starts, ldstarts, panel, groups, ahead, y, ldy);
-    case 1: return Int4Tile<1>(a, lda, starts, ldstarts, panel, groups, ahead, y, ldy);
-    default: return;
+    case 4:
+      return Int4TileOfFour(a, lda, starts, ldstarts, panel, groups, ahead, y, ldy);
+    case 2:
+      return Int4Tile<2>(a, lda, starts, ldstarts, panel, groups, ahead, y, ldy);
+    case 1:
+      return Int4Tile<1>(a, lda, starts, ldstarts, panel, groups, ahead, y, ldy);
+    default:
+      return;
   }
 }
 
@@ -222,8 +231,8 @@ void Int4Panel(const uint8_t* rows, int m, const uint8_t* panel, int64_t k, floa
     const int64_t count = std::min(kChunkGroups, groups - g);
     const uint8_t* chunk = panel + g * kInt4GroupBytes;
     // Two chunks ahead: where memory is busy, the time of one is too short for what it fetches to arrive.
-    Int4Rows(a + g * kInt4Group, lda, starts + g, ldstarts, m, chunk, count, {chunk + 2 * count * kInt4GroupBytes, lines}, y,
-             ldy);
+    Int4Rows(a + g * kInt4Group, lda, starts + g, ldstarts, m, chunk, count,
+             {chunk + 2 * count * kInt4GroupBytes, lines}, y, ldy);
   }
 }
 

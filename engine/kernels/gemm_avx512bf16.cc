@@ -31,9 +31,7 @@ void Bf16Tile(const bf16* a, int64_t lda, const bf16* panel, int64_t k, float* y
       acc[r][3] = _mm512_dpbf16_ps(acc[r][3], x, w3);
     });
   }
-  Unroll<R>(PUNA_UNROLLED(r) {
-    Unroll<4>(PUNA_UNROLLED(c) { _mm512_storeu_ps(y + r * ldy + 16 * c, acc[r][c]); });
-  });
+  Unroll<R>(PUNA_UNROLLED(r) { Unroll<4>(PUNA_UNROLLED(c) { _mm512_storeu_ps(y + r * ldy + 16 * c, acc[r][c]); }); });
 }
 
 void Bf16Panel(const uint8_t* rows, int m, const bf16* panel, int64_t k, float* y, int64_t ldy) {
@@ -41,12 +39,18 @@ void Bf16Panel(const uint8_t* rows, int m, const bf16* panel, int64_t k, float* 
   const auto* a = reinterpret_cast<const bf16*>(rows);
   for (; m >= 6; m -= 6, a += 6 * lda, y += 6 * ldy) Bf16Tile<6>(a, lda, panel, k, y, ldy);
   switch (m) {
-    case 5: return Bf16Tile<5>(a, lda, panel, k, y, ldy);
-    case 4: return Bf16Tile<4>(a, lda, panel, k, y, ldy);
-    case 3: return Bf16Tile<3>(a, lda, panel, k, y, ldy);
-    case 2: return Bf16Tile<2>(a, lda, panel, k, y, ldy);
-    case 1: return Bf16Tile<1>(a, lda, panel, k, y, ldy);
-    default: return;
+    case 5:
+      return Bf16Tile<5>(a, lda, panel, k, y, ldy);
+    case 4:
+      return Bf16Tile<4>(a, lda, panel, k, y, ldy);
+    case 3:
+      return Bf16Tile<3>(a, lda, panel, k, y, ldy);
+    case 2:
+      return Bf16Tile<2>(a, lda, panel, k, y, ldy);
+    case 1:
+      return Bf16Tile<1>(a, lda, panel, k, y, ldy);
+    default:
+      return;
   }
 }
 

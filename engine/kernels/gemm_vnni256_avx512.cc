@@ -1,4 +1,5 @@
-// 256-bit VNNI in the encoding of AVX-512VL: what gemm_avx2vnni.cc computes, for processors that have AVX-512 but not AVX-VNNI.
+// 256-bit VNNI in the encoding of AVX-512VL: what gemm_avx2vnni.cc computes, for processors that have AVX-512 but not
+// AVX-VNNI.
 
 #include <immintrin.h>
 

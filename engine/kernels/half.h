@@ -24,9 +24,9 @@ inline uint16_t FloatToHalf(float f) {
   const auto u = std::bit_cast<uint32_t>(f);
   const auto sign = static_cast<uint16_t>((u >> 16) & 0x8000u);
   const uint32_t magnitude = u & 0x7fffffffu;
-  if (magnitude > 0x7f800000u) return sign | 0x7e00u;    // NaN
-  if (magnitude >= 0x477ff000u) return sign | 0x7c00u;   // rounds beyond 65504
-  if (magnitude < 0x38800000u) {                         // below 2^-14: subnormal, in units of 2^-24
+  if (magnitude > 0x7f800000u) return sign | 0x7e00u;   // NaN
+  if (magnitude >= 0x477ff000u) return sign | 0x7c00u;  // rounds beyond 65504
+  if (magnitude < 0x38800000u) {                        // below 2^-14: subnormal, in units of 2^-24
     const float units = std::bit_cast<float>(magnitude) * 0x1p24f;
     return static_cast<uint16_t>(sign | static_cast<uint16_t>(std::nearbyint(units)));
   }

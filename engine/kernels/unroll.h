@@ -1,5 +1,6 @@
-// Unroll<N>(f): f(0), f(1), ... f(N - 1) with the index as a compile-time constant. A plain loop over an array of registers is
-// unrolled by g++ only after it has given the array a place in memory, and every sum is then stored in every round.
+// Unroll<N>(f): f(0), f(1), ... f(N - 1) with the index as a compile-time constant. A plain loop over an array of
+// registers is unrolled by g++ only after it has given the array a place in memory, and every sum is then stored in
+// every round.
 #pragma once
 
 #include <type_traits>
@@ -11,7 +12,8 @@ template <int N, typename Fn>
 [[gnu::always_inline]] inline void Unroll(const Fn& fn) {
   [&]<int... I>(std::integer_sequence<int, I...>) __attribute__((always_inline)) {
     (fn(std::integral_constant<int, I>{}), ...);
-  }(std::make_integer_sequence<int, N>{});
+  }
+  (std::make_integer_sequence<int, N>{});
 }
 
 }  // namespace puna::engine

@@ -1,6 +1,6 @@
-// Sixteen floats at a time in plain C++ (the compilers' vector extension), so that one source serves every instruction set:
-// a file that includes it is compiled once per set. Reductions go through a fixed tree, so that all sets give the same bits.
-// Everything has internal linkage: each set keeps its own copy.
+// Sixteen floats at a time in plain C++ (the compilers' vector extension), so that one source serves every instruction
+// set: a file that includes it is compiled once per set. Reductions go through a fixed tree, so that all sets give the
+// same bits. Everything has internal linkage: each set keeps its own copy.
 #pragma once
 
 #include <bit>
@@ -95,8 +95,8 @@ inline f32x16 RoundEven(f32x16 x) {
   return (x + magic) - magic;
 }
 
-// e^x to about one unit in the last place on [-87.3, 88.7]; flushes to the ends outside. Range reduction by ln 2 in two parts
-// and a polynomial of degree 6 (the scheme of Cephes' expf).
+// e^x to about one unit in the last place on [-87.3, 88.7]; flushes to the ends outside. Range reduction by ln 2 in two
+// parts and a polynomial of degree 6 (the scheme of Cephes' expf).
 inline f32x16 Exp(f32x16 x) {
   x = Min(Max(x, Splat(-87.3f)), Splat(88.7f));
   const f32x16 n = RoundEven(x * 1.44269504088896341f);

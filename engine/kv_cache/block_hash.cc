@@ -39,8 +39,8 @@ struct SipState {
 }  // namespace
 
 BlockHash SipHash128(std::span<const uint64_t> words, const HashKey& key) {
-  SipState s{0x736f6d6570736575 ^ key[0], 0x646f72616e646f6d ^ key[1] ^ 0xee,
-             0x6c7967656e657261 ^ key[0], 0x7465646279746573 ^ key[1]};
+  SipState s{0x736f6d6570736575 ^ key[0], 0x646f72616e646f6d ^ key[1] ^ 0xee, 0x6c7967656e657261 ^ key[0],
+             0x7465646279746573 ^ key[1]};
   for (const uint64_t word : words) s.Absorb(word);
   s.Absorb(static_cast<uint64_t>(words.size() * sizeof(uint64_t)) << 56);
   BlockHash hash;

@@ -1,5 +1,5 @@
-// BlockList: a doubly linked list of blocks whose links lie in one shared array, so that taking a block out of the middle is
-// O(1) and nothing is allocated. A block is in at most one list.
+// BlockList: a doubly linked list of blocks whose links lie in one shared array, so that taking a block out of the
+// middle is O(1) and nothing is allocated. A block is in at most one list.
 #pragma once
 
 #include <vector>

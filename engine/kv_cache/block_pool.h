@@ -1,17 +1,18 @@
 // BlockPool: who has which block of the KV cache. Ids only; the memory is the model's.
 //
-// A block is held (by one sequence or, as a shared prefix, by several), or it is free. A free block may still be cached: its
-// content stays findable until the block is given to somebody else. Free blocks are given out in this order:
+// A block is held (by one sequence or, as a shared prefix, by several), or it is free. A free block may still be
+// cached: its content stays findable until the block is given to somebody else. Free blocks are given out in this
+// order:
 //   1. blocks without content, the one let go of last first;
 //   2. cached blocks on probation, least recently let go of first;
 //   3. cached blocks that are protected, least recently let go of first.
 // A sequence lets go of its tail before its head, so that the part that others may share stays longest.
 //
 // Protection keeps one-shot traffic from pushing out conversations that come back (a segmented LRU): blocks start on
-// probation; a block is protected once it has been found again after its last holder had let go of it, and so are the blocks
-// that a sequence writes behind a cached text that it continued at its very end (the next turn of a conversation; a request
-// that merely shares a system prompt branches off in the middle). Protected blocks fill at most three quarters of the pool:
-// beyond that the least recent ones go back on probation.
+// probation; a block is protected once it has been found again after its last holder had let go of it, and so are the
+// blocks that a sequence writes behind a cached text that it continued at its very end (the next turn of a
+// conversation; a request that merely shares a system prompt branches off in the middle). Protected blocks fill at most
+// three quarters of the pool: beyond that the least recent ones go back on probation.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +28,8 @@
 
 namespace puna::engine {
 
-// The cached beginning of some ids: whole blocks to share and, behind them, a block whose first tokens are to be copied.
+// The cached beginning of some ids: whole blocks to share and, behind them, a block whose first tokens are to be
+// copied.
 struct PrefixMatch {
   std::vector<BlockId> blocks;
   BlockId partial = kNoBlock;
@@ -54,8 +56,8 @@ class BlockPool {
   // A block with one holder and no content. There must be a free one.
   BlockId Allocate();
 
-  // The longest cached beginning of `ids`, at most max_tokens long. hashes: of the full blocks of `ids`, as far as they are
-  // shorter than max_tokens at least. Nothing changes hands: Hold the blocks before anything else is allocated.
+  // The longest cached beginning of `ids`, at most max_tokens long. hashes: of the full blocks of `ids`, as far as they
+  // are shorter than max_tokens at least. Nothing changes hands: Hold the blocks before anything else is allocated.
   PrefixMatch FindPrefix(std::span<const TokenId> ids, std::span<const BlockHash> hashes, int max_tokens) const;
 
   // One more holder for each block of the match, the one to copy from included.
@@ -65,14 +67,16 @@ class BlockPool {
   // conversation).
   void Release(std::span<const BlockId> blocks, bool keep);
 
-  // Says what a block contains, now that it is full: `ids` behind `parent`, called `hash`. If another block has that content
-  // already, the caller's hold moves to it and the given block is let go of. Returns the block that the caller now holds.
+  // Says what a block contains, now that it is full: `ids` behind `parent`, called `hash`. If another block has that
+  // content already, the caller's hold moves to it and the given block is let go of. Returns the block that the caller
+  // now holds.
   BlockId Publish(BlockId block, const BlockHash& parent, const BlockHash& hash, std::span<const TokenId> ids);
 
   // The same for the last block of a sequence that is about to let go of it, when it is not full.
   void PublishPartial(BlockId block, const BlockHash& parent, std::span<const TokenId> ids);
 
-  // Compares the books with who holds what (holders per block, counted by the caller). What is wrong, in words; or empty.
+  // Compares the books with who holds what (holders per block, counted by the caller). What is wrong, in words; or
+  // empty.
   std::string FindFault(std::span<const int> holders) const;
 
  private:
@@ -82,7 +86,7 @@ class BlockPool {
 
   const bool prefix_caching_;
   const HashKey hash_key_;
-  std::vector<int> holders_;          // by block
+  std::vector<int> holders_;           // by block
   std::vector<uint8_t> is_protected_;  // by block; of those held: will be, when they are let go of
   std::vector<BlockLinks> links_;
   BlockList free_{links_};       // without content

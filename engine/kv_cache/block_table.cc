@@ -52,7 +52,8 @@ void BlockTable::Free(std::span<const TokenId> tokens, int num_computed) {
 void BlockTable::NameBlocks(std::span<const TokenId> tokens) {
   if (!pool_.prefix_caching()) return;
   for (size_t i = hashes_.size(); (i + 1) * kBlockSize <= tokens.size(); ++i) {
-    hashes_.push_back(HashBlock(Parent(static_cast<int>(i)), tokens.subspan(i * kBlockSize, kBlockSize), pool_.hash_key()));
+    hashes_.push_back(
+        HashBlock(Parent(static_cast<int>(i)), tokens.subspan(i * kBlockSize, kBlockSize), pool_.hash_key()));
   }
 }
 

@@ -27,7 +27,7 @@ class BlockTable {
 
   std::span<const BlockId> blocks() const { return blocks_; }
   int num_positions() const { return static_cast<int>(blocks_.size()) * kBlockSize; }  // there is room for
-  int num_published() const { return num_published_; }                                // full blocks, findable by others
+  int num_published() const { return num_published_; }  // full blocks, findable by others
   std::span<const BlockHash> hashes() const { return hashes_; }
 
   // The longest cached beginning of `tokens`, at most max_tokens long. Names the full blocks of `tokens` on the way.

@@ -15,8 +15,7 @@ int CommonLength(std::span<const TokenId> a, std::span<const TokenId> b) {
 
 }  // namespace
 
-void PrefixIndex::AddFull(BlockId block, const BlockHash& parent, const BlockHash& hash,
-                          std::span<const TokenId> ids) {
+void PrefixIndex::AddFull(BlockId block, const BlockHash& parent, const BlockHash& hash, std::span<const TokenId> ids) {
   PUNA_CHECK(ids.size() == kBlockSize) << ids.size();
   const bool is_new = by_hash_.emplace(hash, block).second;
   PUNA_CHECK(is_new) << "two blocks of one content, " << block;

@@ -1,6 +1,6 @@
-// PrefixIndex: what the blocks of the cache contain, findable by content. Full blocks are found by their chained hash, and
-// their ids are compared as well; the children of a block (what followed it) are listed, so that the child that shares the
-// longest beginning with some ids is found too, full or not. Knows nothing of who holds a block.
+// PrefixIndex: what the blocks of the cache contain, findable by content. Full blocks are found by their chained hash,
+// and their ids are compared as well; the children of a block (what followed it) are listed, so that the child that
+// shares the longest beginning with some ids is found too, full or not. Knows nothing of who holds a block.
 #pragma once
 
 #include <array>
@@ -19,7 +19,8 @@ class PrefixIndex {
  public:
   explicit PrefixIndex(int num_blocks) : entries_(num_blocks) {}
 
-  // Enters what `block` contains: `ids` behind `parent`. A full block has its own `hash`; there must be no other of that name.
+  // Enters what `block` contains: `ids` behind `parent`. A full block has its own `hash`; there must be no other of
+  // that name.
   void AddFull(BlockId block, const BlockHash& parent, const BlockHash& hash, std::span<const TokenId> ids);
   void AddPartial(BlockId block, const BlockHash& parent, std::span<const TokenId> ids);
   void Remove(BlockId block);

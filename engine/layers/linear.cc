@@ -59,9 +59,15 @@ void Linear::ForwardPanel(const LinearInput& input, const LinearOutput& output, 
       const float* result = tile + r * kPanelCols;
       float* y = output.y.row(row + r) + first_col;
       switch (output.kind) {
-        case LinearOutput::Kind::kStore: std::copy(result, result + cols, y); break;
-        case LinearOutput::Kind::kAdd: elementwise_->add(result, cols, y); break;
-        case LinearOutput::Kind::kSiluMul: elementwise_->silu_mul(result, result + kHalfPanel, cols, y); break;
+        case LinearOutput::Kind::kStore:
+          std::copy(result, result + cols, y);
+          break;
+        case LinearOutput::Kind::kAdd:
+          elementwise_->add(result, cols, y);
+          break;
+        case LinearOutput::Kind::kSiluMul:
+          elementwise_->silu_mul(result, result + kHalfPanel, cols, y);
+          break;
       }
     }
   }
@@ -70,7 +76,8 @@ void Linear::ForwardPanel(const LinearInput& input, const LinearOutput& output, 
 void Linear::PanelRows(const LinearInput& input, int64_t panel, int64_t first_row, int rows, float* tile) const {
   const int64_t n = panel * kPanelCols;
   switch (weight_.format) {
-    case WeightFormat::kBf16: return Multiply(gemm_->bf16_panel, input, panel, first_row, rows, tile);
+    case WeightFormat::kBf16:
+      return Multiply(gemm_->bf16_panel, input, panel, first_row, rows, tile);
     case WeightFormat::kW8A8: {
       alignas(64) int32_t sums[kRowBlock * kPanelCols];
       Multiply(gemm_->int8_panel, input, panel, first_row, rows, sums);

@@ -28,8 +28,8 @@ class Linear {
   Linear() = default;
   Linear(PackedWeight weight, Isa isa);
 
-  // The rows of `input` (made for this weight's format). Each row's result is independent of the others and of the number of
-  // threads: a task is some panels, and a panel's sums run in one fixed order.
+  // The rows of `input` (made for this weight's format). Each row's result is independent of the others and of the
+  // number of threads: a task is some panels, and a panel's sums run in one fixed order.
   void Forward(const LinearInput& input, const LinearOutput& output, ThreadTeam& team) const;
 
   const PackedWeight& weight() const { return weight_; }
@@ -39,8 +39,8 @@ class Linear {
   void ForwardPanel(const LinearInput& input, const LinearOutput& output, int64_t panel) const;
   void PanelRows(const LinearInput& input, int64_t panel, int64_t first_row, int rows, float* tile) const;
   template <typename A, typename W, typename Y>
-  void Multiply(const PanelProduct<A, W, Y>& product, const LinearInput& input, int64_t panel, int64_t first_row, int rows,
-                Y* y) const;
+  void Multiply(const PanelProduct<A, W, Y>& product, const LinearInput& input, int64_t panel, int64_t first_row,
+                int rows, Y* y) const;
 
   PackedWeight weight_;
   const GemmKernels* gemm_ = nullptr;

@@ -9,9 +9,12 @@ namespace puna::engine {
 
 const char* Name(WeightFormat format) {
   switch (format) {
-    case WeightFormat::kBf16: return "bf16";
-    case WeightFormat::kW8A8: return "w8a8";
-    case WeightFormat::kW4A8: return "w4a8";
+    case WeightFormat::kBf16:
+      return "bf16";
+    case WeightFormat::kW8A8:
+      return "w8a8";
+    case WeightFormat::kW4A8:
+      return "w4a8";
   }
   return "?";
 }
@@ -27,9 +30,12 @@ namespace {
 template <typename Fn>
 void WithProduct(const GemmKernels& kernels, WeightFormat format, const Fn& fn) {
   switch (format) {
-    case WeightFormat::kBf16: return fn(kernels.bf16_panel);
-    case WeightFormat::kW8A8: return fn(kernels.int8_panel);
-    case WeightFormat::kW4A8: return fn(kernels.int4_panel);
+    case WeightFormat::kBf16:
+      return fn(kernels.bf16_panel);
+    case WeightFormat::kW8A8:
+      return fn(kernels.int8_panel);
+    case WeightFormat::kW4A8:
+      return fn(kernels.int4_panel);
   }
 }
 

@@ -27,7 +27,7 @@ class LinearInput {
   struct Norm {
     const float* weight = nullptr;  // RMSNorm first; null: none
     float eps = 0;
-    bool hadamard = false;          // Walsh-Hadamard transform first (SpinQuant's R4)
+    bool hadamard = false;  // Walsh-Hadamard transform first (SpinQuant's R4)
   };
 
   // Takes x [rows, cols]. Rows are independent, so the result does not depend on how many there are.
@@ -39,7 +39,9 @@ class LinearInput {
 
   // The rows from r, where a tile begins (a multiple of kMaxTileRows will do), in the order of the format's product.
   const uint8_t* arranged(int64_t r) const { return arranged_.data() + r * row_bytes_; }
-  RowQuant quant(int64_t r) const { return quant_[r]; }  // integer formats; zero counts from the codes as they are multiplied
+  RowQuant quant(int64_t r) const {
+    return quant_[r];
+  }  // integer formats; zero counts from the codes as they are multiplied
 
  private:
   // What a thread needs for a tile of rows on their way.
@@ -49,7 +51,8 @@ class LinearInput {
     std::vector<bf16> tile;  // or as many codes
   };
   template <typename A, typename W, typename Y>
-  void SetTile(const PanelProduct<A, W, Y>& product, MatView<const float> x, const Norm& norm, int64_t first, Scratch& scratch);
+  void SetTile(const PanelProduct<A, W, Y>& product, MatView<const float> x, const Norm& norm, int64_t first,
+               Scratch& scratch);
   const float* Prepared(const float* x, int64_t cols, const Norm& norm, float* scratch) const;
   void Round(const float* row, int64_t cols, int64_t r, bf16* out);
   void Round(const float* row, int64_t cols, int64_t r, uint8_t* out);

@@ -12,9 +12,7 @@
 namespace puna::engine {
 namespace {
 
-double Seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double Seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // One thread's share of the buffer, in eight chains so that the loads and not the additions are the limit.
 uint64_t Sum(const uint64_t* p, int64_t n) {
@@ -42,8 +40,10 @@ class Matmul {
     attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     const dnnl::matmul::primitive_desc desc(engine, a_desc, b_desc, c_desc, attr);
     matmul_ = dnnl::matmul(desc);
-    for (const auto& [arg, md] : {std::pair{DNNL_ARG_SRC, desc.src_desc()}, {DNNL_ARG_WEIGHTS, desc.weights_desc()},
-                                  {DNNL_ARG_DST, desc.dst_desc()}, {DNNL_ARG_SCRATCHPAD, desc.scratchpad_desc()}}) {
+    for (const auto& [arg, md] : {std::pair{DNNL_ARG_SRC, desc.src_desc()},
+                                  {DNNL_ARG_WEIGHTS, desc.weights_desc()},
+                                  {DNNL_ARG_DST, desc.dst_desc()},
+                                  {DNNL_ARG_SCRATCHPAD, desc.scratchpad_desc()}}) {
       buffers_.emplace_back(md.get_size() + 64);
       args_.insert({arg, memory(md, engine, buffers_.back().data())});
     }
@@ -88,7 +88,8 @@ double ShapeRate(const dnnl::engine& engine, const Shape& s, ThreadTeam& team, M
 double MatmulPeak(ThreadTeam& team, Matmul::Type a, Matmul::Type b, Matmul::Type c) {
   const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
   double best = 0;
-  for (const Shape& s : {Shape{128, 1024, 3072}, Shape{256, 1024, 3072}, Shape{512, 512, 3072}, Shape{128, 512, 8192}}) {
+  for (const Shape& s :
+       {Shape{128, 1024, 3072}, Shape{256, 1024, 3072}, Shape{512, 512, 3072}, Shape{128, 512, 8192}}) {
     try {
       best = std::max(best, ShapeRate(engine, s, team, a, b, c));
     } catch (const dnnl::error&) {

@@ -21,9 +21,12 @@ constexpr int64_t kMaxBf16PanelBytes = int64_t{512} << 10;
 
 bool Served(WeightFormat format, int64_t k, Isa isa) {
   switch (format) {
-    case WeightFormat::kBf16: return isa >= Isa::kAvx512Bf16 && k * kPanelCols * 2 <= kMaxBf16PanelBytes;
-    case WeightFormat::kW8A8: return isa >= Isa::kAvx512;
-    case WeightFormat::kW4A8: return false;
+    case WeightFormat::kBf16:
+      return isa >= Isa::kAvx512Bf16 && k * kPanelCols * 2 <= kMaxBf16PanelBytes;
+    case WeightFormat::kW8A8:
+      return isa >= Isa::kAvx512;
+    case WeightFormat::kW4A8:
+      return false;
   }
   return false;
 }
@@ -33,7 +36,8 @@ bool Served(WeightFormat format, int64_t k, Isa isa) {
 struct OnednnPanels::Kernel {
   Kernel(WeightFormat format, int rows, int64_t k)
       : brgemm(rows, kPanelCols, k, 1, k, kPanelCols, kPanelCols, format == WeightFormat::kW8A8 ? Type::u8 : Type::bf16,
-               format == WeightFormat::kW8A8 ? Type::s8 : Type::bf16, format == WeightFormat::kW8A8 ? Type::s32 : Type::f32) {
+               format == WeightFormat::kW8A8 ? Type::s8 : Type::bf16,
+               format == WeightFormat::kW8A8 ? Type::s32 : Type::f32) {
     brgemm.set_add_C(false);
     brgemm.finalize();
     brgemm.generate();
@@ -95,7 +99,8 @@ bool OnednnPanels::AgreesWith(Isa isa) const {
   std::mt19937 rng(1);
   const GemmKernels& gemm = GetGemmKernels(isa);
   if (format_ == WeightFormat::kW8A8) {
-    return Agrees(gemm.int8_panel, [&](auto& code) { code = static_cast<std::remove_reference_t<decltype(code)>>(rng()); });
+    return Agrees(gemm.int8_panel,
+                  [&](auto& code) { code = static_cast<std::remove_reference_t<decltype(code)>>(rng()); });
   }
   std::normal_distribution<float> normal;
   return Agrees(gemm.bf16_panel, [&](bf16& value) { value = ToBf16(normal(rng)); });

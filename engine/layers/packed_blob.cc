@@ -25,8 +25,7 @@ PartSizes SizesOf(const PackedWeight& w) {
 
 size_t BlobBytes(WeightFormat format, int64_t outputs, int64_t inputs) {
   const PartSizes sizes = SizesOf(EmptyWeight(format, outputs, inputs));
-  return Padded(sizes.data) + Padded(sizes.scales) + Padded(sizes.sums) +
-         Padded(sizes.weighted_sums);
+  return Padded(sizes.data) + Padded(sizes.scales) + Padded(sizes.sums) + Padded(sizes.weighted_sums);
 }
 
 std::vector<std::span<const std::byte>> BlobParts(const PackedWeight& w) {
@@ -36,8 +35,8 @@ std::vector<std::span<const std::byte>> BlobParts(const PackedWeight& w) {
   return {bytes(w.data), bytes(w.scales), bytes(w.sums), bytes(w.weighted_sums)};
 }
 
-PackedWeight MapBlob(WeightFormat format, int64_t outputs, int64_t inputs,
-                     std::span<const std::byte> blob, const std::shared_ptr<const void>& owner) {
+PackedWeight MapBlob(WeightFormat format, int64_t outputs, int64_t inputs, std::span<const std::byte> blob,
+                     const std::shared_ptr<const void>& owner) {
   PUNA_CHECK(blob.size() == BlobBytes(format, outputs, inputs)) << blob.size();
   PUNA_CHECK(reinterpret_cast<uintptr_t>(blob.data()) % kAlignment == 0);
   PackedWeight w = EmptyWeight(format, outputs, inputs);

@@ -24,7 +24,7 @@ std::vector<std::span<const std::byte>> BlobParts(const PackedWeight& weight);
 
 // The weight in `blob`, of BlobBytes and aligned to 64 bytes, which `owner` keeps alive. Nothing is
 // copied or looked at.
-PackedWeight MapBlob(WeightFormat format, int64_t outputs, int64_t inputs,
-                     std::span<const std::byte> blob, const std::shared_ptr<const void>& owner);
+PackedWeight MapBlob(WeightFormat format, int64_t outputs, int64_t inputs, std::span<const std::byte> blob,
+                     const std::shared_ptr<const void>& owner);
 
 }  // namespace puna::engine

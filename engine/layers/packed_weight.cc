@@ -16,9 +16,12 @@ namespace {
 
 int64_t PanelBytes(WeightFormat format, int64_t k) {
   switch (format) {
-    case WeightFormat::kBf16: return k * kPanelCols * 2;
-    case WeightFormat::kW8A8: return k * kPanelCols;
-    case WeightFormat::kW4A8: return k / kInt4Group * kInt4GroupBytes;
+    case WeightFormat::kBf16:
+      return k * kPanelCols * 2;
+    case WeightFormat::kW8A8:
+      return k * kPanelCols;
+    case WeightFormat::kW4A8:
+      return k / kInt4Group * kInt4GroupBytes;
   }
   return 0;
 }
@@ -43,7 +46,8 @@ void PackBf16Row(const RowRef& ref, int n, RowBuffers& row, int64_t inputs, uint
   for (int64_t i = 0; i < inputs; ++i) out[i / 2 * 2 * kPanelCols + i % 2] = row.bf16s[i];
 }
 
-void PackInt8Row(const RowRef& ref, int n, RowBuffers& row, int64_t inputs, uint8_t* panel, float* scale, int32_t* sum) {
+void PackInt8Row(const RowRef& ref, int n, RowBuffers& row, int64_t inputs, uint8_t* panel, float* scale,
+                 int32_t* sum) {
   if (ref.source->encoding() == WeightSource::Encoding::kInt8) {
     ref.source->ReadCodes(ref.row, 1, row.codes.data(), scale);
   } else {
@@ -84,7 +88,8 @@ void ReadInt4Row(const RowRef& ref, RowBuffers& row, int64_t inputs, int64_t k) 
   (void)inputs;
 }
 
-void PackInt4Row(const RowRef& ref, int n, RowBuffers& row, int64_t inputs, int64_t k, uint8_t* panel, float* weighted_sum) {
+void PackInt4Row(const RowRef& ref, int n, RowBuffers& row, int64_t inputs, int64_t k, uint8_t* panel,
+                 float* weighted_sum) {
   ReadInt4Row(ref, row, inputs, k);
   float total = 0;
   for (int64_t g = 0; g < k / kInt4Group; ++g) {
@@ -100,8 +105,8 @@ void PackInt4Row(const RowRef& ref, int n, RowBuffers& row, int64_t inputs, int6
   *weighted_sum = total;
 }
 
-// A source may find values that its format forbids; the team's functions may not throw. Keeps the first such error for the
-// caller and skips what is left.
+// A source may find values that its format forbids; the team's functions may not throw. Keeps the first such error for
+// the caller and skips what is left.
 class FirstFailure {
  public:
   template <typename Fn>
@@ -160,9 +165,15 @@ PackedWeight Pack(WeightFormat format, int64_t outputs, int64_t inputs, const st
       }
       PUNA_CHECK(ref.source->cols() == inputs) << ref.source->name();
       switch (format) {
-        case WeightFormat::kBf16: PackBf16Row(ref, n, row, inputs, panel); break;
-        case WeightFormat::kW8A8: PackInt8Row(ref, n, row, inputs, panel, &scales[column], &sums[column]); break;
-        case WeightFormat::kW4A8: PackInt4Row(ref, n, row, inputs, w.k, panel, &weighted_sums[column]); break;
+        case WeightFormat::kBf16:
+          PackBf16Row(ref, n, row, inputs, panel);
+          break;
+        case WeightFormat::kW8A8:
+          PackInt8Row(ref, n, row, inputs, panel, &scales[column], &sums[column]);
+          break;
+        case WeightFormat::kW4A8:
+          PackInt4Row(ref, n, row, inputs, w.k, panel, &weighted_sums[column]);
+          break;
       }
     }
   }));
@@ -183,7 +194,8 @@ void PackedWeight::ReadRow(int64_t row, float* out) const {
         out[i] = ToFloat(reinterpret_cast<const bf16*>(source)[(i / 2 * kPanelCols + n) * 2 + i % 2]);
         break;
       case WeightFormat::kW8A8:
-        out[i] = scales[row] * static_cast<float>(reinterpret_cast<const int8_t*>(source)[(i / 4 * kPanelCols + n) * 4 + i % 4]);
+        out[i] = scales[row] *
+                 static_cast<float>(reinterpret_cast<const int8_t*>(source)[(i / 4 * kPanelCols + n) * 4 + i % 4]);
         break;
       case WeightFormat::kW4A8: {
         const uint8_t* group = source + i / kInt4Group * kInt4GroupBytes;

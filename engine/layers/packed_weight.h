@@ -22,20 +22,18 @@ struct RowRef {
 
 struct PackedWeight {
   WeightFormat format = WeightFormat::kBf16;
-  int64_t outputs = 0;      // columns, without padding
-  int64_t inputs = 0;       // K, without padding
-  int64_t k = 0;            // padded K
+  int64_t outputs = 0;  // columns, without padding
+  int64_t inputs = 0;   // K, without padding
+  int64_t k = 0;        // padded K
   int64_t panels = 0;
   int64_t panel_bytes = 0;
-  SharedArray<uint8_t> data;             // [panels][panel_bytes]
-  SharedArray<float> scales;             // W8A8: [panels * 64], of each output
-  SharedArray<int32_t> sums;             // W8A8: [panels * 64], sum of each output's codes
-  SharedArray<float> weighted_sums;      // W4A8: [panels * 64], sum over groups of scale * (sum of codes)
+  SharedArray<uint8_t> data;         // [panels][panel_bytes]
+  SharedArray<float> scales;         // W8A8: [panels * 64], of each output
+  SharedArray<int32_t> sums;         // W8A8: [panels * 64], sum of each output's codes
+  SharedArray<float> weighted_sums;  // W4A8: [panels * 64], sum over groups of scale * (sum of codes)
 
   const uint8_t* panel(int64_t p) const { return data.data() + p * panel_bytes; }
-  size_t bytes() const {
-    return data.bytes() + scales.bytes() + sums.bytes() + weighted_sums.bytes();
-  }
+  size_t bytes() const { return data.bytes() + scales.bytes() + sums.bytes() + weighted_sums.bytes(); }
 
   // Output row `row` as float32 [inputs]: an embedding.
   void ReadRow(int64_t row, float* out) const;
@@ -44,9 +42,9 @@ struct PackedWeight {
 // A weight of this shape, all but its memory.
 PackedWeight EmptyWeight(WeightFormat format, int64_t outputs, int64_t inputs);
 
-// Packs rows row_of(0 .. outputs), each of `inputs` columns, on all threads. A source whose encoding is the format's own keeps
-// its codes; others are rounded: int8 to nearest by the row's largest value, int4 by the group scale (of a few shrunken ones)
-// with the least squared error.
+// Packs rows row_of(0 .. outputs), each of `inputs` columns, on all threads. A source whose encoding is the format's
+// own keeps its codes; others are rounded: int8 to nearest by the row's largest value, int4 by the group scale (of a
+// few shrunken ones) with the least squared error.
 PackedWeight Pack(WeightFormat format, int64_t outputs, int64_t inputs, const std::function<RowRef(int64_t)>& row_of,
                   ThreadTeam& team);
 

@@ -8,11 +8,12 @@
 namespace puna::engine {
 namespace {
 
-// Query rows that share the keys and values they stream. Enough to make the matrix units work, few enough that scores and sums
-// stay in the second-level cache.
+// Query rows that share the keys and values they stream. Enough to make the matrix units work, few enough that scores
+// and sums stay in the second-level cache.
 constexpr int kTileRows = 48;
 
-// When spans are spread over the threads: as many runs for each, so that all finish together, and at most so many spans in one.
+// When spans are spread over the threads: as many runs for each, so that all finish together, and at most so many spans
+// in one.
 constexpr int kRunsPerThread = 8;
 constexpr int kMaxRun = 16;
 
@@ -46,18 +47,30 @@ struct PagedAttention::Scratch {
   std::vector<int32_t> visible;
 
   Scratch(int rows, int d)
-      : q(size_t(rows) * d), weights(size_t(rows) * kSpan), scores(size_t(rows) * kSpan), acc(size_t(rows) * d),
-        out(size_t(rows) * d), unpacked(size_t(kSpanBlocks) * KvBlockElements(d)), max(rows), sum(rows), states(rows), visible(rows) {}
+      : q(size_t(rows) * d),
+        weights(size_t(rows) * kSpan),
+        scores(size_t(rows) * kSpan),
+        acc(size_t(rows) * d),
+        out(size_t(rows) * d),
+        unpacked(size_t(kSpanBlocks) * KvBlockElements(d)),
+        max(rows),
+        sum(rows),
+        states(rows),
+        visible(rows) {}
 };
 
 const char* Name(KvDtype dtype) { return dtype == KvDtype::kInt8 ? "int8" : "bf16"; }
 
 PagedAttention::PagedAttention(int num_heads, int num_kv_heads, int head_dim, KvDtype dtype, Isa isa)
-    : num_heads_(num_heads), num_kv_heads_(num_kv_heads), head_dim_(head_dim), group_(num_heads / num_kv_heads),
+    : num_heads_(num_heads),
+      num_kv_heads_(num_kv_heads),
+      head_dim_(head_dim),
+      group_(num_heads / num_kv_heads),
       dtype_(dtype),
       head_bytes_(dtype == KvDtype::kInt8 ? KvBlockBytesInt8(head_dim) : KvBlockBytesBf16(head_dim)),
       kernels_(GetAttentionKernels(isa)) {
-  PUNA_CHECK(num_heads % num_kv_heads == 0 && head_dim % 32 == 0 && head_dim <= kMaxHeadDim) << num_heads << ' ' << num_kv_heads << ' ' << head_dim;
+  PUNA_CHECK(num_heads % num_kv_heads == 0 && head_dim % 32 == 0 && head_dim <= kMaxHeadDim)
+      << num_heads << ' ' << num_kv_heads << ' ' << head_dim;
 }
 
 PagedAttention::~PagedAttention() = default;
@@ -87,19 +100,19 @@ void PagedAttention::PlanItems(std::span<const AttentionSequence> sequences) {
     }
   }
   // The longest first: what is left at the end is short, and the threads finish together.
-  std::stable_sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) { return a.visible() > b.visible(); });
+  std::stable_sort(items_.begin(), items_.end(),
+                   [](const Item& a, const Item& b) { return a.visible() > b.visible(); });
 }
 
-void PagedAttention::Forward(std::span<const AttentionSequence> sequences, MatView<const bf16> q, const uint8_t* layer_cache,
-                             MatView<float> out, ThreadTeam& team) {
+void PagedAttention::Forward(std::span<const AttentionSequence> sequences, MatView<const bf16> q,
+                             const uint8_t* layer_cache, MatView<float> out, ThreadTeam& team) {
   const int rows = std::max(kTileRows, group_);
   while (static_cast<int>(scratch_.size()) < team.size()) scratch_.emplace_back(rows, head_dim_);
   PlanItems(sequences);
   const bool few = static_cast<int>(items_.size()) < 4 * team.size() && team.size() > 1;
   if (few && !items_.empty() && items_.front().spans() > 1) return SplitItems(q, layer_cache, out, team);
-  team.ForEach(static_cast<int64_t>(items_.size()), [&](int64_t i, int thread) {
-    WholeItem(items_[i], q, layer_cache, out, scratch_[thread]);
-  });
+  team.ForEach(static_cast<int64_t>(items_.size()),
+               [&](int64_t i, int thread) { WholeItem(items_[i], q, layer_cache, out, scratch_[thread]); });
 }
 
 // Rows of an item: token after token, the query heads of the group beside each other.
@@ -111,7 +124,9 @@ void PagedAttention::GatherQueries(const Item& item, MatView<const bf16> q, bf16
   }
 }
 
-int64_t PagedAttention::code_bytes() const { return KvBlockElements(head_dim_) / 2 * (dtype_ == KvDtype::kInt8 ? 1 : 2); }
+int64_t PagedAttention::code_bytes() const {
+  return KvBlockElements(head_dim_) / 2 * (dtype_ == KvDtype::kInt8 ? 1 : 2);
+}
 
 template <typename Byte>
 KvBlockAt<Byte> PagedAttention::BlockAt(Byte* layer_cache, int32_t block, int kv_head) const {
@@ -137,8 +152,8 @@ ConstKvBlock PagedAttention::HeadBlock(const Item& item, int block, const uint8_
   return BlockAt(layer_cache, item.sequence.block_table[block], item.kv_head);
 }
 
-// next: the part that this thread computes next, or null. Its blocks are fetched meanwhile; otherwise memory would rest while
-// we compute.
+// next: the part that this thread computes next, or null. Its blocks are fetched meanwhile; otherwise memory would rest
+// while we compute.
 void PagedAttention::AttendSpan(const Part& part, const Part* next, const bf16* rows, const uint8_t* layer_cache,
                                 Scratch& scratch, float* max, float* sum, float* acc) const {
   const Item& item = *part.item;
@@ -218,7 +233,8 @@ void PagedAttention::WholeItem(const Item& item, MatView<const bf16> q, const ui
 }
 
 // Few rows against a long context: a task is a run of spans; a second round merges them, in the same order as above.
-void PagedAttention::SplitItems(MatView<const bf16> q, const uint8_t* layer_cache, MatView<float> out, ThreadTeam& team) {
+void PagedAttention::SplitItems(MatView<const bf16> q, const uint8_t* layer_cache, MatView<float> out,
+                                ThreadTeam& team) {
   std::vector<Part> parts;
   int64_t room = 0;
   for (size_t i = 0; i < items_.size(); ++i) {

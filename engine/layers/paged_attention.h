@@ -36,9 +36,9 @@ class PagedAttention {
   PagedAttention(int num_heads, int num_kv_heads, int head_dim, KvDtype dtype, Isa isa);
   ~PagedAttention();
 
-  // A layer's cache is cut into strips of kStripBlocks blocks, each [kv head]{keys [block], values [block], int8: scales
-  // [block]}. Blocks that follow each other, as most of one sequence do, so lie in long runs for each head: with a block's heads
-  // side by side, and its values behind its keys, memory gave 19 GB/s of 32.
+  // A layer's cache is cut into strips of kStripBlocks blocks, each [kv head]{keys [block], values [block], int8:
+  // scales [block]}. Blocks that follow each other, as most of one sequence do, so lie in long runs for each head: with
+  // a block's heads side by side, and its values behind its keys, memory gave 19 GB/s of 32.
   static constexpr int kStripBlocks = 8;
 
   // Bytes that one block takes in one layer. A cache holds whole strips.
@@ -49,19 +49,20 @@ class PagedAttention {
   void CopyBlock(int32_t from, int32_t to, uint8_t* layer_cache) const;
 
   // Writes keys and values [tokens, num_kv_heads * head_dim] of a sequence's tokens to a layer's cache.
-  void StoreKv(const AttentionSequence& sequence, MatView<const float> k, MatView<const float> v, uint8_t* layer_cache) const;
+  void StoreKv(const AttentionSequence& sequence, MatView<const float> k, MatView<const float> v,
+               uint8_t* layer_cache) const;
 
-  // q [tokens, num_heads * head_dim], already times log2(e) / sqrt(head_dim); out likewise. The cache holds keys and values of
-  // all positions the rows may see, the rows' own included.
+  // q [tokens, num_heads * head_dim], already times log2(e) / sqrt(head_dim); out likewise. The cache holds keys and
+  // values of all positions the rows may see, the rows' own included.
   void Forward(std::span<const AttentionSequence> sequences, MatView<const bf16> q, const uint8_t* layer_cache,
                MatView<float> out, ThreadTeam& team);
 
  private:
-  struct Item;   // a tile of rows of one sequence against one kv head
+  struct Item;  // a tile of rows of one sequence against one kv head
   struct Scratch;
   void PlanItems(std::span<const AttentionSequence> sequences);
   void GatherQueries(const Item& item, MatView<const bf16> q, bf16* rows) const;
-  struct Part;   // a span of an item
+  struct Part;  // a span of an item
   void AttendSpan(const Part& part, const Part* next, const bf16* rows, const uint8_t* layer_cache, Scratch& scratch,
                   float* max, float* sum, float* acc) const;
   void Finish(const Item& item, const RowState* states, const float* acc, MatView<float> out) const;
@@ -79,8 +80,8 @@ class PagedAttention {
   int64_t head_bytes_;  // of one head in one block
   const AttentionKernels& kernels_;
   std::vector<Item> items_;
-  std::vector<Scratch> scratch_;      // one a thread
-  AlignedBuffer<float> partials_;     // of split items: [item][span][rows][max, sum, acc]
+  std::vector<Scratch> scratch_;   // one a thread
+  AlignedBuffer<float> partials_;  // of split items: [item][span][rows][max, sum, acc]
 };
 
 }  // namespace puna::engine

@@ -22,8 +22,7 @@ bool IsPrime(int64_t q) {
 int64_t FactorOf(int64_t n) {
   if (n < 1) return 0;
   if (std::has_single_bit(static_cast<uint64_t>(n))) return 1;
-  for (int64_t m = n >> std::countr_zero(static_cast<uint64_t>(n)); m <= n && m <= kMaxFactor;
-       m *= 2) {
+  for (int64_t m = n >> std::countr_zero(static_cast<uint64_t>(n)); m <= n && m <= kMaxFactor; m *= 2) {
     if ((m - 1) % 4 == 3 && IsPrime(m - 1)) return m;
   }
   return 0;
@@ -40,8 +39,7 @@ std::vector<int8_t> Paley(int64_t m) {
     h[static_cast<size_t>((i + 1) * m)] = -1;
     for (int64_t j = 0; j < q; ++j) {
       const int64_t d = ((i - j) % q + q) % q;
-      h[static_cast<size_t>((i + 1) * m + j + 1)] =
-          d == 0 || square[static_cast<size_t>(d)] ? 1 : -1;
+      h[static_cast<size_t>((i + 1) * m + j + 1)] = d == 0 || square[static_cast<size_t>(d)] ? 1 : -1;
     }
   }
   return h;
@@ -60,10 +58,9 @@ bool Rotation::Exists(int64_t n) { return FactorOf(n) != 0; }
 
 Rotation::Rotation(int64_t n, uint64_t seed) : n_(n), m_(FactorOf(n)) {
   if (m_ == 0)
-    throw std::runtime_error(
-        "a rotation of " + std::to_string(n) +
-        " values: expected a power of two times 1, 12, 20 or another " +
-        "order of Paley's matrices, found none; quantise without this rotation");
+    throw std::runtime_error("a rotation of " + std::to_string(n) +
+                             " values: expected a power of two times 1, 12, 20 or another " +
+                             "order of Paley's matrices, found none; quantise without this rotation");
   factor_ = Paley(m_);
   for (int64_t i = 0; i < n; ++i) signs_.push_back((SplitMix(&seed) >> 63) != 0 ? -1 : 1);
 }
@@ -93,9 +90,9 @@ void Rotation::Hadamard(T* x, bool transposed) const {
     T* out = x + to * run;
     for (int64_t j = 0; j < run; ++j) out[j] = 0;
     for (int64_t from = 0; from < m_; ++from) {
-      const T sign = (transposed ? factor_[static_cast<size_t>(to * m_ + from)]
-                                 : factor_[static_cast<size_t>(from * m_ + to)]) *
-                     scale;
+      const T sign =
+          (transposed ? factor_[static_cast<size_t>(to * m_ + from)] : factor_[static_cast<size_t>(from * m_ + to)]) *
+          scale;
       for (int64_t j = 0; j < run; ++j) out[j] += sign * in[static_cast<size_t>(from * run + j)];
     }
   }

@@ -1,8 +1,9 @@
 // KvMemory: the memory of the paged cache, a buffer for each layer, touched ahead of its use.
 //
-// The kernel hands memory out, and clears it, when it is first written: with huge pages 2 MiB at a time, for every layer in the
-// one step in which the cache grows beyond them. With a 3B in a virtual machine that step took 150 ms longer than the others,
-// and every stream waited. So each step touches some of what later ones need; nothing is resident long before.
+// The kernel hands memory out, and clears it, when it is first written: with huge pages 2 MiB at a time, for every
+// layer in the one step in which the cache grows beyond them. With a 3B in a virtual machine that step took 150 ms
+// longer than the others, and every stream waited. So each step touches some of what later ones need; nothing is
+// resident long before.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +37,7 @@ class KvMemory {
   int64_t block_bytes_ = 0;
   int64_t used_bytes_ = 0;  // of a layer: up to the last block that was ever written
   std::vector<AlignedBuffer<uint8_t>> layers_;
-  int64_t touched_ = 0;     // pieces: the first of every layer, the second of every layer, ...
+  int64_t touched_ = 0;  // pieces: the first of every layer, the second of every layer, ...
 };
 
 }  // namespace puna::engine

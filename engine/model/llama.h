@@ -34,8 +34,9 @@ struct LlamaSpec {
 };
 LlamaSpec SpecOf(const Checkpoint& checkpoint);
 
-// Reads, rounds where needed and packs every weight, on `threads` threads. Throws std::runtime_error when the checkpoint cannot
-// be run in the wanted format, std::bad_alloc when memory is short.
-std::unique_ptr<Model> LoadLlama(const Checkpoint& checkpoint, const LlamaOptions& options, const LoadProgress& progress);
+// Reads, rounds where needed and packs every weight, on `threads` threads. Throws std::runtime_error when the
+// checkpoint cannot be run in the wanted format, std::bad_alloc when memory is short.
+std::unique_ptr<Model> LoadLlama(const Checkpoint& checkpoint, const LlamaOptions& options,
+                                 const LoadProgress& progress);
 
 }  // namespace puna::engine

@@ -48,7 +48,8 @@ LlamaSpec SpecOf(const Checkpoint& checkpoint) {
           checkpoint.online_hadamard_down_proj, checkpoint.residual_rotation_seed};
 }
 
-std::unique_ptr<Model> LoadLlama(const Checkpoint& checkpoint, const LlamaOptions& options, const LoadProgress& progress) {
+std::unique_ptr<Model> LoadLlama(const Checkpoint& checkpoint, const LlamaOptions& options,
+                                 const LoadProgress& progress) {
   return std::make_unique<LlamaModel>(SpecOf(checkpoint), PackLlama(checkpoint, options, progress), options);
 }
 
@@ -59,10 +60,12 @@ LlamaModel::LlamaModel(const LlamaSpec& spec, LlamaWeights weights, const LlamaO
       hadamard_(spec.online_hadamard_down_proj),
       team_(options.threads),
       weights_(std::move(weights)),
-      attention_(config_.num_attention_heads, config_.num_key_value_heads, config_.head_dim, options.kv_dtype, options.isa),
+      attention_(config_.num_attention_heads, config_.num_key_value_heads, config_.head_dim, options.kv_dtype,
+                 options.isa),
       rope_(RopeInvFreq(config_.head_dim, config_.rope_theta, config_.rope_scaling)),
       input_(weights_.format, options.max_batched_tokens,
-             std::max<int64_t>({config_.hidden_size, QWidth(config_), config_.intermediate_size}), asymmetric_, options.isa),
+             std::max<int64_t>({config_.hidden_size, QWidth(config_), config_.intermediate_size}), asymmetric_,
+             options.isa),
       head_input_(weights_.head_format, kHeadRows, config_.hidden_size, asymmetric_, options.isa) {
   if (spec.residual_rotation_seed) rotation_.emplace(config_.hidden_size, *spec.residual_rotation_seed);
   const int64_t tokens = options.max_batched_tokens;
@@ -85,9 +88,7 @@ LlamaModel::LlamaModel(const LlamaSpec& spec, LlamaWeights weights, const LlamaO
 
 LlamaModel::~LlamaModel() = default;
 
-size_t LlamaModel::kv_bytes_per_block() const {
-  return config_.num_hidden_layers * attention_.block_bytes();
-}
+size_t LlamaModel::kv_bytes_per_block() const { return config_.num_hidden_layers * attention_.block_bytes(); }
 
 void LlamaModel::AllocateKvCache(int num_blocks) {
   kv_ = {};  // the old memory first
@@ -95,10 +96,10 @@ void LlamaModel::AllocateKvCache(int num_blocks) {
 }
 
 std::string LlamaModel::Fingerprint() const {
-  return "model=" + std::to_string(DigestWeights(config_, weights_)) + " weights=" + Name(weights_.format) + " head=" +
-         Name(weights_.head_format) + " activations=" + (asymmetric_ ? "asymmetric" : "symmetric") +
-         (hadamard_ ? " hadamard" : "") + (rotation_ ? " rotated" : "") + " kv=" + Name(options_.kv_dtype) + " isa=" +
-         Name(options_.isa);
+  return "model=" + std::to_string(DigestWeights(config_, weights_)) + " weights=" + Name(weights_.format) +
+         " head=" + Name(weights_.head_format) + " activations=" + (asymmetric_ ? "asymmetric" : "symmetric") +
+         (hadamard_ ? " hadamard" : "") + (rotation_ ? " rotated" : "") + " kv=" + Name(options_.kv_dtype) +
+         " isa=" + Name(options_.isa);
 }
 
 std::string LlamaModel::Kernels() const {
@@ -142,11 +143,13 @@ MatView<const float> LlamaModel::Forward(const ForwardInput& input) {
 void LlamaModel::PrepareCache(const ForwardInput& input) {
   int num_blocks = 0;
   for (const SequenceChunk& chunk : input.sequences) {
-    const auto written = chunk.block_table.subspan(
-        chunk.num_computed / kBlockSize, (chunk.num_computed % kBlockSize + chunk.num_tokens + kBlockSize - 1) / kBlockSize);
+    const auto written =
+        chunk.block_table.subspan(chunk.num_computed / kBlockSize,
+                                  (chunk.num_computed % kBlockSize + chunk.num_tokens + kBlockSize - 1) / kBlockSize);
     for (const int32_t block : written) num_blocks = std::max(num_blocks, block + 1);
   }
-  kv_.Prepare(PagedAttention::WholeStrips(num_blocks), tokens_ * static_cast<int64_t>(kv_bytes_per_block()) / kBlockSize, team_);
+  kv_.Prepare(PagedAttention::WholeStrips(num_blocks),
+              tokens_ * static_cast<int64_t>(kv_bytes_per_block()) / kBlockSize, team_);
 }
 
 // The final norm's output for these rows of the step.
@@ -157,8 +160,8 @@ void LlamaModel::NormHidden(std::span<const int32_t> rows) {
   const std::vector<int32_t> places = PlacesOf(rows, kept_);
   const ElementwiseKernels& kernels = GetElementwiseKernels(options_.isa);
   team_.ForEach(num_states_, [&](int64_t r, int) {
-    kernels.rms_norm(x_.data() + places[r] * width, weights_.norm.data(), width, static_cast<float>(config_.rms_norm_eps),
-                     states_.data() + r * width);
+    kernels.rms_norm(x_.data() + places[r] * width, weights_.norm.data(), width,
+                     static_cast<float>(config_.rms_norm_eps), states_.data() + r * width);
   });
 }
 
@@ -208,8 +211,8 @@ void LlamaModel::ProjectAttention(const LlamaLayer& layer) {
   AddLora(layer.o_lora, out, {}, x);
 }
 
-// After the last layer's keys and values are stored only rows that something is wanted of go on: the others would end here
-// anyway. First they alone attend: each run of them is a sequence that begins further on.
+// After the last layer's keys and values are stored only rows that something is wanted of go on: the others would end
+// here anyway. First they alone attend: each run of them is a sequence that begins further on.
 void LlamaModel::KeepSequences(std::span<const int32_t> rows) {
   std::vector<AttentionSequence> kept;
   for (const int32_t row : rows) {
@@ -236,14 +239,16 @@ void LlamaModel::KeepRows(std::span<const int32_t> rows) {
   }
 }
 
-// RoPE on queries and keys; queries are rounded and scaled for attention's base-2 softmax, keys and values go to the cache.
+// RoPE on queries and keys; queries are rounded and scaled for attention's base-2 softmax, keys and values go to the
+// cache.
 void LlamaModel::RotateAndStore(uint8_t* cache) {
   const ElementwiseKernels& kernels = GetElementwiseKernels(options_.isa);
   const int d = config_.head_dim;
   const auto q_scale = static_cast<float>(std::numbers::log2e / std::sqrt(static_cast<double>(d)));
   const auto one_token = [&](int64_t t) {
     float* row = qkv_.data() + t * QkvWidth(config_);
-    for (int h = 0; h < config_.num_attention_heads; ++h) kernels.rope(row + h * d, rope_.cos(t), rope_.sin(t), d, q_scale);
+    for (int h = 0; h < config_.num_attention_heads; ++h)
+      kernels.rope(row + h * d, rope_.cos(t), rope_.sin(t), d, q_scale);
     kernels.to_bf16(row, QWidth(config_), q_.data() + t * QWidth(config_));
     float* k = row + QWidth(config_);
     for (int h = 0; h < config_.num_key_value_heads; ++h) kernels.rope(k + h * d, rope_.cos(t), rope_.sin(t), d, 1.0f);

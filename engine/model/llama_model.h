@@ -44,7 +44,8 @@ class LlamaModel final : public Model {
   void ProjectAttention(const LlamaLayer& layer);
   void FeedForward(const LlamaLayer& layer);
   void GateUpWithLora(const LlamaLayer& layer, MatView<const float> x, const LinearInput::Norm& norm);
-  void AddLora(const std::unique_ptr<Lora>& lora, MatView<const float> x, const LinearInput::Norm& norm, MatView<float> y);
+  void AddLora(const std::unique_ptr<Lora>& lora, MatView<const float> x, const LinearInput::Norm& norm,
+               MatView<float> y);
   void NormHidden(std::span<const int32_t> rows);
   MatView<const float> Logits();
 
@@ -62,9 +63,9 @@ class LlamaModel final : public Model {
   // One step's activations, rows = tokens; memory is touched only as far as it is used.
   int64_t tokens_ = 0;
   std::vector<AttentionSequence> sequences_;
-  std::vector<int32_t> sequence_of_;                   // [tokens]
-  std::vector<std::pair<int64_t, int64_t>> pieces_;    // rows that one thread writes to the cache: within one block
-  std::vector<int32_t> kept_;                          // rows that go on behind the last layer's attention
+  std::vector<int32_t> sequence_of_;                 // [tokens]
+  std::vector<std::pair<int64_t, int64_t>> pieces_;  // rows that one thread writes to the cache: within one block
+  std::vector<int32_t> kept_;                        // rows that go on behind the last layer's attention
   int64_t num_states_ = 0;
   AlignedBuffer<float> x_, qkv_, attention_out_, hidden_, logits_, states_;
   AlignedBuffer<bf16> q_;

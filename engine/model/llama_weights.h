@@ -11,12 +11,12 @@
 namespace puna::engine {
 
 struct LlamaLayer {
-  std::vector<float> input_layernorm;           // [hidden]
-  std::vector<float> post_attention_layernorm;  // [hidden]
-  Linear qkv_proj;      // [(heads + 2 kv heads) * head_dim, hidden]
-  Linear o_proj;        // [hidden, heads * head_dim]
-  Linear gate_up_proj;  // interleaved by 32 (LinearOutput::kSiluMul)
-  Linear down_proj;     // [hidden, intermediate]
+  std::vector<float> input_layernorm;                               // [hidden]
+  std::vector<float> post_attention_layernorm;                      // [hidden]
+  Linear qkv_proj;                                                  // [(heads + 2 kv heads) * head_dim, hidden]
+  Linear o_proj;                                                    // [hidden, heads * head_dim]
+  Linear gate_up_proj;                                              // interleaved by 32 (LinearOutput::kSiluMul)
+  Linear down_proj;                                                 // [hidden, intermediate]
   std::unique_ptr<Lora> qkv_lora, o_lora, gate_up_lora, down_lora;  // null: none
 };
 

@@ -8,7 +8,8 @@ namespace {
 // Rows of one B, scaled, with its columns moved to its own place among all ranks.
 class PlacedRows final : public WeightSource {
  public:
-  PlacedRows(const LoraSource& lora, int64_t first_col, int64_t cols) : lora_(lora), first_col_(first_col), cols_(cols) {}
+  PlacedRows(const LoraSource& lora, int64_t first_col, int64_t cols)
+      : lora_(lora), first_col_(first_col), cols_(cols) {}
   std::string name() const override { return lora_.b->name(); }
   int64_t rows() const override { return lora_.b->rows(); }
   int64_t cols() const override { return cols_; }
@@ -52,7 +53,9 @@ std::unique_ptr<Lora> PackLora(const std::vector<const LinearSource*>& parts, in
     return RowRef{placed[at.part].get(), at.row};
   };
   auto lora = std::make_unique<Lora>();
-  lora->down = Linear(Pack(WeightFormat::kBf16, ranks, inputs, [&](int64_t r) { return a_rows[r]; }, team), isa);
+  lora->down = Linear(Pack(
+                          WeightFormat::kBf16, ranks, inputs, [&](int64_t r) { return a_rows[r]; }, team),
+                      isa);
   lora->up = Linear(Pack(WeightFormat::kBf16, outputs, ranks, b_row, team), isa);
   return lora;
 }

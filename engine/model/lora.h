@@ -10,8 +10,8 @@
 
 namespace puna::engine {
 
-// Two bf16 layers: `down` is all A's stacked [sum of r, in]; `up` has, in each output's row, that output's row of its own B times
-// its scale, and zeros under the others' columns.
+// Two bf16 layers: `down` is all A's stacked [sum of r, in]; `up` has, in each output's row, that output's row of its
+// own B times its scale, and zeros under the others' columns.
 struct Lora {
   Linear down;
   Linear up;

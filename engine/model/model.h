@@ -1,5 +1,5 @@
-// The one virtual interface of the engine: a decoder that maps one step's tokens to logits. LlamaModel is it; tests have a
-// FakeModel. Used by the engine thread only.
+// The one virtual interface of the engine: a decoder that maps one step's tokens to logits. LlamaModel is it; tests
+// have a FakeModel. Used by the engine thread only.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,8 @@ class Model {
   // [logits_rows.size(), vocab_size], valid until the next call. Never throws on input that obeys ForwardInput's rules.
   virtual MatView<const float> Forward(const ForwardInput& input) = 0;
 
-  // Of the last Forward: the final norm's output at hidden_rows, [hidden_rows.size(), hidden_size], valid until the next.
+  // Of the last Forward: the final norm's output at hidden_rows, [hidden_rows.size(), hidden_size], valid until the
+  // next.
   virtual MatView<const float> HiddenStates() const = 0;
 
   // Copies the first num_tokens positions of block `from` to block `to`, in every layer.
@@ -39,7 +40,7 @@ class Model {
   virtual size_t weight_bytes() const = 0;
   // Of these, bytes that are mapped from a file: resident, but to the system free memory.
   virtual size_t mapped_bytes() const { return 0; }
-  virtual std::string Format() const = 0;  // bf16, w8a8, w4a8
+  virtual std::string Format() const = 0;             // bf16, w8a8, w4a8
   virtual std::string Kernels() const { return {}; }  // what multiplies the matrices, for people to read
 };
 

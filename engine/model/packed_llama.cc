@@ -14,9 +14,7 @@ constexpr char kVector[] = "f32";
 constexpr int64_t kMaxRank = 4096;
 constexpr char kPackAgain[] = "; make it again with puna pack";
 
-std::string LayerName(size_t layer, const char* part) {
-  return "layers." + std::to_string(layer) + "." + part;
-}
+std::string LayerName(size_t layer, const char* part) { return "layers." + std::to_string(layer) + "." + part; }
 
 // Calls fn(name, Linear) for the four linears and fn(name, Lora or null) for the four adaptors of a
 // layer.
@@ -34,23 +32,19 @@ void VisitLayer(Layer& layer, size_t n, const OnLinear& on_linear, const OnLora&
 
 void AddLinear(PackedFileWriter& writer, const std::string& name, const Linear& linear) {
   const PackedWeight& w = linear.weight();
-  writer.Add(name, {.format = Name(w.format), .outputs = w.outputs, .inputs = w.inputs},
-             BlobParts(w));
+  writer.Add(name, {.format = Name(w.format), .outputs = w.outputs, .inputs = w.inputs}, BlobParts(w));
 }
 
-void AddVector(PackedFileWriter& writer, const std::string& name,
-               const std::vector<float>& values) {
+void AddVector(PackedFileWriter& writer, const std::string& name, const std::vector<float>& values) {
   const std::span<const std::byte> bytes = std::as_bytes(std::span(values));
-  writer.Add(name, {.format = kVector, .outputs = static_cast<int64_t>(values.size()), .inputs = 1},
-             {&bytes, 1});
+  writer.Add(name, {.format = kVector, .outputs = static_cast<int64_t>(values.size()), .inputs = 1}, {&bytes, 1});
 }
 
 void AddLayer(PackedFileWriter& writer, size_t n, const LlamaLayer& layer) {
   AddVector(writer, LayerName(n, "input_layernorm"), layer.input_layernorm);
   AddVector(writer, LayerName(n, "post_attention_layernorm"), layer.post_attention_layernorm);
   VisitLayer(
-      layer, n,
-      [&](const std::string& name, const Linear& linear) { AddLinear(writer, name, linear); },
+      layer, n, [&](const std::string& name, const Linear& linear) { AddLinear(writer, name, linear); },
       [&](const std::string& name, const std::unique_ptr<Lora>& lora) {
         if (!lora) return;
         AddLinear(writer, name + ".down", lora->down);
@@ -64,8 +58,8 @@ class Mapper {
   Mapper(const std::shared_ptr<const PackedFile>& file, Isa isa) : file_(file), isa_(isa) {}
 
   Linear TakeLinear(const std::string& name, WeightFormat format, int64_t outputs, int64_t inputs) {
-    const PackedSection& section = Check(name, Name(format), outputs, inputs,
-                                         static_cast<int64_t>(BlobBytes(format, outputs, inputs)));
+    const PackedSection& section =
+        Check(name, Name(format), outputs, inputs, static_cast<int64_t>(BlobBytes(format, outputs, inputs)));
     bytes_ += static_cast<size_t>(section.bytes);
     return Linear(MapBlob(format, outputs, inputs, file_->Bytes(section), file_->file()), isa_);
   }
@@ -79,8 +73,7 @@ class Mapper {
   std::unique_ptr<Lora> TakeLora(const std::string& name, const Linear& linear) {
     if (!file_->Has(name + ".down")) return nullptr;
     const int64_t rank = file_->Section(name + ".down").outputs;
-    if (rank > kMaxRank)
-      Refuse(name, "a rank of at most " + std::to_string(kMaxRank), std::to_string(rank));
+    if (rank > kMaxRank) Refuse(name, "a rank of at most " + std::to_string(kMaxRank), std::to_string(rank));
     auto lora = std::make_unique<Lora>();
     lora->down = TakeLinear(name + ".down", WeightFormat::kBf16, rank, linear.weight().inputs);
     lora->up = TakeLinear(name + ".up", WeightFormat::kBf16, linear.weight().outputs, rank);
@@ -88,31 +81,26 @@ class Mapper {
   }
 
   WeightFormat TakeFormat(const std::string& name) const {
-    for (const WeightFormat format :
-         {WeightFormat::kBf16, WeightFormat::kW8A8, WeightFormat::kW4A8}) {
+    for (const WeightFormat format : {WeightFormat::kBf16, WeightFormat::kW8A8, WeightFormat::kW4A8}) {
       if (name == Name(format)) return format;
     }
     Refuse("weights", "bf16, w8a8 or w4a8", "\"" + name.substr(0, 20) + "\"");
   }
 
-  [[noreturn]] void Refuse(const std::string& item, const std::string& expected,
-                           const std::string& found) const {
-    throw std::runtime_error(file_->path() + ": " + item + ": expected " + expected + ", found " +
-                             found + kPackAgain);
+  [[noreturn]] void Refuse(const std::string& item, const std::string& expected, const std::string& found) const {
+    throw std::runtime_error(file_->path() + ": " + item + ": expected " + expected + ", found " + found + kPackAgain);
   }
   size_t bytes() const { return bytes_; }
 
  private:
-  const PackedSection& Check(const std::string& name, const std::string& format, int64_t outputs,
-                             int64_t inputs, int64_t bytes) const {
+  const PackedSection& Check(const std::string& name, const std::string& format, int64_t outputs, int64_t inputs,
+                             int64_t bytes) const {
     const auto text = [](const std::string& f, int64_t o, int64_t i, int64_t b) {
-      return f + " [" + std::to_string(o) + ", " + std::to_string(i) + "] in " + std::to_string(b) +
-             " bytes";
+      return f + " [" + std::to_string(o) + ", " + std::to_string(i) + "] in " + std::to_string(b) + " bytes";
     };
     const PackedSection& s = file_->Section(name);
     if (s.format != format || s.outputs != outputs || s.inputs != inputs || s.bytes != bytes) {
-      Refuse(name, text(format, outputs, inputs, bytes),
-             text(s.format.substr(0, 20), s.outputs, s.inputs, s.bytes));
+      Refuse(name, text(format, outputs, inputs, bytes), text(s.format.substr(0, 20), s.outputs, s.inputs, s.bytes));
     }
     return s;
   }
@@ -127,14 +115,12 @@ LlamaLayer TakeLayer(Mapper& from, size_t n, const ModelConfig& c, WeightFormat 
   const int64_t kv = int64_t{c.num_key_value_heads} * c.head_dim;
   LlamaLayer layer;
   layer.input_layernorm = from.TakeVector(LayerName(n, "input_layernorm"), c.hidden_size);
-  layer.post_attention_layernorm =
-      from.TakeVector(LayerName(n, "post_attention_layernorm"), c.hidden_size);
+  layer.post_attention_layernorm = from.TakeVector(LayerName(n, "post_attention_layernorm"), c.hidden_size);
   layer.qkv_proj = from.TakeLinear(LayerName(n, "qkv_proj"), format, q + 2 * kv, c.hidden_size);
   layer.o_proj = from.TakeLinear(LayerName(n, "o_proj"), format, c.hidden_size, q);
-  layer.gate_up_proj = from.TakeLinear(LayerName(n, "gate_up_proj"), format,
-                                       GateUpOutputs(c.intermediate_size), c.hidden_size);
-  layer.down_proj =
-      from.TakeLinear(LayerName(n, "down_proj"), format, c.hidden_size, c.intermediate_size);
+  layer.gate_up_proj =
+      from.TakeLinear(LayerName(n, "gate_up_proj"), format, GateUpOutputs(c.intermediate_size), c.hidden_size);
+  layer.down_proj = from.TakeLinear(LayerName(n, "down_proj"), format, c.hidden_size, c.intermediate_size);
   layer.qkv_lora = from.TakeLora(LayerName(n, "qkv_lora"), layer.qkv_proj);
   layer.o_lora = from.TakeLora(LayerName(n, "o_lora"), layer.o_proj);
   layer.gate_up_lora = from.TakeLora(LayerName(n, "gate_up_lora"), layer.gate_up_proj);
@@ -148,16 +134,14 @@ void ReadAhead(const MappedFile& file, const LoadProgress& progress) {
   const std::span<const std::byte> bytes = file.bytes();
   for (size_t at = 0; at < bytes.size(); at += kPiece) {
     file.Populate(bytes.subspan(at, std::min(kPiece, bytes.size() - at)));
-    if (progress)
-      progress(std::min(1.0, static_cast<double>(at + kPiece) / static_cast<double>(bytes.size())));
+    if (progress) progress(std::min(1.0, static_cast<double>(at + kPiece) / static_cast<double>(bytes.size())));
   }
 }
 
 }  // namespace
 
-void WritePackedLlama(const Checkpoint& checkpoint, const std::string& path,
-                      std::vector<PackedOrigin> origins, const LlamaOptions& options,
-                      const LoadProgress& progress) {
+void WritePackedLlama(const Checkpoint& checkpoint, const std::string& path, std::vector<PackedOrigin> origins,
+                      const LlamaOptions& options, const LoadProgress& progress) {
   const LlamaWeights weights = PackLlama(checkpoint, options, progress);
   PackedFileWriter writer(path);
   for (size_t n = 0; n < weights.layers.size(); ++n) AddLayer(writer, n, weights.layers[n]);
@@ -178,33 +162,29 @@ void WritePackedLlama(const Checkpoint& checkpoint, const std::string& path,
                  .origins = std::move(origins)});
 }
 
-std::unique_ptr<Model> LoadPackedLlama(const std::shared_ptr<const PackedFile>& file,
-                                       const LlamaOptions& options, const LoadProgress& progress) {
+std::unique_ptr<Model> LoadPackedLlama(const std::shared_ptr<const PackedFile>& file, const LlamaOptions& options,
+                                       const LoadProgress& progress) {
   const PackedInfo& info = file->info();
   Mapper from(file, options.isa);
   if (info.layout != kPackedLayout) {
-    from.Refuse("layout", std::to_string(kPackedLayout),
-                std::to_string(info.layout) + ", of another version of puna");
+    from.Refuse("layout", std::to_string(kPackedLayout), std::to_string(info.layout) + ", of another version of puna");
   }
   LlamaWeights w;
   w.format = from.TakeFormat(info.weights);
   w.head_format = from.TakeFormat(info.head_weights);
-  if (options.weights && *options.weights != w.format)
-    from.Refuse("weights", Name(*options.weights), info.weights);
+  if (options.weights && *options.weights != w.format) from.Refuse("weights", Name(*options.weights), info.weights);
   const ModelConfig& c = info.config;
   if (info.online_hadamard_down_proj && (c.intermediate_size & (c.intermediate_size - 1)) != 0) {
     from.Refuse("intermediate_size", "a power of two, as the online rotation needs",
                 std::to_string(c.intermediate_size));
   }
   if (info.residual_rotation_seed && !Rotation::Exists(c.hidden_size)) {
-    from.Refuse("hidden_size", "the order of a Hadamard matrix, as the rotation needs",
-                std::to_string(c.hidden_size));
+    from.Refuse("hidden_size", "the order of a Hadamard matrix, as the rotation needs", std::to_string(c.hidden_size));
   }
   w.norm = from.TakeVector("norm", c.hidden_size);
   w.embed_tokens = from.TakeLinear("embed_tokens", w.head_format, c.vocab_size, c.hidden_size);
   if (!c.tie_word_embeddings) {
-    w.lm_head = std::make_unique<Linear>(
-        from.TakeLinear("lm_head", w.head_format, c.vocab_size, c.hidden_size));
+    w.lm_head = std::make_unique<Linear>(from.TakeLinear("lm_head", w.head_format, c.vocab_size, c.hidden_size));
   }
   for (int n = 0; n < c.num_hidden_layers; ++n)
     w.layers.push_back(TakeLayer(from, static_cast<size_t>(n), c, w.format));

@@ -18,8 +18,8 @@ std::vector<double> RopeInvFreq(int head_dim, double theta, const std::optional<
       inv_freq[i] = f / scaling->factor;
       continue;
     }
-    const double t = (original / wavelength - scaling->low_freq_factor) /
-                     (scaling->high_freq_factor - scaling->low_freq_factor);
+    const double t =
+        (original / wavelength - scaling->low_freq_factor) / (scaling->high_freq_factor - scaling->low_freq_factor);
     inv_freq[i] = (1 - t) * f / scaling->factor + t * f;
   }
   return inv_freq;

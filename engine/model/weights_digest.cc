@@ -40,13 +40,14 @@ class Digest {
 
 uint64_t DigestWeights(const ModelConfig& config, const LlamaWeights& weights) {
   Digest digest;
-  for (const double number : {double(config.num_attention_heads), double(config.num_key_value_heads), double(config.head_dim),
-                              config.rms_norm_eps, config.rope_theta}) {
+  for (const double number : {double(config.num_attention_heads), double(config.num_key_value_heads),
+                              double(config.head_dim), config.rms_norm_eps, config.rope_theta}) {
     digest.Add(number);
   }
   if (config.rope_scaling) {
     const RopeScaling& s = *config.rope_scaling;
-    for (const double number : {s.factor, s.low_freq_factor, s.high_freq_factor, double(s.original_max_position_embeddings)}) {
+    for (const double number :
+         {s.factor, s.low_freq_factor, s.high_freq_factor, double(s.original_max_position_embeddings)}) {
       digest.Add(number);
     }
   }
@@ -56,7 +57,8 @@ uint64_t DigestWeights(const ModelConfig& config, const LlamaWeights& weights) {
   for (const LlamaLayer& layer : weights.layers) {
     digest.Add(layer.input_layernorm);
     digest.Add(layer.post_attention_layernorm);
-    for (const Linear* linear : {&layer.qkv_proj, &layer.o_proj, &layer.gate_up_proj, &layer.down_proj}) digest.Add(*linear);
+    for (const Linear* linear : {&layer.qkv_proj, &layer.o_proj, &layer.gate_up_proj, &layer.down_proj})
+      digest.Add(*linear);
     for (const auto* lora : {&layer.qkv_lora, &layer.o_lora, &layer.gate_up_lora, &layer.down_lora}) {
       if (!*lora) continue;
       digest.Add((*lora)->down);

@@ -39,8 +39,7 @@ void RotateOutputs(DenseMatrix& w, const Rotation& rotation, ThreadTeam& team) {
     std::vector<double> columns(static_cast<size_t>(kCols * n));
     for (int64_t block = 0; block < w.rows; block += n) {
       for (int64_t r = 0; r < n; ++r) {
-        for (int64_t c = 0; c < count; ++c)
-          columns[static_cast<size_t>(c * n + r)] = w.row(block + r)[first + c];
+        for (int64_t c = 0; c < count; ++c) columns[static_cast<size_t>(c * n + r)] = w.row(block + r)[first + c];
       }
       for (int64_t c = 0; c < count; ++c) rotation.Apply(columns.data() + c * n);
       for (int64_t r = 0; r < n; ++r) {
@@ -66,8 +65,7 @@ void FoldHadamard(DenseMatrix& w, ThreadTeam& team) {
       }
     }
     const double scale = 1 / std::sqrt(static_cast<double>(w.cols));
-    for (int64_t c = 0; c < w.cols; ++c)
-      w.row(r)[c] = static_cast<float>(x[static_cast<size_t>(c)] * scale);
+    for (int64_t c = 0; c < w.cols; ++c) w.row(r)[c] = static_cast<float>(x[static_cast<size_t>(c)] * scale);
   });
 }
 

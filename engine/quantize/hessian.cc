@@ -32,8 +32,7 @@ void Hessian::Add(MatView<const float> x, ThreadTeam& team) {
         for (int64_t i = p * kPanelCols; i < std::min(n_, (p + 1) * kPanelCols); ++i) {
           const bf16 value = ToBf16(row[i]);
           transposed[static_cast<size_t>(i * k + t)] = value;
-          packed[static_cast<size_t>(p * kPanelCols * k +
-                                     (t / 2 * kPanelCols + i % kPanelCols) * 2 + t % 2)] = value;
+          packed[static_cast<size_t>(p * kPanelCols * k + (t / 2 * kPanelCols + i % kPanelCols) * 2 + t % 2)] = value;
         }
       }
     });
@@ -48,8 +47,7 @@ void Hessian::Add(MatView<const float> x, ThreadTeam& team) {
                          packed.data() + p * kPanelCols * k, k, tile, kPanelCols);
         for (int i = 0; i < rows; ++i) {
           const int64_t lower = std::min(cols, r + i + 1 - p * kPanelCols);
-          for (int64_t c = 0; c < lower; ++c)
-            row(r + i)[p * kPanelCols + c] += tile[i * kPanelCols + c];
+          for (int64_t c = 0; c < lower; ++c) row(r + i)[p * kPanelCols + c] += tile[i * kPanelCols + c];
         }
       }
     });
@@ -71,14 +69,12 @@ double OutputError(const Hessian& h, MatView<const float> d, Isa isa, ThreadTeam
     for (int64_t first = 0; first < n; first += kStrip) {
       const int64_t cols = std::min(kStrip, n - first);
       std::fill(product.begin(), product.end(), 0.0f);
-      subtract(x.data + first, x.stride, h.row(first) + first, n, product.data(), kStrip, x.rows,
-               cols, n - first);
+      subtract(x.data + first, x.stride, h.row(first) + first, n, product.data(), kStrip, x.rows, cols, n - first);
       for (int64_t r = 0; r < x.rows; ++r) {
         for (int64_t c = 0; c < cols; ++c) {
           const double value = x.row(r)[first + c];
           const double diagonal = h.row(first + c)[first + c];
-          sum -=
-              value * (2 * double{product[static_cast<size_t>(r * kStrip + c)]} + value * diagonal);
+          sum -= value * (2 * double{product[static_cast<size_t>(r * kStrip + c)]} + value * diagonal);
         }
       }
     }

@@ -18,11 +18,7 @@ constexpr int64_t kStrip = 512;  // columns that one task takes
 class Factorizer {
  public:
   Factorizer(float* a, int64_t n, Isa isa, ThreadTeam& team)
-      : a_(a),
-        n_(n),
-        subtract_(GetSubtractProduct(isa)),
-        team_(team),
-        panel_(static_cast<size_t>(kBlock * n)) {}
+      : a_(a), n_(n), subtract_(GetSubtractProduct(isa)), team_(team), panel_(static_cast<size_t>(kBlock * n)) {}
 
   // The lower half becomes L with A = L L^T.
   void Cholesky() {
@@ -42,8 +38,7 @@ class Factorizer {
 
   // The lower half, L, becomes L^-1: row blocks in rising order, each from the inverse above it.
   void InvertLower() {
-    for (int64_t r = 0; r < n_; ++r)
-      std::fill(at(r, r) + 1, at(r, 0) + n_, 0.0f);  // blocks above are read whole
+    for (int64_t r = 0; r < n_; ++r) std::fill(at(r, r) + 1, at(r, 0) + n_, 0.0f);  // blocks above are read whole
     std::vector<float> row(static_cast<size_t>(kBlock * n_));
     std::vector<float> inverse(static_cast<size_t>(kBlock * kBlock));
     for (int64_t i = 0; i < n_; i += kBlock) {
@@ -58,18 +53,14 @@ class Factorizer {
         const int64_t cols = std::min(kStrip, i - first);
         // X is lower triangular: rows above `first` have nothing in these columns.
         std::vector<float> product(static_cast<size_t>(size * cols));
-        subtract_(row.data() + first, n_, at(first, first), n_, product.data(), cols, size, cols,
-                  i - first);
+        subtract_(row.data() + first, n_, at(first, first), n_, product.data(), cols, size, cols, i - first);
         std::vector<float> result(static_cast<size_t>(size * cols));
-        subtract_(inverse.data(), kBlock, product.data(), cols, result.data(), cols, size, cols,
-                  size);
+        subtract_(inverse.data(), kBlock, product.data(), cols, result.data(), cols, size, cols, size);
         for (int64_t r = 0; r < size; ++r) {
-          for (int64_t c = 0; c < cols; ++c)
-            at(i + r, first)[c] = -result[static_cast<size_t>(r * cols + c)];
+          for (int64_t c = 0; c < cols; ++c) at(i + r, first)[c] = -result[static_cast<size_t>(r * cols + c)];
         }
       });
-      for (int64_t r = 0; r < size; ++r)
-        std::copy_n(inverse.data() + r * kBlock, r + 1, at(i + r, i));
+      for (int64_t r = 0; r < size; ++r) std::copy_n(inverse.data() + r * kBlock, r + 1, at(i + r, i));
     }
   }
 

@@ -14,19 +14,16 @@ namespace {
 
 int64_t QWidth(const ModelConfig& c) { return int64_t{c.num_attention_heads} * c.head_dim; }
 int64_t KvWidth(const ModelConfig& c) { return int64_t{c.num_key_value_heads} * c.head_dim; }
-int64_t Widest(const ModelConfig& c) {
-  return std::max<int64_t>({c.hidden_size, QWidth(c), c.intermediate_size});
-}
+int64_t Widest(const ModelConfig& c) { return std::max<int64_t>({c.hidden_size, QWidth(c), c.intermediate_size}); }
 
 }  // namespace
 
-LayerForward::LayerForward(const LlamaSpec& spec, WeightFormat format, int64_t max_tokens, Isa isa,
-                           ThreadTeam& team)
+LayerForward::LayerForward(const LlamaSpec& spec, WeightFormat format, int64_t max_tokens, Isa isa, ThreadTeam& team)
     : spec_(spec),
       isa_(isa),
       team_(team),
-      attention_(spec.config.num_attention_heads, spec.config.num_key_value_heads,
-                 spec.config.head_dim, KvDtype::kBf16, isa),
+      attention_(spec.config.num_attention_heads, spec.config.num_key_value_heads, spec.config.head_dim, KvDtype::kBf16,
+                 isa),
       rope_(RopeInvFreq(spec.config.head_dim, spec.config.rope_theta, spec.config.rope_scaling)),
       block_table_((max_tokens + kBlockSize - 1) / kBlockSize),
       input_(format, max_tokens, Widest(spec.config), spec.asymmetric_activations, isa),
@@ -41,14 +38,13 @@ LayerForward::LayerForward(const LlamaSpec& spec, WeightFormat format, int64_t m
   for (int64_t t = 0; t < max_tokens; ++t) rope_.SetRow(t, t);
 }
 
-void LayerForward::SetInput(MatView<const float> x, const float* norm, bool hadamard,
-                            LinearGroup group, const InputObserver& observe) {
+void LayerForward::SetInput(MatView<const float> x, const float* norm, bool hadamard, LinearGroup group,
+                            const InputObserver& observe) {
   const ElementwiseKernels& kernels = GetElementwiseKernels(isa_);
   const MatView<float> prepared(prepared_.data(), x.rows, x.cols);
   team_.ForEach(x.rows, [&](int64_t t, int) {
     if (norm != nullptr) {
-      kernels.rms_norm(x.row(t), norm, x.cols, static_cast<float>(spec_.config.rms_norm_eps),
-                       prepared.row(t));
+      kernels.rms_norm(x.row(t), norm, x.cols, static_cast<float>(spec_.config.rms_norm_eps), prepared.row(t));
     } else {
       std::copy_n(x.row(t), x.cols, prepared.row(t));
     }
@@ -60,8 +56,7 @@ void LayerForward::SetInput(MatView<const float> x, const float* norm, bool hada
 
 void LayerForward::Run(const LlamaLayer& layer, MatView<float> x, const InputObserver& observe) {
   const ModelConfig& c = spec_.config;
-  PUNA_CHECK(x.cols == c.hidden_size && !layer.qkv_lora && !layer.o_lora && !layer.gate_up_lora &&
-             !layer.down_lora);
+  PUNA_CHECK(x.cols == c.hidden_size && !layer.qkv_lora && !layer.o_lora && !layer.gate_up_lora && !layer.down_lora);
   const MatView<float> qkv(qkv_.data(), x.rows, QWidth(c) + 2 * KvWidth(c));
   const MatView<float> attended(attention_out_.data(), x.rows, QWidth(c));
   const MatView<float> hidden(hidden_.data(), x.rows, c.intermediate_size);
@@ -80,8 +75,7 @@ void LayerForward::Attend(int64_t tokens) {
   const ModelConfig& c = spec_.config;
   const ElementwiseKernels& kernels = GetElementwiseKernels(isa_);
   const int64_t width = QWidth(c) + 2 * KvWidth(c);
-  const auto q_scale =
-      static_cast<float>(std::numbers::log2e / std::sqrt(static_cast<double>(c.head_dim)));
+  const auto q_scale = static_cast<float>(std::numbers::log2e / std::sqrt(static_cast<double>(c.head_dim)));
   team_.ForEach((tokens + kBlockSize - 1) / kBlockSize, [&](int64_t block, int) {
     const int64_t first = block * kBlockSize;
     const int64_t count = std::min<int64_t>(kBlockSize, tokens - first);
@@ -98,8 +92,7 @@ void LayerForward::Attend(int64_t tokens) {
     }
     const float* k = qkv_.data() + first * width + QWidth(c);
     attention_.StoreKv({0, static_cast<int32_t>(count), static_cast<int32_t>(first), block_table_},
-                       {k, count, KvWidth(c), width}, {k + KvWidth(c), count, KvWidth(c), width},
-                       cache_.data());
+                       {k, count, KvWidth(c), width}, {k + KvWidth(c), count, KvWidth(c), width}, cache_.data());
   });
   const AttentionSequence all{0, static_cast<int32_t>(tokens), 0, block_table_};
   attention_.Forward({&all, 1}, {q_.data(), tokens, QWidth(c)}, cache_.data(),

@@ -24,8 +24,7 @@ using InputObserver = std::function<void(LinearGroup, MatView<const float>)>;
 class LayerForward {
  public:
   // Layers whose weights are in `format`; sequences of up to max_tokens.
-  LayerForward(const LlamaSpec& spec, WeightFormat format, int64_t max_tokens, Isa isa,
-               ThreadTeam& team);
+  LayerForward(const LlamaSpec& spec, WeightFormat format, int64_t max_tokens, Isa isa, ThreadTeam& team);
 
   // x [tokens, hidden_size]: one sequence's residual stream from position 0 on, in place. The layer
   // has no adaptors.

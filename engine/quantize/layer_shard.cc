@@ -20,8 +20,7 @@ std::string Prefix(int layer) { return "model.layers." + std::to_string(layer) +
 
 std::string ErrorsText(const LayerErrors& errors) {
   std::ostringstream out;
-  for (const LinearError& error : errors)
-    out << error.weights << ' ' << error.outputs.value_or(-1) << ' ';
+  for (const LinearError& error : errors) out << error.weights << ' ' << error.outputs.value_or(-1) << ' ';
   return out.str();
 }
 
@@ -48,12 +47,7 @@ RoundedMatrix TakeMatrix(TensorSet& tensors, const std::string& prefix, Bits bit
   const Tensor& scales = tensors.Take(prefix + ".weight_scale");
   CheckDType(codes, DType::kI8);
   if (codes.shape.size() != 2) CheckShape(codes, {0, 0});
-  RoundedMatrix w{.bits = bits,
-                  .rows = codes.shape[0],
-                  .cols = codes.shape[1],
-                  .group = 0,
-                  .codes = {},
-                  .scales = {}};
+  RoundedMatrix w{.bits = bits, .rows = codes.shape[0], .cols = codes.shape[1], .group = 0, .codes = {}, .scales = {}};
   w.group = bits == Bits::kInt4 ? kInt4Group : w.cols;
   CheckShape(scales, {w.rows, w.cols / w.group});
   w.codes.resize(codes.bytes.size());
@@ -82,8 +76,7 @@ FloatTensor ToFloatTensor(const std::vector<float>& values) {
     out.exact_bf16 = out.exact_bf16 && ToFloat(narrow.back()) == x;
   }
   const void* data = out.exact_bf16 ? static_cast<const void*>(narrow.data()) : values.data();
-  out.bytes.assign(static_cast<const char*>(data),
-                   values.size() * (out.exact_bf16 ? sizeof(bf16) : sizeof(float)));
+  out.bytes.assign(static_cast<const char*>(data), values.size() * (out.exact_bf16 ? sizeof(bf16) : sizeof(float)));
   return out;
 }
 
@@ -104,20 +97,16 @@ ShardContents WriteLayerShard(const std::string& path, int layer, const RoundedL
   for (size_t i = 0; i < kLinears; ++i) {
     const RoundedMatrix& w = rounded.linears[i];
     const std::string prefix = Prefix(layer) + kLinearNames[i].name;
-    tensors.push_back(
-        {prefix + ".weight", DType::kI8, {w.rows, w.cols}, std::as_bytes(std::span(w.codes))});
+    tensors.push_back({prefix + ".weight", DType::kI8, {w.rows, w.cols}, std::as_bytes(std::span(w.codes))});
     const std::vector<int64_t> shape = {w.rows, w.cols / w.group};
     if (w.bits == Bits::kInt4) {
       halves[i] = Halves(w.scales);
-      tensors.push_back(
-          {prefix + ".weight_scale", DType::kF16, shape, std::as_bytes(std::span(halves[i]))});
+      tensors.push_back({prefix + ".weight_scale", DType::kF16, shape, std::as_bytes(std::span(halves[i]))});
     } else {
-      tensors.push_back(
-          {prefix + ".weight_scale", DType::kF32, shape, std::as_bytes(std::span(w.scales))});
+      tensors.push_back({prefix + ".weight_scale", DType::kF32, shape, std::as_bytes(std::span(w.scales))});
     }
   }
-  WriteSafetensors(path, tensors,
-                   {{"format", "pt"}, {kSettings, settings}, {kErrors, ErrorsText(errors)}});
+  WriteSafetensors(path, tensors, {{"format", "pt"}, {kSettings, settings}, {kErrors, ErrorsText(errors)}});
   ShardContents contents;
   for (const TensorToWrite& tensor : tensors) {
     contents.names.push_back(tensor.name);
@@ -126,15 +115,13 @@ ShardContents WriteLayerShard(const std::string& path, int layer, const RoundedL
   return contents;
 }
 
-std::optional<LayerShard> ReadLayerShard(const std::string& path, int layer, Bits bits,
-                                         const std::string& settings) {
+std::optional<LayerShard> ReadLayerShard(const std::string& path, int layer, Bits bits, const std::string& settings) {
   std::error_code error;
   if (!std::filesystem::exists(path, error)) return std::nullopt;
   const auto file = MappedFile::Open(path);
   auto metadata = ReadSafetensorsMetadata(file);
   if (metadata[kSettings] != settings) {
-    throw std::runtime_error(path + ": expected a layer quantised with these settings (" +
-                             settings + "), found " +
+    throw std::runtime_error(path + ": expected a layer quantised with these settings (" + settings + "), found " +
                              (metadata[kSettings].empty() ? "another file" : metadata[kSettings]) +
                              "; write to another folder or delete this one");
   }
@@ -147,8 +134,7 @@ std::optional<LayerShard> ReadLayerShard(const std::string& path, int layer, Bit
   }
   shard.errors = ParseErrors(metadata[kErrors]);
   shard.layer.input_layernorm = TakeNorm(tensors, Prefix(layer) + "input_layernorm.weight");
-  shard.layer.post_attention_layernorm =
-      TakeNorm(tensors, Prefix(layer) + "post_attention_layernorm.weight");
+  shard.layer.post_attention_layernorm = TakeNorm(tensors, Prefix(layer) + "post_attention_layernorm.weight");
   for (size_t i = 0; i < kLinears; ++i) {
     shard.layer.linears[i] = TakeMatrix(tensors, Prefix(layer) + kLinearNames[i].name, bits);
   }

@@ -28,8 +28,7 @@ struct LayerShard {
 
 // The shard at `path`, or none when there is no such file. Throws std::runtime_error when it was
 // written with other settings, or is no shard of this layer.
-std::optional<LayerShard> ReadLayerShard(const std::string& path, int layer, Bits bits,
-                                         const std::string& settings);
+std::optional<LayerShard> ReadLayerShard(const std::string& path, int layer, Bits bits, const std::string& settings);
 
 // Norms and tables: bf16 where that is exact for every value, else float32.
 struct FloatTensor {

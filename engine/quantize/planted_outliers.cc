@@ -13,8 +13,7 @@ bool IsOutlier(int64_t channel) { return channel % kEvery == kEvery / 3; }
 // diag(rows) W diag(cols).
 class ScaledSource final : public WeightSource {
  public:
-  ScaledSource(std::unique_ptr<WeightSource> inner, std::vector<float> rows,
-               std::vector<float> cols)
+  ScaledSource(std::unique_ptr<WeightSource> inner, std::vector<float> rows, std::vector<float> cols)
       : inner_(std::move(inner)), row_scales_(std::move(rows)), col_scales_(std::move(cols)) {}
   std::string name() const override { return inner_->name(); }
   int64_t rows() const override { return inner_->rows(); }
@@ -24,8 +23,7 @@ class ScaledSource final : public WeightSource {
     inner_->ReadFloat(first, count, out);
     for (int64_t r = 0; r < count; ++r) {
       for (int64_t c = 0; c < cols(); ++c) {
-        out[r * cols() + c] *=
-            row_scales_[static_cast<size_t>(first + r)] * col_scales_[static_cast<size_t>(c)];
+        out[r * cols() + c] *= row_scales_[static_cast<size_t>(first + r)] * col_scales_[static_cast<size_t>(c)];
       }
     }
   }
@@ -47,8 +45,7 @@ std::vector<float> Scales(int64_t n, int64_t period, float factor) {
 }
 
 void Scale(LinearSource& linear, std::vector<float> rows, std::vector<float> cols) {
-  linear.weight =
-      std::make_unique<ScaledSource>(std::move(linear.weight), std::move(rows), std::move(cols));
+  linear.weight = std::make_unique<ScaledSource>(std::move(linear.weight), std::move(rows), std::move(cols));
 }
 
 }  // namespace
@@ -59,8 +56,7 @@ Checkpoint PlantOutliers(Checkpoint checkpoint, float factor) {
   const float smaller = 1 / factor;
   for (LayerSource& layer : checkpoint.layers) {
     for (std::vector<float>* gains : {&layer.input_layernorm, &layer.post_attention_layernorm}) {
-      for (int64_t i = 0; i < hidden; ++i)
-        (*gains)[static_cast<size_t>(i)] *= IsOutlier(i) ? factor : 1.0f;
+      for (int64_t i = 0; i < hidden; ++i) (*gains)[static_cast<size_t>(i)] *= IsOutlier(i) ? factor : 1.0f;
     }
     const auto ones = [](const LinearSource& linear) {
       return std::vector<float>(static_cast<size_t>(linear.weight->rows()), 1.0f);
@@ -68,8 +64,7 @@ Checkpoint PlantOutliers(Checkpoint checkpoint, float factor) {
     for (LinearSource* linear : {&layer.q_proj, &layer.k_proj, &layer.gate_proj}) {
       Scale(*linear, ones(*linear), Scales(hidden, hidden, smaller));
     }
-    Scale(layer.v_proj, Scales(layer.v_proj.weight->rows(), head, factor),
-          Scales(hidden, hidden, smaller));
+    Scale(layer.v_proj, Scales(layer.v_proj.weight->rows(), head, factor), Scales(hidden, hidden, smaller));
     Scale(layer.o_proj, ones(layer.o_proj), Scales(layer.o_proj.weight->cols(), head, smaller));
     Scale(layer.up_proj, Scales(ffn, ffn, factor), Scales(hidden, hidden, smaller));
     Scale(layer.down_proj, ones(layer.down_proj), Scales(ffn, ffn, smaller));

@@ -7,8 +7,8 @@
 #include <map>
 #include <stdexcept>
 
-#include "engine/checkpoint/files/content_hash.h"
 #include "engine/checkpoint/config/quantized_config.h"
+#include "engine/checkpoint/files/content_hash.h"
 #include "engine/checkpoint/files/safetensors_writer.h"
 #include "engine/quantize/layer_shard.h"
 
@@ -23,8 +23,7 @@ uint64_t HashOf(const std::vector<T>& values) {
 // Tells one model's layer from another's: a few rows of each matrix.
 uint64_t MarkOf(const LayerSource& layer) {
   uint64_t mark = HashOf(layer.input_layernorm);
-  for (const LinearSource* linear :
-       {&layer.q_proj, &layer.o_proj, &layer.up_proj, &layer.down_proj}) {
+  for (const LinearSource* linear : {&layer.q_proj, &layer.o_proj, &layer.up_proj, &layer.down_proj}) {
     const int64_t rows = std::min<int64_t>(4, linear->weight->rows());
     std::vector<float> values(static_cast<size_t>(rows * linear->weight->cols()));
     linear->weight->ReadFloat(0, rows, values.data());
@@ -35,21 +34,19 @@ uint64_t MarkOf(const LayerSource& layer) {
 
 std::vector<float> ReadAll(const WeightSource& source, ThreadTeam& team) {
   std::vector<float> values(static_cast<size_t>(source.rows() * source.cols()));
-  team.ForEach(source.rows(),
-               [&](int64_t r, int) { source.ReadFloat(r, 1, values.data() + r * source.cols()); });
+  team.ForEach(source.rows(), [&](int64_t r, int) { source.ReadFloat(r, 1, values.data() + r * source.cols()); });
   return values;
 }
 
 void CheckSource(const Checkpoint& checkpoint, Bits bits) {
   const auto refuse = [&](const std::string& found) {
-    throw std::runtime_error(checkpoint.name + ": expected weights as they were trained, found " +
-                             found + "; puna pack keeps them as they are");
+    throw std::runtime_error(checkpoint.name + ": expected weights as they were trained, found " + found +
+                             "; puna pack keeps them as they are");
   };
-  if (checkpoint.online_hadamard_down_proj || checkpoint.residual_rotation_seed)
-    refuse("rotated ones");
+  if (checkpoint.online_hadamard_down_proj || checkpoint.residual_rotation_seed) refuse("rotated ones");
   for (const LayerSource& layer : checkpoint.layers) {
-    for (const LinearSource* linear : {&layer.q_proj, &layer.k_proj, &layer.v_proj, &layer.o_proj,
-                                       &layer.gate_proj, &layer.up_proj, &layer.down_proj}) {
+    for (const LinearSource* linear : {&layer.q_proj, &layer.k_proj, &layer.v_proj, &layer.o_proj, &layer.gate_proj,
+                                       &layer.up_proj, &layer.down_proj}) {
       if (linear->lora) refuse("adaptors beside them");
       if (bits == Bits::kInt4 && linear->weight->cols() % kInt4Group != 0) {
         throw std::runtime_error(linear->weight->name() +
@@ -93,13 +90,10 @@ class Quantizer {
 
   std::string ShardName(int index) const {
     char name[64];
-    std::snprintf(name, sizeof name, "model-%05d-of-%05d.safetensors", index + 1,
-                  config_.num_hidden_layers + 1);
+    std::snprintf(name, sizeof name, "model-%05d-of-%05d.safetensors", index + 1, config_.num_hidden_layers + 1);
     return name;
   }
-  std::string PathOf(const std::string& name) const {
-    return (std::filesystem::path(folder_) / name).string();
-  }
+  std::string PathOf(const std::string& name) const { return (std::filesystem::path(folder_) / name).string(); }
 
   std::string Settings(int layer) const {
     const Rotations& r = options_.rotations;
@@ -112,19 +106,16 @@ class Quantizer {
       for (const auto& sequence : options_.calibration) hash = hash * 31 + HashOf(sequence);
       text += " gptq=" + std::to_string(hash) + " damping=" + std::to_string(options_.damping);
     }
-    return text +
-           " weights=" + std::to_string(MarkOf(checkpoint_.layers[static_cast<size_t>(layer)]));
+    return text + " weights=" + std::to_string(MarkOf(checkpoint_.layers[static_cast<size_t>(layer)]));
   }
 
   // The residual stream in front of the first layer, one matrix a sequence.
   void EmbedCalibration() {
     std::optional<Rotation> rotation;
-    if (options_.rotations.residual_seed)
-      rotation.emplace(config_.hidden_size, *options_.rotations.residual_seed);
+    if (options_.rotations.residual_seed) rotation.emplace(config_.hidden_size, *options_.rotations.residual_seed);
     size_t longest = 0;
     for (const std::vector<TokenId>& ids : options_.calibration) {
-      std::vector<float>& x =
-          streams_.emplace_back(ids.size() * static_cast<size_t>(config_.hidden_size));
+      std::vector<float>& x = streams_.emplace_back(ids.size() * static_cast<size_t>(config_.hidden_size));
       longest = std::max(longest, ids.size());
       for (size_t t = 0; t < ids.size(); ++t) {
         float* row = x.data() + t * static_cast<size_t>(config_.hidden_size);
@@ -133,8 +124,7 @@ class Quantizer {
       }
     }
     const auto tokens = static_cast<int64_t>(longest);
-    dense_forward_ =
-        std::make_unique<LayerForward>(spec_, WeightFormat::kBf16, tokens, options_.isa, team_);
+    dense_forward_ = std::make_unique<LayerForward>(spec_, WeightFormat::kBf16, tokens, options_.isa, team_);
     rounded_forward_ = std::make_unique<LayerForward>(spec_, format_, tokens, options_.isa, team_);
   }
 
@@ -146,12 +136,9 @@ class Quantizer {
   LayerHessians CollectHessians(const DenseLayer& dense) {
     LayerHessians hessians;
     const int64_t q = int64_t{config_.num_attention_heads} * config_.head_dim;
-    const int64_t sizes[kLinearGroups] = {config_.hidden_size, q, config_.hidden_size,
-                                          config_.intermediate_size};
-    for (size_t g = 0; g < kLinearGroups; ++g)
-      hessians[g] = std::make_unique<Hessian>(sizes[g], options_.isa);
-    const LlamaLayer layer =
-        PackLayer(MakeLayerSource(dense), WeightFormat::kBf16, options_.isa, team_);
+    const int64_t sizes[kLinearGroups] = {config_.hidden_size, q, config_.hidden_size, config_.intermediate_size};
+    for (size_t g = 0; g < kLinearGroups; ++g) hessians[g] = std::make_unique<Hessian>(sizes[g], options_.isa);
+    const LlamaLayer layer = PackLayer(MakeLayerSource(dense), WeightFormat::kBf16, options_.isa, team_);
     for (const std::vector<float>& stream : streams_) {
       std::vector<float> x = stream;
       dense_forward_->Run(layer, Stream(x), [&](LinearGroup group, MatView<const float> inputs) {
@@ -163,8 +150,7 @@ class Quantizer {
 
   void QuantizeLayer(int n) {
     const std::string name = ShardName(n + 1);
-    const std::string stage =
-        "layer " + std::to_string(n + 1) + " of " + std::to_string(config_.num_hidden_layers);
+    const std::string stage = "layer " + std::to_string(n + 1) + " of " + std::to_string(config_.num_hidden_layers);
     Tell(n, stage);
     auto found = ReadLayerShard(PathOf(name), n, options_.bits, Settings(n));
     if (found) {
@@ -174,16 +160,15 @@ class Quantizer {
       Advance(found->layer);
       return;
     }
-    const DenseLayer dense = ReadLayer(checkpoint_.layers[static_cast<size_t>(n)], config_,
-                                       options_.rotations, n, team_);
+    const DenseLayer dense =
+        ReadLayer(checkpoint_.layers[static_cast<size_t>(n)], config_, options_.rotations, n, team_);
     LayerErrors errors;
     RoundedLayer rounded;
     if (streams_.empty()) {
       rounded = RoundLayer(dense, options_.bits, nullptr, 0, options_.isa, team_, &errors);
     } else {
       LayerHessians hessians = CollectHessians(dense);
-      rounded = RoundLayer(dense, options_.bits, &hessians, options_.damping, options_.isa, team_,
-                           &errors);
+      rounded = RoundLayer(dense, options_.bits, &hessians, options_.damping, options_.isa, team_, &errors);
     }
     result_.layers.push_back(errors);
     Note(name, WriteLayerShard(PathOf(name), n, rounded, errors, Settings(n)));
@@ -214,8 +199,7 @@ class Quantizer {
         if (name == "lm_head.weight") FoldGain(table, norm, team_);
         RotateInputs(table, r1, team_);
         values = std::move(table.values);
-        for (float& x : values)
-          x = ToFloat(ToBf16(x));  // as the source has them; the runtime rounds them to 8 bits
+        for (float& x : values) x = ToFloat(ToBf16(x));  // as the source has them; the runtime rounds them to 8 bits
       }
       norm.assign(norm.size(), 1.0f);
     }
@@ -229,8 +213,8 @@ class Quantizer {
       const std::string name = is_norm ? "model.norm.weight" : tables[i].first;
       std::vector<int64_t> shape = {config_.vocab_size, config_.hidden_size};
       if (is_norm) shape = {config_.hidden_size};
-      tensors.push_back({name, floats[i].exact_bf16 ? DType::kBf16 : DType::kF32, shape,
-                         std::as_bytes(std::span(floats[i].bytes))});
+      tensors.push_back(
+          {name, floats[i].exact_bf16 ? DType::kBf16 : DType::kF32, shape, std::as_bytes(std::span(floats[i].bytes))});
       contents.names.push_back(name);
       contents.bytes += static_cast<int64_t>(floats[i].bytes.size());
     }
@@ -240,11 +224,9 @@ class Quantizer {
 
   // Last, so that a folder with config.json is a whole model.
   void WriteConfig() {
-    WriteWholeFile(PathOf("model.safetensors.index.json"),
-                   SafetensorsIndexJson(shard_of_, total_bytes_));
+    WriteWholeFile(PathOf("model.safetensors.index.json"), SafetensorsIndexJson(shard_of_, total_bytes_));
     WriteWholeFile(PathOf("generation_config.json"), GenerationConfigJson(checkpoint_.generation));
-    QuantizedScheme scheme{options_.bits == Bits::kInt4 ? 4 : 8, options_.rotations.down_proj,
-                           std::nullopt};
+    QuantizedScheme scheme{options_.bits == Bits::kInt4 ? 4 : 8, options_.rotations.down_proj, std::nullopt};
     if (tied_) scheme.residual_rotation_seed = options_.rotations.residual_seed;
     WriteWholeFile(PathOf("config.json"), QuantizedConfigJson(config_, scheme));
   }
@@ -271,14 +253,12 @@ Rotations AllowedRotations(const ModelConfig& config, const Rotations& wanted) {
   Rotations allowed = wanted;
   if (!Rotation::Exists(config.hidden_size)) allowed.residual_seed.reset();
   if (!Rotation::Exists(config.head_dim)) allowed.value_seed.reset();
-  if (!std::has_single_bit(static_cast<uint32_t>(config.intermediate_size)))
-    allowed.down_proj = false;
+  if (!std::has_single_bit(static_cast<uint32_t>(config.intermediate_size))) allowed.down_proj = false;
   return allowed;
 }
 
 QuantizeResult QuantizeCheckpoint(const Checkpoint& checkpoint, const std::string& folder,
-                                  const QuantizeOptions& options,
-                                  const QuantizeProgress& progress) {
+                                  const QuantizeOptions& options, const QuantizeProgress& progress) {
   CheckSource(checkpoint, options.bits);
   std::filesystem::create_directories(folder);
   return Quantizer(checkpoint, folder, options, progress).Run();

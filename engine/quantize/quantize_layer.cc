@@ -25,19 +25,16 @@ DenseMatrix ReadMatrix(const LinearSource& source, ThreadTeam& team) {
   });
   weight.Release();
   if (!finite) {
-    throw std::runtime_error(
-        weight.name() +
-        ": expected finite weights, found infinities or NaN; the file is damaged: download " +
-        "it again");
+    throw std::runtime_error(weight.name() +
+                             ": expected finite weights, found infinities or NaN; the file is damaged: download " +
+                             "it again");
   }
   return w;
 }
 
 template <typename Layer>
 LayerSource SourceOf(const Layer& layer) {
-  const auto linear = [&](int i) {
-    return LinearSource{MakeSource(layer.linears[static_cast<size_t>(i)]), nullptr};
-  };
+  const auto linear = [&](int i) { return LinearSource{MakeSource(layer.linears[static_cast<size_t>(i)]), nullptr}; };
   LayerSource source;
   source.input_layernorm = layer.input_layernorm;
   source.post_attention_layernorm = layer.post_attention_layernorm;
@@ -53,8 +50,8 @@ LayerSource SourceOf(const Layer& layer) {
 
 }  // namespace
 
-DenseLayer ReadLayer(const LayerSource& source, const ModelConfig& config,
-                     const Rotations& rotations, int layer, ThreadTeam& team) {
+DenseLayer ReadLayer(const LayerSource& source, const ModelConfig& config, const Rotations& rotations, int layer,
+                     ThreadTeam& team) {
   DenseLayer dense{source.input_layernorm, source.post_attention_layernorm, {}};
   const auto from = LinearsOf(source);
   for (size_t i = 0; i < kLinears; ++i) dense.linears[i] = ReadMatrix(*from[i], team);
@@ -80,8 +77,8 @@ DenseLayer ReadLayer(const LayerSource& source, const ModelConfig& config,
 LayerSource MakeLayerSource(const DenseLayer& layer) { return SourceOf(layer); }
 LayerSource MakeLayerSource(const RoundedLayer& layer) { return SourceOf(layer); }
 
-RoundedLayer RoundLayer(const DenseLayer& dense, Bits bits, LayerHessians* hessians, double damping,
-                        Isa isa, ThreadTeam& team, LayerErrors* errors) {
+RoundedLayer RoundLayer(const DenseLayer& dense, Bits bits, LayerHessians* hessians, double damping, Isa isa,
+                        ThreadTeam& team, LayerErrors* errors) {
   RoundedLayer rounded{dense.input_layernorm, dense.post_attention_layernorm, {}};
   for (int group = 0; group < kLinearGroups; ++group) {
     // The factor takes the Hessian's memory; the error needs the Hessian itself. The largest of a
@@ -96,12 +93,11 @@ RoundedLayer RoundLayer(const DenseLayer& dense, Bits bits, LayerHessians* hessi
     for (size_t i = 0; i < kLinears; ++i) {
       if (static_cast<int>(kLinearNames[i].group) != group) continue;
       const DenseMatrix& w = dense.linears[i];
-      rounded.linears[i] =
-          factor ? RoundByGptq(w, *factor, bits, isa, team) : RoundToNearest(w, bits, team);
+      rounded.linears[i] = factor ? RoundByGptq(w, *factor, bits, isa, team) : RoundToNearest(w, bits, team);
       (*errors)[i].weights = RelativeError(w, rounded.linears[i]);
       if (factor) {
-        (*errors)[i].outputs = RelativeOutputError(
-            w, rounded.linears[i], *(*hessians)[static_cast<size_t>(group)], isa, team);
+        (*errors)[i].outputs =
+            RelativeOutputError(w, rounded.linears[i], *(*hessians)[static_cast<size_t>(group)], isa, team);
       }
     }
     if (hessians != nullptr) (*hessians)[static_cast<size_t>(group)].reset();

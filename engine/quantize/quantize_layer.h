@@ -19,14 +19,13 @@ struct LinearName {
   const char* name;  // Hugging Face's, below "model.layers.N."
   LinearGroup group;
 };
-inline constexpr std::array<LinearName, kLinears> kLinearNames = {
-    {{"self_attn.q_proj", LinearGroup::kQkv},
-     {"self_attn.k_proj", LinearGroup::kQkv},
-     {"self_attn.v_proj", LinearGroup::kQkv},
-     {"self_attn.o_proj", LinearGroup::kO},
-     {"mlp.gate_proj", LinearGroup::kGateUp},
-     {"mlp.up_proj", LinearGroup::kGateUp},
-     {"mlp.down_proj", LinearGroup::kDown}}};
+inline constexpr std::array<LinearName, kLinears> kLinearNames = {{{"self_attn.q_proj", LinearGroup::kQkv},
+                                                                   {"self_attn.k_proj", LinearGroup::kQkv},
+                                                                   {"self_attn.v_proj", LinearGroup::kQkv},
+                                                                   {"self_attn.o_proj", LinearGroup::kO},
+                                                                   {"mlp.gate_proj", LinearGroup::kGateUp},
+                                                                   {"mlp.up_proj", LinearGroup::kGateUp},
+                                                                   {"mlp.down_proj", LinearGroup::kDown}}};
 
 struct DenseLayer {
   std::vector<float> input_layernorm, post_attention_layernorm;
@@ -47,8 +46,8 @@ struct Rotations {
 
 // The layer's weights in float32, norms and rotations folded in. Throws std::runtime_error when
 // values are not finite.
-DenseLayer ReadLayer(const LayerSource& source, const ModelConfig& config,
-                     const Rotations& rotations, int layer, ThreadTeam& team);
+DenseLayer ReadLayer(const LayerSource& source, const ModelConfig& config, const Rotations& rotations, int layer,
+                     ThreadTeam& team);
 
 // What the model builder packs; the layer must outlive it.
 LayerSource MakeLayerSource(const DenseLayer& layer);
@@ -62,7 +61,7 @@ using LayerErrors = std::array<LinearError, kLinears>;
 
 // Rounds the seven matrices: by GPTQ where there are Hessians (which it uses up), else to nearest.
 using LayerHessians = std::array<std::unique_ptr<Hessian>, kLinearGroups>;
-RoundedLayer RoundLayer(const DenseLayer& dense, Bits bits, LayerHessians* hessians, double damping,
-                        Isa isa, ThreadTeam& team, LayerErrors* errors);
+RoundedLayer RoundLayer(const DenseLayer& dense, Bits bits, LayerHessians* hessians, double damping, Isa isa,
+                        ThreadTeam& team, LayerErrors* errors);
 
 }  // namespace puna::engine

@@ -14,8 +14,7 @@ namespace {
 RoundedMatrix Empty(const DenseMatrix& w, Bits bits) {
   const int64_t group = bits == Bits::kInt4 ? kInt4Group : w.cols;
   PUNA_CHECK(w.cols % group == 0) << w.cols;
-  RoundedMatrix out{
-      .bits = bits, .rows = w.rows, .cols = w.cols, .group = group, .codes = {}, .scales = {}};
+  RoundedMatrix out{.bits = bits, .rows = w.rows, .cols = w.cols, .group = group, .codes = {}, .scales = {}};
   out.codes.resize(static_cast<size_t>(w.rows * w.cols));
   out.scales.resize(static_cast<size_t>(w.rows * (w.cols / group)));
   return out;
@@ -40,15 +39,14 @@ class GptqRows {
     if (bits_ == Bits::kInt8) {
       std::vector<int8_t> unused(static_cast<size_t>(n_));
       for (int64_t r = 0; r < rows_; ++r) {
-        out_.scales[static_cast<size_t>(first_ + r)] =
-            RoundToInt8(work_.data() + r * n_, n_, unused.data());
+        out_.scales[static_cast<size_t>(first_ + r)] = RoundToInt8(work_.data() + r * n_, n_, unused.data());
       }
     }
     for (int64_t begin = 0; begin < n_; begin += kBlock) {
       const int64_t end = std::min(n_, begin + kBlock);
       for (int64_t r = 0; r < rows_; ++r) RoundBlock(r, begin, end);
-      subtract_(errors_.data(), kBlock, factor_.row(begin) + end, n_, work_.data() + end, n_, rows_,
-                n_ - end, end - begin);
+      subtract_(errors_.data(), kBlock, factor_.row(begin) + end, n_, work_.data() + end, n_, rows_, n_ - end,
+                end - begin);
     }
   }
 
@@ -66,8 +64,7 @@ class GptqRows {
         int8_t unused[kInt4Group];
         scale = RoundToInt4(w + j, unused);
       }
-      const float code =
-          scale != 0 ? std::clamp(std::nearbyint(w[j] / scale), lowest, highest) : 0.0f;
+      const float code = scale != 0 ? std::clamp(std::nearbyint(w[j] / scale), lowest, highest) : 0.0f;
       out_.codes[static_cast<size_t>((first_ + r) * n_ + j)] = static_cast<int8_t>(code);
       const float* u = factor_.row(j);
       const float error = (w[j] - code * scale) / u[j];
@@ -106,9 +103,7 @@ class RoundedMatrixSource final : public WeightSource {
   std::string name() const override { return "a rounded matrix in memory"; }
   int64_t rows() const override { return w_.rows; }
   int64_t cols() const override { return w_.cols; }
-  Encoding encoding() const override {
-    return w_.bits == Bits::kInt4 ? Encoding::kInt4 : Encoding::kInt8;
-  }
+  Encoding encoding() const override { return w_.bits == Bits::kInt4 ? Encoding::kInt4 : Encoding::kInt8; }
   int64_t group_size() const override { return w_.group; }
   void ReadFloat(int64_t first, int64_t count, float* out) const override {
     for (int64_t r = first; r < first + count; ++r) {
@@ -141,15 +136,13 @@ RoundedMatrix RoundToNearest(const DenseMatrix& w, Bits bits, ThreadTeam& team) 
   return out;
 }
 
-RoundedMatrix RoundByGptq(const DenseMatrix& w, const Hessian& factor, Bits bits, Isa isa,
-                          ThreadTeam& team) {
+RoundedMatrix RoundByGptq(const DenseMatrix& w, const Hessian& factor, Bits bits, Isa isa, ThreadTeam& team) {
   PUNA_CHECK(factor.size() == w.cols) << factor.size();
   RoundedMatrix out = Empty(w, bits);
   constexpr int64_t kRows = 64;
   team.ForEach((w.rows + kRows - 1) / kRows, [&](int64_t task, int) {
     const int64_t first = task * kRows;
-    GptqRows(w, first, std::min(kRows, w.rows - first), factor, bits, GetSubtractProduct(isa), out)
-        .Run();
+    GptqRows(w, first, std::min(kRows, w.rows - first), factor, bits, GetSubtractProduct(isa), out).Run();
   });
   return out;
 }
@@ -167,23 +160,18 @@ double RelativeError(const DenseMatrix& w, const RoundedMatrix& rounded) {
   return norm > 0 ? std::sqrt(error / norm) : 0;
 }
 
-double RelativeOutputError(const DenseMatrix& w, const RoundedMatrix& rounded, const Hessian& h,
-                           Isa isa, ThreadTeam& team) {
+double RelativeOutputError(const DenseMatrix& w, const RoundedMatrix& rounded, const Hessian& h, Isa isa,
+                           ThreadTeam& team) {
   std::vector<float> change(w.values.size());
   for (int64_t r = 0; r < w.rows; ++r) {
     for (int64_t c = 0; c < w.cols; ++c)
       change[static_cast<size_t>(r * w.cols + c)] = w.row(r)[c] - rounded.value(r, c);
   }
   const double norm = OutputError(h, {w.values.data(), w.rows, w.cols}, isa, team);
-  return norm > 0 ? std::sqrt(OutputError(h, {change.data(), w.rows, w.cols}, isa, team) / norm)
-                  : 0;
+  return norm > 0 ? std::sqrt(OutputError(h, {change.data(), w.rows, w.cols}, isa, team) / norm) : 0;
 }
 
-std::unique_ptr<WeightSource> MakeSource(const DenseMatrix& w) {
-  return std::make_unique<DenseMatrixSource>(w);
-}
-std::unique_ptr<WeightSource> MakeSource(const RoundedMatrix& w) {
-  return std::make_unique<RoundedMatrixSource>(w);
-}
+std::unique_ptr<WeightSource> MakeSource(const DenseMatrix& w) { return std::make_unique<DenseMatrixSource>(w); }
+std::unique_ptr<WeightSource> MakeSource(const RoundedMatrix& w) { return std::make_unique<RoundedMatrixSource>(w); }
 
 }  // namespace puna::engine

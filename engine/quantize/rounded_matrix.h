@@ -38,15 +38,14 @@ RoundedMatrix RoundToNearest(const DenseMatrix& w, Bits bits, ThreadTeam& team);
 // error is spread over those that are still to come, so that the outputs on the calibration text
 // change least. `factor`: InverseFactor of the inputs' Hessian. Columns keep their order; a group's
 // scale is chosen when its first column's turn comes.
-RoundedMatrix RoundByGptq(const DenseMatrix& w, const Hessian& factor, Bits bits, Isa isa,
-                          ThreadTeam& team);
+RoundedMatrix RoundByGptq(const DenseMatrix& w, const Hessian& factor, Bits bits, Isa isa, ThreadTeam& team);
 
 // |W - rounded| / |W|, Frobenius.
 double RelativeError(const DenseMatrix& w, const RoundedMatrix& rounded);
 
 // |X (W - rounded)^T| / |X W^T| over the calibration text; h: its Hessian before it is factored.
-double RelativeOutputError(const DenseMatrix& w, const RoundedMatrix& rounded, const Hessian& h,
-                           Isa isa, ThreadTeam& team);
+double RelativeOutputError(const DenseMatrix& w, const RoundedMatrix& rounded, const Hessian& h, Isa isa,
+                           ThreadTeam& team);
 
 // What the model builder reads. The matrix must outlive the source.
 std::unique_ptr<WeightSource> MakeSource(const DenseMatrix& w);

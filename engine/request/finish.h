@@ -16,7 +16,7 @@ enum class FinishReason {
 
 struct Usage {
   int prompt_tokens = 0;
-  int cached_tokens = 0;  // of the prompt, found in the prefix cache (first admission)
+  int cached_tokens = 0;       // of the prompt, found in the prefix cache (first admission)
   int cache_write_tokens = 0;  // the rest of it, where the prefix cache keeps what is computed
   int completion_tokens = 0;
   int accepted_prediction_tokens = 0;

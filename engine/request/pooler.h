@@ -16,8 +16,8 @@ class Pooler {
   // kMean: positions that have been taken in; the next rows are those behind them.
   int num_pooled() const { return num_pooled_; }
 
-  // rows: [positions, hidden_size], the final norm's output. kMean: of every position, in order; kLast: of the last one.
-  // Sums are taken position by position in double, so that it does not matter how a prompt was cut into steps.
+  // rows: [positions, hidden_size], the final norm's output. kMean: of every position, in order; kLast: of the last
+  // one. Sums are taken position by position in double, so that it does not matter how a prompt was cut into steps.
   void Add(MatView<const float> rows);
 
   // The vector, scaled to length 1 (one of zeros stays so). At least one row has been added.

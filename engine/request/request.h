@@ -25,10 +25,10 @@ struct Request {
   std::vector<TokenId> prompt;
   SamplingParams sampling;
   StopCriteria stop;
-  int num_logprobs = -1;         // -1: none; 0: of the chosen token; k: also the k most likely
-  bool prompt_logprobs = false;  // the same for every prompt token (kPromptToken events)
+  int num_logprobs = -1;             // -1: none; 0: of the chosen token; k: also the k most likely
+  bool prompt_logprobs = false;      // the same for every prompt token (kPromptToken events)
   Pooling pooling = Pooling::kNone;  // else one kEmbedding event comes, and nothing is generated: max_new_tokens is 0
-  std::vector<TokenId> prediction;              // ids the client expects (OpenAI `prediction`), for speculation
+  std::vector<TokenId> prediction;   // ids the client expects (OpenAI `prediction`), for speculation
   std::unique_ptr<TokenConstraint> constraint;  // null: free
   std::chrono::steady_clock::time_point arrival = std::chrono::steady_clock::now();
   std::shared_ptr<TokenStream> stream;  // set by Engine::Submit

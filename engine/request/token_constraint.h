@@ -13,8 +13,8 @@ class TokenConstraint {
  public:
   virtual ~TokenConstraint() = default;
 
-  // Clears the bit of every id that must not come next; `allowed` holds vocab_size bits, bit i of word i / 64, all set on
-  // entry. Leaves `allowed` as it is when everything may come.
+  // Clears the bit of every id that must not come next; `allowed` holds vocab_size bits, bit i of word i / 64, all set
+  // on entry. Leaves `allowed` as it is when everything may come.
   virtual void MaskNext(std::span<uint64_t> allowed) = 0;
 
   // False: nothing is restricted at this point, so that MaskNext need not be called.

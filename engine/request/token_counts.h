@@ -1,5 +1,5 @@
-// How often each id stands in a sequence: what repetition, frequency and presence penalties read. Kept up to date token by
-// token, because a prompt may be long and is asked about at each step.
+// How often each id stands in a sequence: what repetition, frequency and presence penalties read. Kept up to date token
+// by token, because a prompt may be long and is asked about at each step.
 #pragma once
 
 #include <cstdint>
@@ -34,8 +34,7 @@ class TokenCounts {
 
 // Whether drawing with `params` needs counts at all.
 inline bool NeedsTokenCounts(const SamplingParams& params) {
-  return params.repetition_penalty != 1.0f || params.frequency_penalty != 0.0f ||
-         params.presence_penalty != 0.0f;
+  return params.repetition_penalty != 1.0f || params.frequency_penalty != 0.0f || params.presence_penalty != 0.0f;
 }
 
 }  // namespace puna::engine

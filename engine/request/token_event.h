@@ -1,5 +1,5 @@
-// What comes back from the engine thread, in order: prompt tokens (when their log-probabilities were asked for), tokens or an
-// embedding (when the request pools), one end. An end id that was drawn is the last token.
+// What comes back from the engine thread, in order: prompt tokens (when their log-probabilities were asked for), tokens
+// or an embedding (when the request pools), one end. An end id that was drawn is the last token.
 #pragma once
 
 #include <optional>
@@ -24,10 +24,10 @@ struct Logprobs {
 struct TokenEvent {
   enum class Kind { kPromptToken, kToken, kEmbedding, kEnd };
   Kind kind = Kind::kToken;
-  TokenId id = kNoToken;             // kPromptToken, kToken
-  std::optional<Logprobs> logprobs;  // when asked for; the first prompt token has none
+  TokenId id = kNoToken;              // kPromptToken, kToken
+  std::optional<Logprobs> logprobs;   // when asked for; the first prompt token has none
   std::vector<float> embedding = {};  // kEmbedding: [hidden_size], of length 1
-  std::optional<Finish> finish;      // kEnd
+  std::optional<Finish> finish;       // kEnd
 };
 
 }  // namespace puna::engine

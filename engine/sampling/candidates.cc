@@ -15,8 +15,7 @@ float TopKBound(std::span<const float> maxima, size_t k, std::vector<float>& scr
   return *kth;
 }
 
-void Gather(std::span<const float> x, std::span<const float> maxima, float bound,
-            std::vector<Candidate>& out) {
+void Gather(std::span<const float> x, std::span<const float> maxima, float bound, std::vector<Candidate>& out) {
   out.clear();
   for (size_t b = 0; b < maxima.size(); ++b) {
     if (!(maxima[b] >= bound)) continue;
@@ -30,8 +29,7 @@ void Gather(std::span<const float> x, std::span<const float> maxima, float bound
 void KeepTopK(std::vector<Candidate>& candidates, size_t k) {
   if (k == 0 || candidates.size() <= k) return;
   std::vector<float> logits(candidates.size());
-  std::transform(candidates.begin(), candidates.end(), logits.begin(),
-                 [](const Candidate& c) { return c.logit; });
+  std::transform(candidates.begin(), candidates.end(), logits.begin(), [](const Candidate& c) { return c.logit; });
   const auto kth = logits.begin() + static_cast<std::ptrdiff_t>(k - 1);
   std::nth_element(logits.begin(), kth, logits.end(), std::greater<>());
   std::erase_if(candidates, [bound = *kth](const Candidate& c) { return c.logit < bound; });
@@ -39,7 +37,8 @@ void KeepTopK(std::vector<Candidate>& candidates, size_t k) {
 
 void KeepTopP(std::vector<Candidate>& candidates, double limit, std::vector<Candidate>& scratch) {
   scratch = candidates;
-  // The last one to keep is in [low, high); what is before low is kept and weighs `before`. Each round halves the range.
+  // The last one to keep is in [low, high); what is before low is kept and weighs `before`. Each round halves the
+  // range.
   auto low = scratch.begin();
   auto high = scratch.end();
   double before = 0;

@@ -19,7 +19,8 @@ void ApplyPenalties(const SamplingParams& params, const TokenCounts& counts, std
 // -inf wherever the bit of the id (bit i % 64 of word i / 64) is clear.
 void ApplyMask(std::span<const uint64_t> allowed, std::span<float> x);
 
-// The largest of x; ties: the lowest id. kNoToken when all are -inf or NaN. maxima: those of the blocks of x (RowScans).
+// The largest of x; ties: the lowest id. kNoToken when all are -inf or NaN. maxima: those of the blocks of x
+// (RowScans).
 TokenId ArgMax(std::span<const float> x, std::span<const float> maxima);
 
 }  // namespace puna::engine

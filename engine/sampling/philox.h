@@ -1,6 +1,6 @@
-// Philox4x32-10: a counter-based random generator. The number at a place is a pure function of key and counter, so a draw
-// does not depend on how many others were made before it.
-// Source: Salmon, Moraes, Dror, Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011.
+// Philox4x32-10: a counter-based random generator. The number at a place is a pure function of key and counter, so a
+// draw does not depend on how many others were made before it. Source: Salmon, Moraes, Dror, Shaw, "Parallel Random
+// Numbers: As Easy as 1, 2, 3", SC 2011.
 #pragma once
 
 #include <array>

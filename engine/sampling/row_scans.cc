@@ -8,11 +8,14 @@ const RowScans& Avx512RowScans();
 
 const RowScans& GetRowScans(Isa isa) {
   switch (isa) {
-    case Isa::kScalar: return ScalarRowScans();
+    case Isa::kScalar:
+      return ScalarRowScans();
     case Isa::kAvx2:
-    case Isa::kAvx2Vnni: return Avx2RowScans();
+    case Isa::kAvx2Vnni:
+      return Avx2RowScans();
     case Isa::kAvx512:
-    case Isa::kAvx512Bf16: return Avx512RowScans();
+    case Isa::kAvx512Bf16:
+      return Avx512RowScans();
   }
   return ScalarRowScans();
 }

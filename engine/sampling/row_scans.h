@@ -1,5 +1,5 @@
-// The passes over a whole row of logits, per instruction set. Scans go in blocks of kScanBlock ids with a fixed order of
-// additions: all sets give the same bits. A NaN never wins a comparison and weighs nothing.
+// The passes over a whole row of logits, per instruction set. Scans go in blocks of kScanBlock ids with a fixed order
+// of additions: all sets give the same bits. A NaN never wins a comparison and weighs nothing.
 #pragma once
 
 #include <cstddef>

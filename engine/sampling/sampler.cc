@@ -13,8 +13,8 @@ namespace {
 constexpr float kGreedyBelow = 1e-5f;  // a lower temperature takes the largest
 constexpr size_t kFirstGuess = 512;    // candidates that top-p is tried on before it looks at all ids
 
-// The entry in which the cumulated weights pass `target`, counted from `target` downwards; rounding may let it run past the
-// end: then the last that weighs anything.
+// The entry in which the cumulated weights pass `target`, counted from `target` downwards; rounding may let it run past
+// the end: then the last that weighs anything.
 template <typename WeightAt>
 size_t Walk(size_t first, size_t end, double target, WeightAt weight_at) {
   size_t last = first;
@@ -114,13 +114,18 @@ Distribution Sampler::Filter(std::span<const float> x, const SamplingParams& par
 
   if (!top_k && !min_p) {
     if (top_p) return FilterByTopPAlone(x, max, params);
-    return {.dense = true, .weights = weights_, .block_sums = sums_, .candidates = {},
+    return {.dense = true,
+            .weights = weights_,
+            .block_sums = sums_,
+            .candidates = {},
             .total = scans_.block_weights(x, max, scale, weights_, sums_)};
   }
 
-  // min-p says exp((x - max) / t) >= min_p, that is x >= max + t log(min_p): compared in double, where it is exact enough.
-  const double lowest = min_p ? max + static_cast<double>(params.temperature) * std::log(static_cast<double>(params.min_p))
-                              : static_cast<double>(kMinusInfinity);
+  // min-p says exp((x - max) / t) >= min_p, that is x >= max + t log(min_p): compared in double, where it is exact
+  // enough.
+  const double lowest =
+      min_p ? max + static_cast<double>(params.temperature) * std::log(static_cast<double>(params.min_p))
+            : static_cast<double>(kMinusInfinity);
   const float bound = top_k ? TopKBound(maxima_, params.top_k, scratch_) : kMinusInfinity;
   Gather(x, maxima_, std::max(bound, std::nextafter(static_cast<float>(lowest), kMinusInfinity)), candidates_);
   std::erase_if(candidates_, [lowest](const Candidate& c) { return c.logit < lowest; });
@@ -136,7 +141,9 @@ Distribution Sampler::FilterByTopPAlone(std::span<const float> x, float max, con
   const float scale = 1.0f / params.temperature;
   const double limit = params.top_p * scans_.block_weights(x, max, scale, weights_, sums_);
   Gather(x, maxima_, TopKBound(maxima_, kFirstGuess, scratch_), candidates_);
-  const auto weigh = [this] { for (Candidate& c : candidates_) c.weight = weights_[c.id]; };
+  const auto weigh = [this] {
+    for (Candidate& c : candidates_) c.weight = weights_[c.id];
+  };
   weigh();
   if (TotalWeight(candidates_) < limit) {
     Gather(x, maxima_, kMinusInfinity, candidates_);
@@ -147,8 +154,8 @@ Distribution Sampler::FilterByTopPAlone(std::span<const float> x, float max, con
 }
 
 Distribution Sampler::OverCandidates() const {
-  return {.dense = false, .weights = {}, .block_sums = {}, .candidates = candidates_,
-          .total = TotalWeight(candidates_)};
+  return {
+      .dense = false, .weights = {}, .block_sums = {}, .candidates = candidates_, .total = TotalWeight(candidates_)};
 }
 
 Logprobs Sampler::LogprobsOf(std::span<const float> logits, TokenId id, int num_top) {

@@ -1,5 +1,6 @@
-// Sampler: one row of logits and what the client chose -> the next id. The order of operations is vLLM's: bias, penalties,
-// temperature, min-p, top-k, top-p. The draw is fixed by (seed, position), so it does not depend on the batch around it.
+// Sampler: one row of logits and what the client chose -> the next id. The order of operations is vLLM's: bias,
+// penalties, temperature, min-p, top-k, top-p. The draw is fixed by (seed, position), so it does not depend on the
+// batch around it.
 #pragma once
 
 #include <cstdint>
@@ -33,8 +34,8 @@ struct SampledToken {
   std::optional<Logprobs> logprobs;
 };
 
-// What an id is drawn from. When `dense`, id i weighs weights[i] and block_sums adds them up by kScanBlock; otherwise the
-// candidates and their weights are all there is. Valid until the sampler's next call.
+// What an id is drawn from. When `dense`, id i weighs weights[i] and block_sums adds them up by kScanBlock; otherwise
+// the candidates and their weights are all there is. Valid until the sampler's next call.
 struct Distribution {
   bool dense = false;
   std::span<const float> weights;

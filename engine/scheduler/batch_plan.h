@@ -10,7 +10,8 @@
 
 namespace puna::engine {
 
-// Rows of logits for prompt log-probabilities in one step, and rows of sampled tokens and guesses in a step that guesses.
+// Rows of logits for prompt log-probabilities in one step, and rows of sampled tokens and guesses in a step that
+// guesses.
 inline constexpr int kMaxPromptRows = 64;
 inline constexpr int kMaxDraftRows = 32;
 
@@ -25,9 +26,12 @@ struct PlanItem {
   // The last so many positions want their hidden states: of a request that pools.
   int num_hidden() const {
     switch (sequence->request.pooling) {
-      case Pooling::kMean: return std::max(0, first + num_tokens - std::max(first, sequence->pooler->num_pooled()));
-      case Pooling::kLast: return reaches_end() ? 1 : 0;
-      default: return 0;
+      case Pooling::kMean:
+        return std::max(0, first + num_tokens - std::max(first, sequence->pooler->num_pooled()));
+      case Pooling::kLast:
+        return reaches_end() ? 1 : 0;
+      default:
+        return 0;
     }
   }
 
@@ -50,8 +54,8 @@ struct BatchPlan {
   int num_tokens() const { return num_decode_tokens + num_prompt_tokens; }
 };
 
-// The plan in one line, for a report of a step that failed: each item as request id [first, end) of the known tokens, guesses,
-// rows of logits and hidden states, then the copies.
+// The plan in one line, for a report of a step that failed: each item as request id [first, end) of the known tokens,
+// guesses, rows of logits and hidden states, then the copies.
 std::string Describe(const BatchPlan& plan);
 
 }  // namespace puna::engine

@@ -12,7 +12,9 @@ constexpr int kMaxChain = 16;  // places looked at in one look-up, latest first
 }  // namespace
 
 NgramProposer::NgramProposer(int num_prompt, std::span<const TokenId> prediction)
-    : num_prompt_(num_prompt), num_prediction_(static_cast<int>(prediction.size())), text_(prediction.begin(), prediction.end()) {
+    : num_prompt_(num_prompt),
+      num_prediction_(static_cast<int>(prediction.size())),
+      text_(prediction.begin(), prediction.end()) {
   text_.push_back(kNoToken);  // no match runs over it
 }
 

@@ -1,10 +1,11 @@
-// NgramProposer: looks up what was just written in all that was written before (prompt, output, the client's prediction) and
-// proposes what followed there. Source: Saxena, "Prompt Lookup Decoding", 2023; the index is that of LZ77 compressors (hash
-// chains over three ids), so a look-up costs the same in a long prompt.
+// NgramProposer: looks up what was just written in all that was written before (prompt, output, the client's
+// prediction) and proposes what followed there. Source: Saxena, "Prompt Lookup Decoding", 2023; the index is that of
+// LZ77 compressors (hash chains over three ids), so a look-up costs the same in a long prompt.
 //
-// How much it dares: a draft that comes true whole doubles the next one's length, up to kMaxDraft; one that fails at once
-// lengthens the match that is asked for, up to kMaxMinMatch, so that text without repetition is left alone; success resets
-// that. Replayed over prose, code and random ids, with rows that cost 5 % of a step each, this never lost time.
+// How much it dares: a draft that comes true whole doubles the next one's length, up to kMaxDraft; one that fails at
+// once lengthens the match that is asked for, up to kMaxMinMatch, so that text without repetition is left alone;
+// success resets that. Replayed over prose, code and random ids, with rows that cost 5 % of a step each, this never
+// lost time.
 #pragma once
 
 #include <cstdint>
@@ -41,8 +42,8 @@ class NgramProposer : public Proposer {
 
   const int num_prompt_;
   const int num_prediction_;
-  std::vector<TokenId> text_;  // prediction, kNoToken, tokens so far
-  std::vector<int32_t> head_;  // by Slot: the last position of such a triple, -1 = none
+  std::vector<TokenId> text_;      // prediction, kNoToken, tokens so far
+  std::vector<int32_t> head_;      // by Slot: the last position of such a triple, -1 = none
   std::vector<int32_t> previous_;  // by position: the one before with the same Slot
   int min_match_ = kMinMatch;
   int draft_length_ = kFirstDraft;

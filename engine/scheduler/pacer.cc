@@ -8,7 +8,7 @@
 namespace puna::engine {
 namespace {
 
-constexpr int kFirstChunk = 32;     // before anything is known
+constexpr int kFirstChunk = 32;  // before anything is known
 constexpr int kLastShare = 4;    // a new measurement is at least a fourth of the average
 constexpr double kNear = 0.1;    // of the average: a single measurement counts as no further off than this
 
@@ -51,7 +51,8 @@ void Pacer::Observe(int num_prompt, int num_decode, double seconds) {
   last_chunk_ = num_prompt;
 }
 
-// As measured, or as far as others tell: one more that decodes costs at most what a prompt token does. 0: not known yet.
+// As measured, or as far as others tell: one more that decodes costs at most what a prompt token does. 0: not known
+// yet.
 double Pacer::QuietSeconds(int num_decode) const {
   if (quiet_.empty()) return 0;
   const auto above = quiet_.lower_bound(num_decode);

@@ -1,10 +1,10 @@
-// Pacer: how many prompt tokens fit into a step beside running streams, so that those keep their pace. It learns from measured
-// step times, whoever measures them; it has no clock.
+// Pacer: how many prompt tokens fit into a step beside running streams, so that those keep their pace. It learns from
+// measured step times, whoever measures them; it has no clock.
 //
-// The model is a step of so many prompt tokens = a quiet step (nothing but decoding, by as many) + tokens x price. Both are
-// running averages around the present working point, so they follow a growing context and another batch. A step that somebody
-// else on the machine held up says little about the next, so a measurement far off the average counts as near it; several in
-// a row on one side count as further and further off.
+// The model is a step of so many prompt tokens = a quiet step (nothing but decoding, by as many) + tokens x price. Both
+// are running averages around the present working point, so they follow a growing context and another batch. A step
+// that somebody else on the machine held up says little about the next, so a measurement far off the average counts as
+// near it; several in a row on one side count as further and further off.
 #pragma once
 
 #include <map>
@@ -13,8 +13,8 @@ namespace puna::engine {
 
 class Pacer {
  public:
-  static constexpr int kMinChunk = 8;               // a prompt moves on
-  static constexpr int kQuietEvery = 48;            // steps beside streams; then a quiet one, to learn what that costs now
+  static constexpr int kMinChunk = 8;     // a prompt moves on
+  static constexpr int kQuietEvery = 48;  // steps beside streams; then a quiet one, to learn what that costs now
   static constexpr double kQuietStepsTarget = 2.4;  // the automatic target, in quiet steps
 
   // target_seconds of a step: 0 = no pace, throughput first; negative = automatic, kQuietStepsTarget quiet steps.
@@ -40,7 +40,7 @@ class Pacer {
   std::map<int, Average> quiet_;  // seconds of a quiet step, by how many decode
   Average price_;                 // seconds a prompt token
   int last_chunk_ = 0;
-  int since_quiet_ = 0;           // steps with prompts and streams since the last quiet one
+  int since_quiet_ = 0;  // steps with prompts and streams since the last quiet one
 };
 
 }  // namespace puna::engine

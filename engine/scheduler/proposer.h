@@ -1,5 +1,5 @@
-// Proposer: guesses how a sequence goes on, beside the scheduler. The guess is computed in the same step as everybody else's
-// tokens, and only what the sampler draws anyway is kept: a bad guess costs time, never a different answer.
+// Proposer: guesses how a sequence goes on, beside the scheduler. The guess is computed in the same step as everybody
+// else's tokens, and only what the sampler draws anyway is kept: a bad guess costs time, never a different answer.
 #pragma once
 
 #include <span>
@@ -14,7 +14,8 @@ class Proposer {
  public:
   virtual ~Proposer() = default;
 
-  // Up to max_tokens ids that may follow `tokens` (prompt and output; they only grow from call to call). Empty: no guess.
+  // Up to max_tokens ids that may follow `tokens` (prompt and output; they only grow from call to call). Empty: no
+  // guess.
   virtual std::vector<TokenId> Propose(std::span<const TokenId> tokens, int max_tokens) = 0;
 
   // How many of the ids last proposed came true, counted from the first.

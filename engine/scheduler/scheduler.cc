@@ -17,8 +17,8 @@ bool IsPlanned(const BatchPlan& plan, const Sequence& sequence) {
                      [&sequence](const PlanItem& item) { return item.sequence == &sequence; });
 }
 
-// How much of its known tokens a sequence may find in the cache: not the last one, whose logits are wanted, and nothing whose
-// log-probabilities or share of a mean are still to come.
+// How much of its known tokens a sequence may find in the cache: not the last one, whose logits are wanted, and nothing
+// whose log-probabilities or share of a mean are still to come.
 int MaxReuse(const Sequence& sequence) {
   if (sequence.request.pooling == Pooling::kMean) return sequence.pooler->num_pooled();
   return sequence.wants_prompt_rows() ? sequence.num_prompt_rows : sequence.num_tokens() - 1;
@@ -54,7 +54,8 @@ Sequence& Scheduler::Add(Request request) {
 BatchPlan Scheduler::Schedule() {
   BatchPlan plan;
   PlanDecodes(plan);
-  const int budget = pacer_.MaxPromptTokens(options_.max_num_batched_tokens - plan.num_tokens(), plan.num_decode_tokens);
+  const int budget =
+      pacer_.MaxPromptTokens(options_.max_num_batched_tokens - plan.num_tokens(), plan.num_decode_tokens);
   PlanShorterPrompts(plan, budget / 2);
   PlanPrompts(plan, budget);
   AdmitWaiting(plan, budget, kAnyLength);
@@ -71,7 +72,8 @@ void Scheduler::PlanDecodes(BatchPlan& plan) {
 
 // budget: of prompt tokens in this step, here and below.
 void Scheduler::PlanShorterPrompts(BatchPlan& plan, int budget) {
-  const auto oldest = std::find_if(running_.begin(), running_.end(), [](const auto& s) { return s->num_missing() > 1; });
+  const auto oldest =
+      std::find_if(running_.begin(), running_.end(), [](const auto& s) { return s->num_missing() > 1; });
   if (oldest == running_.end()) return;
   const int oldest_missing = (*oldest)->num_missing();
   std::vector<Sequence*> shorter;
@@ -116,7 +118,8 @@ void Scheduler::AdmitWaiting(BatchPlan& plan, int budget, int shorter_than) {
 // Whether the next block that the sequence would have to compute is on its way in a running one.
 bool Scheduler::IsBeingComputed(const Sequence& sequence, const PrefixMatch& match) const {
   const size_t next = match.blocks.size();
-  if (static_cast<int>(next + 1) * kBlockSize > MaxReuse(sequence) || next >= sequence.table.hashes().size()) return false;
+  if (static_cast<int>(next + 1) * kBlockSize > MaxReuse(sequence) || next >= sequence.table.hashes().size())
+    return false;
   return std::any_of(running_.begin(), running_.end(), [&](const auto& other) {
     const auto hashes = other->table.hashes();
     return next < hashes.size() && static_cast<int>(next) >= other->table.num_published() &&
@@ -124,8 +127,8 @@ bool Scheduler::IsBeingComputed(const Sequence& sequence, const PrefixMatch& mat
   });
 }
 
-// Whether there are blocks for all its known tokens, beside those that the running sequences lack for theirs and one for each
-// of them to grow into.
+// Whether there are blocks for all its known tokens, beside those that the running sequences lack for theirs and one
+// for each of them to grow into.
 bool Scheduler::Fits(const Sequence& sequence, const PrefixMatch& match) const {
   int needed = BlockTable::BlocksFor(sequence.num_tokens()) - static_cast<int>(match.blocks.size());
   for (const BlockId block : match.blocks) needed += pool_.is_free(block);
@@ -152,15 +155,17 @@ void Scheduler::Admit(BatchPlan& plan, Line::iterator place, const PrefixMatch& 
     counts_.query_tokens += s->num_prompt();
     counts_.hit_tokens += s->usage.cached_tokens;
   }
-  const auto behind = std::find_if(running_.begin(), running_.end(), [&](const auto& r) { return r->arrival > s->arrival; });
+  const auto behind =
+      std::find_if(running_.begin(), running_.end(), [&](const auto& r) { return r->arrival > s->arrival; });
   running_.insert(behind, std::move(s));
 }
 
 // Rows that the step still has room for: prompt tokens, decoded tokens and guesses alike.
 int Scheduler::NumRowsLeft(const BatchPlan& plan) const { return options_.max_num_batched_tokens - plan.num_tokens(); }
 
-// Plans as many of the sequence's missing tokens as budget, rows of the step, rows of logits and blocks allow. The budget is
-// of prompt tokens; a sequence that lacks one token decodes, whatever it lacks it for, and takes a row outside that budget.
+// Plans as many of the sequence's missing tokens as budget, rows of the step, rows of logits and blocks allow. The
+// budget is of prompt tokens; a sequence that lacks one token decodes, whatever it lacks it for, and takes a row
+// outside that budget.
 void Scheduler::PlanChunk(BatchPlan& plan, Sequence& sequence, int budget) {
   const bool decodes = sequence.num_missing() == 1;
   const int num_tokens = std::min({sequence.num_missing(), budget, NumRowsLeft(plan), ChunkLimit(plan, sequence)});
@@ -225,8 +230,8 @@ std::unique_ptr<Sequence> Scheduler::TakeOut(Sequence& sequence) {
   return taken;
 }
 
-// A step that only decodes is bound by reading the weights: some rows more cost little. Beside a prompt each guess would cost
-// as much as a prompt token.
+// A step that only decodes is bound by reading the weights: some rows more cost little. Beside a prompt each guess
+// would cost as much as a prompt token.
 void Scheduler::PlanDrafts(BatchPlan& plan) {
   if (!options_.make_proposer || plan.num_prompt_tokens > 0 || plan.empty()) return;
   const int rows = std::min(kMaxDraftRows, options_.max_num_batched_tokens);
@@ -314,7 +319,8 @@ void Scheduler::Finish(Sequence& sequence, FinishReason reason, std::string erro
 }
 
 void Scheduler::FailStep(const BatchPlan& plan, const std::string& error) {
-  for (const PlannedCopy& planned : plan.copies) {  // perhaps not made: what stands in the copy is not to be found by others
+  for (const PlannedCopy& planned :
+       plan.copies) {  // perhaps not made: what stands in the copy is not to be found by others
     Sequence& s = *planned.sequence;
     s.num_computed = std::min(s.num_computed, s.table.num_published() * kBlockSize);
   }
@@ -357,7 +363,8 @@ std::string Scheduler::FindFault() const {
     if (!s.draft.empty()) return name + " keeps a draft";
   }
   for (const auto& s : waiting_) {
-    if (s->is_running || !s->table.blocks().empty()) return "sequence " + std::to_string(s->arrival) + " waits with blocks";
+    if (s->is_running || !s->table.blocks().empty())
+      return "sequence " + std::to_string(s->arrival) + " waits with blocks";
   }
   return pool_.FindFault(holders);
 }

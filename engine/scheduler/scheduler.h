@@ -1,18 +1,20 @@
 // Scheduler: which sequence computes how many tokens now. No tensor, no clock, no lock; one thread.
 //
-// There is no prefill phase and no decode phase. A sequence has num_tokens ids and num_computed of them in the cache; a step
-// gives out at most max_num_batched_tokens so that computed catches up.
+// There is no prefill phase and no decode phase. A sequence has num_tokens ids and num_computed of them in the cache; a
+// step gives out at most max_num_batched_tokens so that computed catches up.
 //   1. Sequences that lack one token (they decode) come first, in order of arrival.
-//   2. The rest of the budget goes to prompts. Short ones do not queue behind a long one: half of it goes to prompts with
-//      fewer tokens left than the oldest has, fewest first, and before each of them to waiting ones that are shorter still;
-//      what remains goes to the others in order of arrival, then to waiting ones in order of arrival. Beside decoding
-//      sequences the Pacer sets how much it is. Every row counts: no step has more than max_num_batched_tokens.
+//   2. The rest of the budget goes to prompts. Short ones do not queue behind a long one: half of it goes to prompts
+//   with
+//      fewer tokens left than the oldest has, fewest first, and before each of them to waiting ones that are shorter
+//      still; what remains goes to the others in order of arrival, then to waiting ones in order of arrival. Beside
+//      decoding sequences the Pacer sets how much it is. Every row counts: no step has more than
+//      max_num_batched_tokens.
 //   3. If only decoding sequences are there, guesses about their next tokens fill the step up to kMaxDraftRows.
-// A waiting sequence is admitted when its known tokens fit beside what the running ones still need for theirs. It begins with
-// its longest cached prefix. When a running one is just computing what it needs next, it waits for those blocks.
-// When a block is needed and none is free, the youngest running sequence is preempted: its blocks are freed and it goes to the
-// front of the waiting line, to be computed again (mostly from the cache). A request that could not fit into an empty cache
-// never got here, so the oldest can always finish.
+// A waiting sequence is admitted when its known tokens fit beside what the running ones still need for theirs. It
+// begins with its longest cached prefix. When a running one is just computing what it needs next, it waits for those
+// blocks. When a block is needed and none is free, the youngest running sequence is preempted: its blocks are freed and
+// it goes to the front of the waiting line, to be computed again (mostly from the cache). A request that could not fit
+// into an empty cache never got here, so the oldest can always finish.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +37,7 @@ struct SchedulerOptions {
   int max_num_batched_tokens = 512;  // at least max_num_seqs
   int max_model_len = 0;             // tokens of a sequence; at most num_blocks * kBlockSize
   bool prefix_caching = true;
-  double step_target_seconds = 0;    // see Pacer
+  double step_target_seconds = 0;  // see Pacer
   // Makes the proposer of a sequence; none: no speculation.
   std::function<std::unique_ptr<Proposer>(const Request&)> make_proposer;
 };
@@ -60,8 +62,8 @@ class Scheduler {
   // The item's known tokens are in the cache now.
   void MarkComputed(const PlanItem& item);
 
-  // The next id of the sequence. True: the next row of this step's item was computed behind this very id, so that the id
-  // after it can be drawn as well. False: there is no such row, or the sequence has ended.
+  // The next id of the sequence. True: the next row of this step's item was computed behind this very id, so that the
+  // id after it can be drawn as well. False: there is no such row, or the sequence has ended.
   bool Append(Sequence& sequence, TokenId id);
 
   // Closes the step: copied blocks are let go of, proposers learn what came true.

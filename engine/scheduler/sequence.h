@@ -1,5 +1,6 @@
-// Sequence: a Request being worked on. Two numbers say where it is: num_tokens() ids are known, num_computed of them have
-// their keys and values in the cache. Each step lets the second catch up with the first; when it has, an id is drawn.
+// Sequence: a Request being worked on. Two numbers say where it is: num_tokens() ids are known, num_computed of them
+// have their keys and values in the cache. Each step lets the second catch up with the first; when it has, an id is
+// drawn.
 #pragma once
 
 #include <chrono>
@@ -33,25 +34,23 @@ struct Sequence {
   bool ended() const { return finish.has_value(); }
 
   // Whether log-probabilities of prompt tokens are still to come.
-  bool wants_prompt_rows() const {
-    return request.prompt_logprobs && num_prompt_rows < num_prompt() - 1;
-  }
+  bool wants_prompt_rows() const { return request.prompt_logprobs && num_prompt_rows < num_prompt() - 1; }
 
   Request request;
-  const uint64_t arrival;               // the order in which requests came
-  std::vector<TokenId> tokens;          // prompt, then output
+  const uint64_t arrival;       // the order in which requests came
+  std::vector<TokenId> tokens;  // prompt, then output
   int num_computed = 0;
   BlockTable table;
-  std::vector<TokenId> draft;           // of the present step: guesses behind `tokens`
-  int num_accepted = 0;                 // of them, so far
-  int num_prompt_rows = 0;              // prompt positions whose logits have been used for log-probabilities
-  std::optional<Pooler> pooler;         // when the request pools
-  std::optional<TokenCounts> counts;    // when penalties ask for them
-  std::unique_ptr<Proposer> proposer;   // from the first guess on
+  std::vector<TokenId> draft;          // of the present step: guesses behind `tokens`
+  int num_accepted = 0;                // of them, so far
+  int num_prompt_rows = 0;             // prompt positions whose logits have been used for log-probabilities
+  std::optional<Pooler> pooler;        // when the request pools
+  std::optional<TokenCounts> counts;   // when penalties ask for them
+  std::unique_ptr<Proposer> proposer;  // from the first guess on
   bool is_running = false;
-  bool was_admitted = false;            // at some time
-  Usage usage;                          // counts; times are filled in by whoever has a clock
-  std::optional<Finish> finish;         // set: it has ended
+  bool was_admitted = false;     // at some time
+  Usage usage;                   // counts; times are filled in by whoever has a clock
+  std::optional<Finish> finish;  // set: it has ended
   std::optional<std::chrono::steady_clock::time_point> first_scheduled, first_token, last_token;
 };
 

@@ -12,9 +12,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double SecondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
+double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 double Median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<ptrdiff_t>(values.size() / 2);
@@ -31,8 +29,7 @@ size_t StreamedLength(const Tokenizer& tokenizer, const std::vector<TokenId>& id
 
 }  // namespace
 
-TokenizerBenchResult BenchmarkTokenizer(const Tokenizer& tokenizer, std::string_view corpus,
-                                        double seconds) {
+TokenizerBenchResult BenchmarkTokenizer(const Tokenizer& tokenizer, std::string_view corpus, double seconds) {
   PUNA_CHECK(!corpus.empty());
   TokenizerBenchResult result;
   result.bytes = corpus.size();

@@ -17,7 +17,6 @@ struct TokenizerBenchResult {
 };
 
 // Encodes `corpus` (not empty) and decodes it again, at least three times and for about `seconds`.
-TokenizerBenchResult BenchmarkTokenizer(const Tokenizer& tokenizer, std::string_view corpus,
-                                        double seconds = 2.0);
+TokenizerBenchResult BenchmarkTokenizer(const Tokenizer& tokenizer, std::string_view corpus, double seconds = 2.0);
 
 }  // namespace puna::engine

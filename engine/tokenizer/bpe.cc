@@ -40,8 +40,7 @@ void MergeShortWord(const MergeTable& merges, const TokenId* byte_ids, std::stri
 // of those that came later; when the run is used up, the heap becomes the next run.
 class LongWord {
  public:
-  LongWord(const MergeTable& merges, const TokenId* byte_ids, std::string_view word,
-           BpeScratch* scratch)
+  LongWord(const MergeTable& merges, const TokenId* byte_ids, std::string_view word, BpeScratch* scratch)
       : merges_(merges),
         size_(static_cast<uint32_t>(word.size())),
         parts_(scratch->parts),
@@ -61,8 +60,7 @@ class LongWord {
   void MergeAll() {
     while (true) {
       if (next_in_run_ == run_.size() && !StartRun()) return;
-      const uint64_t entry =
-          !heap_.empty() && heap_.front() < run_[next_in_run_] ? PopHeap() : run_[next_in_run_++];
+      const uint64_t entry = !heap_.empty() && heap_.front() < run_[next_in_run_] ? PopHeap() : run_[next_in_run_++];
       const auto pos = static_cast<uint32_t>(entry);
       if (parts_[pos].rank == entry >> 32) Merge(pos);
     }
@@ -123,8 +121,8 @@ class LongWord {
 
 }  // namespace
 
-void MergeWord(const MergeTable& merges, const TokenId* byte_ids, std::string_view word,
-               BpeScratch* scratch, std::vector<TokenId>* out) {
+void MergeWord(const MergeTable& merges, const TokenId* byte_ids, std::string_view word, BpeScratch* scratch,
+               std::vector<TokenId>* out) {
   if (word.size() <= kShortWord) return MergeShortWord(merges, byte_ids, word, out);
   LongWord long_word(merges, byte_ids, word, scratch);
   long_word.MergeAll();

@@ -27,7 +27,7 @@ struct BpeScratch {
 
 // Appends the tokens of `word` (not empty, less than 4 GiB). `byte_ids` has the token of each of
 // the 256 bytes. Time O(n^2) with a tiny constant up to 16 bytes, O(n log n) above.
-void MergeWord(const MergeTable& merges, const TokenId* byte_ids, std::string_view word,
-               BpeScratch* scratch, std::vector<TokenId>* out);
+void MergeWord(const MergeTable& merges, const TokenId* byte_ids, std::string_view word, BpeScratch* scratch,
+               std::vector<TokenId>* out);
 
 }  // namespace puna::engine

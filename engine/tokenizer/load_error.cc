@@ -25,8 +25,8 @@ std::string OneLine(std::string_view text) {
 
 }  // namespace
 
-void ThrowLoadError(std::string_view source, std::string_view where, std::string_view expected,
-                    std::string_view found, std::string_view remedy) {
+void ThrowLoadError(std::string_view source, std::string_view where, std::string_view expected, std::string_view found,
+                    std::string_view remedy) {
   std::string message(source);
   message += ": ";
   if (!where.empty()) message.append(OneLine(where)).append(": ");
@@ -37,15 +37,13 @@ void ThrowLoadError(std::string_view source, std::string_view where, std::string
 
 std::string ReadTokenizerFile(const std::string& path) {
   const auto refuse = [&](std::string_view found) {
-    ThrowLoadError(path, "", "a readable tokenizer file", found,
-                   "check the path and its permissions");
+    ThrowLoadError(path, "", "a readable tokenizer file", found, "check the path and its permissions");
   };
   std::error_code error;
   const uintmax_t size = std::filesystem::file_size(path, error);
   if (error) refuse(error.message());
   if (size > kMaxFileBytes) {
-    ThrowLoadError(path, "", "at most 128 MiB", std::to_string(size) + " bytes",
-                   "this is not a tokenizer file");
+    ThrowLoadError(path, "", "at most 128 MiB", std::to_string(size) + " bytes", "this is not a tokenizer file");
   }
   std::ifstream file(path, std::ios::binary);
   if (!file) refuse(std::strerror(errno));

@@ -37,9 +37,7 @@ inline size_t RunEnd(std::string_view text, size_t pos, CharClass kind) {
 // there is none. Case is folded as Unicode does, by which U+017F (long s) is an s; no other letter
 // outside ASCII folds to one of these.
 size_t ContractionLength(std::string_view text, size_t pos) {
-  const auto lower = [&](size_t i) {
-    return pos + i < text.size() ? static_cast<char>(text[pos + i] | 0x20) : '\0';
-  };
+  const auto lower = [&](size_t i) { return pos + i < text.size() ? static_cast<char>(text[pos + i] | 0x20) : '\0'; };
   switch (lower(1)) {
     case 's':
     case 't':

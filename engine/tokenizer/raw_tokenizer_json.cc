@@ -18,8 +18,8 @@ constexpr int kMaxDepth = 64;
 constexpr int kMaxContainers = 1 << 13;
 constexpr int kMaxValues = 1 << 17;
 constexpr size_t kMaxJsonBytes = size_t{128} << 20;
-constexpr std::array<std::string_view, 5> kUsedKeys = {"added_tokens", "decoder", "model",
-                                                       "normalizer", "pre_tokenizer"};
+constexpr std::array<std::string_view, 5> kUsedKeys = {"added_tokens", "decoder", "model", "normalizer",
+                                                       "pre_tokenizer"};
 
 // Follows the parser's events. Depths are the parser's: 1 inside the file's object, 2 inside
 // `model`, 3 inside `vocab`.
@@ -49,9 +49,7 @@ class Reader {
   bool OnKey(int depth, const std::string& key) {
     if (depth == 1) {
       in_model_ = key == "model";
-      where_ = std::find(kUsedKeys.begin(), kUsedKeys.end(), key) != kUsedKeys.end()
-                   ? Where::kConfig
-                   : Where::kIgnored;
+      where_ = std::find(kUsedKeys.begin(), kUsedKeys.end(), key) != kUsedKeys.end() ? Where::kConfig : Where::kIgnored;
       return where_ != Where::kIgnored;
     }
     if (in_model_) {
@@ -63,8 +61,7 @@ class Reader {
   void Count(Event event) {
     containers_ += event == Event::object_start || event == Event::array_start;
     if (++values_ > kMaxValues || containers_ > kMaxContainers) {
-      ThrowLoadError(source_, "", "a tokenizer", "far more entries than any tokenizer has",
-                     kRemedyDamaged);
+      ThrowLoadError(source_, "", "a tokenizer", "far more entries than any tokenizer has", kRemedyDamaged);
     }
   }
 
@@ -74,8 +71,8 @@ class Reader {
       return false;
     }
     if (event != Event::value || !parsed.is_number_integer()) {
-      ThrowLoadError(source_, "model.vocab", "a whole number for each token",
-                     "another type at token '" + key_ + "'", kRemedyFamily);
+      ThrowLoadError(source_, "model.vocab", "a whole number for each token", "another type at token '" + key_ + "'",
+                     kRemedyFamily);
     }
     raw_.vocab.push_back({Append(key_), static_cast<uint32_t>(key_.size()), IdOf(parsed)});
     return false;
@@ -113,8 +110,7 @@ class Reader {
   }
 
   void AddMerge(std::string_view left, std::string_view right) {
-    raw_.merges.push_back(
-        {Append(left), static_cast<uint32_t>(left.size()), static_cast<uint32_t>(right.size())});
+    raw_.merges.push_back({Append(left), static_cast<uint32_t>(left.size()), static_cast<uint32_t>(right.size())});
     Append(right);
   }
 

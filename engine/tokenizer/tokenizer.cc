@@ -18,9 +18,7 @@ constexpr size_t kMaxTextBytes = (size_t{1} << 31) / 3;
 
 }  // namespace
 
-Tokenizer Tokenizer::FromFile(const std::string& path) {
-  return FromJson(ReadTokenizerFile(path), path);
-}
+Tokenizer Tokenizer::FromFile(const std::string& path) { return FromJson(ReadTokenizerFile(path), path); }
 
 Tokenizer Tokenizer::FromJson(std::string_view json, std::string_view source) {
   return Tokenizer(ParseTokenizerJson(json, source));
@@ -45,9 +43,7 @@ Tokenizer::Tokenizer(TokenizerParts parts)
   bos_id_ = SpecialId("<|begin_of_text|>").value_or(kNoToken);
 }
 
-std::vector<TokenId> Tokenizer::Encode(std::string_view text) const {
-  return EncodeRanges(text, {});
-}
+std::vector<TokenId> Tokenizer::Encode(std::string_view text) const { return EncodeRanges(text, {}); }
 
 std::vector<TokenId> Tokenizer::EncodeWithSpecial(std::string_view text) const {
   const Range all{0, text.size()};
@@ -84,8 +80,8 @@ namespace {
 // Appends the tokens of plain text.
 class PlainEncoder {
  public:
-  PlainEncoder(const Vocabulary& vocabulary, const MergeTable& merges, const TokenId* byte_ids,
-               bool whole_words_first, std::vector<TokenId>* out)
+  PlainEncoder(const Vocabulary& vocabulary, const MergeTable& merges, const TokenId* byte_ids, bool whole_words_first,
+               std::vector<TokenId>* out)
       : vocabulary_(vocabulary),
         merges_(merges),
         byte_ids_(byte_ids),
@@ -126,8 +122,7 @@ class PlainEncoder {
 
 }  // namespace
 
-std::vector<TokenId> Tokenizer::EncodeRanges(std::string_view text,
-                                             std::span<const Range> trusted) const {
+std::vector<TokenId> Tokenizer::EncodeRanges(std::string_view text, std::span<const Range> trusted) const {
   if (text.size() >= kMaxTextBytes) throw std::length_error("the text to tokenize is too long");
   std::vector<TokenId> ids;
   ids.reserve(text.size() / 4 + 16);

@@ -23,8 +23,7 @@ constexpr std::array<int16_t, 324> kByteOfChar = [] {
   table.fill(-1);
   int next = 256;
   for (int byte = 0; byte < 256; ++byte) {
-    const bool itself =
-        (byte >= '!' && byte <= '~') || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
+    const bool itself = (byte >= '!' && byte <= '~') || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
     table[itself ? byte : next++] = static_cast<int16_t>(byte);
   }
   return table;
@@ -62,8 +61,7 @@ class Builder {
 
   TokenizerParts Build() {
     if (!raw_.config.is_object()) {
-      ThrowLoadError(source_, "", "a JSON object", raw_.config.type_name(),
-                     "this is not a tokenizer.json");
+      ThrowLoadError(source_, "", "a JSON object", raw_.config.type_name(), "this is not a tokenizer.json");
     }
     CheckModel(Member(raw_.config, "model"));
     CheckPreTokenizer(Member(raw_.config, "pre_tokenizer"));
@@ -92,15 +90,14 @@ class Builder {
       Require(affix.is_null() || affix == "", std::string("model.") + key, "null", affix);
     }
     const json& dropout = Member(model, "dropout");
-    Require(dropout.is_null() || (dropout.is_number() && dropout.get<double>() == 0),
-            "model.dropout", "null", dropout);
+    Require(dropout.is_null() || (dropout.is_number() && dropout.get<double>() == 0), "model.dropout", "null", dropout);
     const json& vocab = Member(model, "vocab");
     Require(vocab.is_object(), "model.vocab", "an object of tokens and ids", vocab, kRemedyDamaged);
     const json& merges = Member(model, "merges");
     Require(merges.is_array(), "model.merges", "an array of pairs", merges, kRemedyDamaged);
     const json& ignore_merges = Member(model, "ignore_merges");
-    Require(ignore_merges.is_null() || ignore_merges.is_boolean(), "model.ignore_merges",
-            "true or false", ignore_merges, kRemedyDamaged);
+    Require(ignore_merges.is_null() || ignore_merges.is_boolean(), "model.ignore_merges", "true or false",
+            ignore_merges, kRemedyDamaged);
     parts_.whole_words_first = ignore_merges == true;
   }
 
@@ -114,17 +111,13 @@ class Builder {
     Require(Member(split, "type") == "Split", first + ".type", "'Split'", split);
     const json& regex = Member(Member(split, "pattern"), "Regex");
     Require(regex == std::string(kLlama3SplitPattern), first + ".pattern.Regex",
-            "Llama 3's pattern '" + std::string(kLlama3SplitPattern) + "'",
-            Member(split, "pattern"));
-    Require(Member(split, "behavior") == "Isolated", first + ".behavior", "'Isolated'",
-            Member(split, "behavior"));
+            "Llama 3's pattern '" + std::string(kLlama3SplitPattern) + "'", Member(split, "pattern"));
+    Require(Member(split, "behavior") == "Isolated", first + ".behavior", "'Isolated'", Member(split, "behavior"));
     Require(Member(split, "invert") == false, first + ".invert", "false", Member(split, "invert"));
     const json& bytes = steps[1];
-    const bool plain = Member(bytes, "type") == "ByteLevel" &&
-                       Member(bytes, "add_prefix_space") == false &&
+    const bool plain = Member(bytes, "type") == "ByteLevel" && Member(bytes, "add_prefix_space") == false &&
                        Member(bytes, "use_regex") == false;
-    Require(plain, where + ".pretokenizers[1]", "ByteLevel without prefix space and without regex",
-            bytes);
+    Require(plain, where + ".pretokenizers[1]", "ByteLevel without prefix space and without regex", bytes);
   }
 
   void ReadAdded(const json& list) {
@@ -140,16 +133,13 @@ class Builder {
               "a number from 0 to 1048575", id, kRemedyDamaged);
       for (const char* flag : {"lstrip", "rstrip", "single_word"}) {
         const json& value = Member(entry, flag);
-        Require(value.is_null() || value == false, where + "." + flag, "false", value,
-                "this flag is not supported");
+        Require(value.is_null() || value == false, where + "." + flag, "false", value, "this flag is not supported");
       }
       const json& special = Member(entry, "special");
-      Require(special.is_null() || special.is_boolean(), where + ".special", "true or false",
-              special, kRemedyDamaged);
+      Require(special.is_null() || special.is_boolean(), where + ".special", "true or false", special, kRemedyDamaged);
       const auto& text = content.get_ref<const std::string&>();
       const AddedToken token{id.get<TokenId>(), text, special == true};
-      Require(added_.emplace(text, token).second, where + ".content", "each text once", content,
-              kRemedyDamaged);
+      Require(added_.emplace(text, token).second, where + ".content", "each text once", content, kRemedyDamaged);
       parts_.added.push_back(token);
     }
   }
@@ -168,22 +158,20 @@ class Builder {
       const bool spelt = BytesOfSpelling(spelling, &bytes);
       const auto added = added_.find(spelling);
       // Listed in both places: a special token must not be found in plain text, a word may.
-      if (added != added_.end() && added->second.id == id && (added->second.special || !spelt))
-        continue;
+      if (added != added_.end() && added->second.id == id && (added->second.special || !spelt)) continue;
       if (!spelt) refuse("characters that stand for bytes", "others");
       if (bytes.empty() || bytes.size() > Vocabulary::kMaxTokenBytes) {
         refuse("1 to 1024 bytes", std::to_string(bytes.size()));
       }
-      if (parts_.vocabulary.Has(id))
-        refuse("an id of its own", "the id of another token, " + std::to_string(id));
+      if (parts_.vocabulary.Has(id)) refuse("an id of its own", "the id of another token, " + std::to_string(id));
       if (parts_.vocabulary.Find(bytes) != kNoToken) refuse("each token once", "it a second time");
       parts_.vocabulary.AddBase(id, bytes);
     }
     for (int byte = 0; byte < 256; ++byte) {
       const char c = static_cast<char>(byte);
       if (parts_.vocabulary.Find({&c, 1}) != kNoToken) continue;
-      ThrowLoadError(source_, "model.vocab", "all 256 single bytes",
-                     "no token for byte " + std::to_string(byte), kRemedyFamily);
+      ThrowLoadError(source_, "model.vocab", "all 256 single bytes", "no token for byte " + std::to_string(byte),
+                     kRemedyFamily);
     }
   }
 
@@ -201,21 +189,20 @@ class Builder {
   void AddMerges() {
     const Vocabulary& vocabulary = parts_.vocabulary;
     if (raw_.merges.size() >= MergeTable::kNoMerge) {
-      ThrowLoadError(source_, "model.merges", "fewer than 16777215",
-                     std::to_string(raw_.merges.size()), kRemedyDamaged);
+      ThrowLoadError(source_, "model.merges", "fewer than 16777215", std::to_string(raw_.merges.size()),
+                     kRemedyDamaged);
     }
     std::string left, right;
     TokenId result = kNoToken;  // kept: real files list all merges of a token together
     for (uint32_t rank = 0; rank < raw_.merges.size(); ++rank) {
       const RawTokenizerJson::Merge& merge = raw_.merges[rank];
       const auto refuse = [&](std::string_view expected, std::string_view found) {
-        ThrowLoadError(source_, "model.merges[" + std::to_string(rank) + "]", expected,
-                       "'" + std::string(raw_.Left(merge)) + " " + std::string(raw_.Right(merge)) +
-                           "' " + std::string(found),
-                       kRemedyDamaged);
+        ThrowLoadError(
+            source_, "model.merges[" + std::to_string(rank) + "]", expected,
+            "'" + std::string(raw_.Left(merge)) + " " + std::string(raw_.Right(merge)) + "' " + std::string(found),
+            kRemedyDamaged);
       };
-      const bool spelt =
-          BytesOfSpelling(raw_.Left(merge), &left) && BytesOfSpelling(raw_.Right(merge), &right);
+      const bool spelt = BytesOfSpelling(raw_.Left(merge), &left) && BytesOfSpelling(raw_.Right(merge), &right);
       const TokenId left_id = spelt ? vocabulary.Find(left) : kNoToken;
       const TokenId right_id = spelt ? vocabulary.Find(right) : kNoToken;
       left += right;
@@ -223,8 +210,7 @@ class Builder {
       if (left_id == kNoToken || right_id == kNoToken || result == kNoToken || right.empty()) {
         refuse("two tokens that make a third, all in model.vocab", "with a token that is not");
       }
-      if (!parts_.merges.Add(left_id, right_id, rank, result))
-        refuse("each pair once", "a second time");
+      if (!parts_.merges.Add(left_id, right_id, rank, result)) refuse("each pair once", "a second time");
     }
   }
 

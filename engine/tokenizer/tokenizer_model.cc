@@ -32,8 +32,7 @@ constexpr std::array<int8_t, 256> kBase64Value = [] {
   std::array<int8_t, 256> table{};
   table.fill(-1);
   for (int i = 0; i < 64; ++i) {
-    constexpr std::string_view kDigits =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     table[static_cast<unsigned char>(kDigits[i])] = static_cast<int8_t>(i);
   }
   return table;
@@ -66,11 +65,9 @@ std::optional<TokenId> ParseRank(std::string_view text) {
   return rank;
 }
 
-void AddLine(std::string_view source, int number, std::string_view line, std::string* bytes,
-             Vocabulary* vocabulary) {
+void AddLine(std::string_view source, int number, std::string_view line, std::string* bytes, Vocabulary* vocabulary) {
   const auto refuse = [&](std::string_view expected) {
-    ThrowLoadError(source, "line " + std::to_string(number), expected,
-                   "'" + std::string(line) + "'", kRemedyDamaged);
+    ThrowLoadError(source, "line " + std::to_string(number), expected, "'" + std::string(line) + "'", kRemedyDamaged);
   };
   const size_t space = line.find(' ');
   if (space == std::string_view::npos || !DecodeBase64(line.substr(0, space), bytes)) {
@@ -78,8 +75,7 @@ void AddLine(std::string_view source, int number, std::string_view line, std::st
   }
   if (bytes->size() > Vocabulary::kMaxTokenBytes) refuse("a token of at most 1024 bytes");
   const std::optional<TokenId> rank = ParseRank(line.substr(space + 1));
-  if (rank != vocabulary->size() || *rank >= Vocabulary::kMaxTokens)
-    refuse("ranks that count up from 0");
+  if (rank != vocabulary->size() || *rank >= Vocabulary::kMaxTokens) refuse("ranks that count up from 0");
   if (vocabulary->Find(*bytes) != kNoToken) refuse("each token once");
   vocabulary->AddBase(*rank, *bytes);
 }
@@ -95,8 +91,8 @@ void AddBaseTokens(std::string_view model, std::string_view source, Vocabulary* 
   for (int byte = 0; byte < 256; ++byte) {
     const char c = static_cast<char>(byte);
     if (vocabulary->Find({&c, 1}) != kNoToken) continue;
-    ThrowLoadError(source, "", "lines with all 256 single bytes",
-                   "none for byte " + std::to_string(byte), kRemedyDamaged);
+    ThrowLoadError(source, "", "lines with all 256 single bytes", "none for byte " + std::to_string(byte),
+                   kRemedyDamaged);
   }
 }
 
@@ -120,19 +116,16 @@ std::string SpecialName(int index) {
 
 }  // namespace
 
-TokenizerParts ParseTokenizerModel(std::string_view model, std::string_view source,
-                                   int vocab_size) {
+TokenizerParts ParseTokenizerModel(std::string_view model, std::string_view source, int vocab_size) {
   TokenizerParts parts;
   AddBaseTokens(model, source, &parts.vocabulary);
   AddMerges(parts.vocabulary, &parts.merges);
   const int base = parts.vocabulary.size();
-  if (vocab_size < base + static_cast<int>(kFirstSpecial.size()) ||
-      vocab_size > Vocabulary::kMaxTokens) {
-    ThrowLoadError(source, "",
-                   "a vocabulary of " + std::to_string(vocab_size) +
-                       " tokens (the model's), 11 of them or more special",
-                   std::to_string(base) + " base tokens",
-                   "the tokenizer does not belong to this model");
+  if (vocab_size < base + static_cast<int>(kFirstSpecial.size()) || vocab_size > Vocabulary::kMaxTokens) {
+    ThrowLoadError(
+        source, "",
+        "a vocabulary of " + std::to_string(vocab_size) + " tokens (the model's), 11 of them or more special",
+        std::to_string(base) + " base tokens", "the tokenizer does not belong to this model");
   }
   for (int index = 0; base + index < vocab_size; ++index) {
     parts.added.push_back({base + index, SpecialName(index), true});

@@ -14,8 +14,7 @@ struct TokenizerParts {
   Vocabulary vocabulary;  // base tokens (all 256 bytes among them) and the texts of the added ones
   MergeTable merges;
   std::vector<AddedToken> added;
-  bool whole_words_first =
-      true;  // a pre-token that is in the vocabulary is that token, whatever the merges give
+  bool whole_words_first = true;  // a pre-token that is in the vocabulary is that token, whatever the merges give
 };
 
 // `json`: Hugging Face's tokenizer.json. Only what Llama 3's family uses is accepted: byte-level

@@ -11,9 +11,9 @@ namespace puna::engine {
 struct Utf8Char {
   enum class Status : uint8_t { kValid, kInvalid, kIncomplete };
   uint32_t code_point;  // U+FFFD unless valid
-  uint8_t length;  // bytes taken, at least 1. Not valid: the maximal part that begins some valid
-                   // character
-  Status status;   // kIncomplete: valid so far, but the text ends inside the character
+  uint8_t length;       // bytes taken, at least 1. Not valid: the maximal part that begins some valid
+                        // character
+  Status status;        // kIncomplete: valid so far, but the text ends inside the character
 };
 
 // The character at the front of `text`, which must not be empty.
@@ -28,8 +28,7 @@ inline uint32_t DecodeValidUtf8(const char* p, size_t* length) {
   if (lead < 0xf0) {
     return *length = 3, (lead & 0x0f) << 12 | (byte(1) & 0x3f) << 6 | (byte(2) & 0x3f);
   }
-  return *length = 4,
-         (lead & 0x07) << 18 | (byte(1) & 0x3f) << 12 | (byte(2) & 0x3f) << 6 | (byte(3) & 0x3f);
+  return *length = 4, (lead & 0x07) << 18 | (byte(1) & 0x3f) << 12 | (byte(2) & 0x3f) << 6 | (byte(3) & 0x3f);
 }
 
 // How many bytes at the front of `text` are valid UTF-8 (text.size(): all of it).

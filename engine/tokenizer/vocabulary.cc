@@ -38,9 +38,7 @@ inline uint32_t Hash(std::string_view s) {
     low = Load(p, 4);
     high = Load(p + n - 4, 4);
   } else {
-    const auto byte = [p](size_t i) {
-      return static_cast<uint64_t>(static_cast<unsigned char>(p[i]));
-    };
+    const auto byte = [p](size_t i) { return static_cast<uint64_t>(static_cast<unsigned char>(p[i])); };
     low = n == 0 ? 0 : byte(0) << 16 | byte(n / 2) << 8 | byte(n - 1);
     high = 0;
   }

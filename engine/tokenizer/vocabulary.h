@@ -13,8 +13,7 @@ namespace puna::engine {
 
 class Vocabulary {
  public:
-  static constexpr TokenId kMaxTokens = 1
-                                        << 20;  // ids are below this; merges pack them into 20 bits
+  static constexpr TokenId kMaxTokens = 1 << 20;  // ids are below this; merges pack them into 20 bits
   static constexpr size_t kMaxTokenBytes = 1024;
 
   Vocabulary();

@@ -61,23 +61,20 @@ void PrintJson(const EngineBenchResult& r) {
 }
 
 void PrintTable(const EngineBenchResult& r) {
-  std::printf("%s, %s, %d threads, %s\n\n", r.model.c_str(), r.weights.c_str(), r.threads,
-              r.kernels.c_str());
+  std::printf("%s, %s, %d threads, %s\n\n", r.model.c_str(), r.weights.c_str(), r.threads, r.kernels.c_str());
   std::printf("machine   read %.1f GB/s, oneDNN bf16 %.2f Tflop/s, int8 %.2f Top/s\n",
               r.read_bandwidth_bytes_per_s / 1e9, r.bf16_peak_flops / 1e12, r.int8_peak_ops / 1e12);
-  std::printf("memory    weights %.2f GiB, KV %.2f GiB, resident %.2f GiB\n",
-              r.weights_bytes / 1073741824.0, r.kv_bytes / 1073741824.0,
-              r.resident_bytes / 1073741824.0);
+  std::printf("memory    weights %.2f GiB, KV %.2f GiB, resident %.2f GiB\n", r.weights_bytes / 1073741824.0,
+              r.kv_bytes / 1073741824.0, r.resident_bytes / 1073741824.0);
   std::printf("load      %.1f s\n", r.load_seconds);
-  std::printf(
-      "prefill   %d tokens: %.1f tokens/s, first token after %.0f ms, %.2f of the matmul peak\n",
-      r.prompt_tokens, r.prefill_tokens_per_s, r.time_to_first_token_ms, r.prefill_share_of_peak);
+  std::printf("prefill   %d tokens: %.1f tokens/s, first token after %.0f ms, %.2f of the matmul peak\n",
+              r.prompt_tokens, r.prefill_tokens_per_s, r.time_to_first_token_ms, r.prefill_share_of_peak);
   for (const DecodeFigures& d : r.decode) {
     std::printf(
         "decode    %2d %s %.1f tokens/s in all, a token every %.1f ms (99th percentile %.1f), %.2f "
         "of the read bandwidth\n",
-        d.streams, d.streams == 1 ? "stream: " : "streams:", d.tokens_per_s, d.inter_token_ms_p50,
-        d.inter_token_ms_p99, d.share_of_bandwidth);
+        d.streams, d.streams == 1 ? "stream: " : "streams:", d.tokens_per_s, d.inter_token_ms_p50, d.inter_token_ms_p99,
+        d.share_of_bandwidth);
   }
 }
 
@@ -102,11 +99,9 @@ engine::Tokenizer BenchedTokenizer(const std::string& folder) {
   if (!folder.empty()) return engine::Tokenizer::FromFile(folder + "/tokenizer.json");
   const auto demo = engine::DemoModelFiles();
   const auto file = demo.find("tokenizer.json");
-  if (file == demo.end())
-    throw std::runtime_error("no embedded model; name a folder with --model");
-  return engine::Tokenizer::FromJson(
-      {reinterpret_cast<const char*>(file->second.data()), file->second.size()},
-      "embedded tokenizer.json");
+  if (file == demo.end()) throw std::runtime_error("no embedded model; name a folder with --model");
+  return engine::Tokenizer::FromJson({reinterpret_cast<const char*>(file->second.data()), file->second.size()},
+                                     "embedded tokenizer.json");
 }
 
 int BenchGrammar(const std::string& folder) {
@@ -114,11 +109,12 @@ int BenchGrammar(const std::string& folder) {
   const engine::TokenVocabulary vocabulary(tokenizer, tokenizer.vocab_size());
   const engine::GrammarBenchResult r = engine::BenchmarkGrammar(vocabulary, engine::UsualSchemas());
   std::printf("grammar, one core, %d tokens in the vocabulary\n\n", tokenizer.vocab_size());
-  std::printf("compile   %zu schemas: %.2f ms each, %.2f ms at most\n", r.schemas, r.compile_ms_mean,
-              r.compile_ms_max);
+  std::printf("compile   %zu schemas: %.2f ms each, %.2f ms at most\n", r.schemas, r.compile_ms_mean, r.compile_ms_max);
   std::printf("forced    %zu of %zu tokens are appended without the model\n", r.forced_tokens, r.tokens);
-  std::printf("mask      a token that the model is asked for: %.0f us the first time (%.0f at most), then %.1f us (99th percentile %.0f)\n",
-              r.first_us_mean, r.first_us_max, r.cached_us_mean, r.cached_us_p99);
+  std::printf(
+      "mask      a token that the model is asked for: %.0f us the first time (%.0f at most), then %.1f us (99th "
+      "percentile %.0f)\n",
+      r.first_us_mean, r.first_us_max, r.cached_us_mean, r.cached_us_p99);
   return 0;
 }
 
@@ -140,9 +136,8 @@ int BenchTokenizer(const std::string& folder, const std::string& text_file) {
     corpus = all.str();
   }
   const auto result = engine::BenchmarkTokenizer(tokenizer, corpus);
-  std::printf("tokenizer, one core, %zu bytes, %zu tokens: encodes %.1f MB/s, decodes %.1f MB/s\n",
-              result.bytes, result.tokens, result.encode_bytes_per_s / 1e6,
-              result.decode_bytes_per_s / 1e6);
+  std::printf("tokenizer, one core, %zu bytes, %zu tokens: encodes %.1f MB/s, decodes %.1f MB/s\n", result.bytes,
+              result.tokens, result.encode_bytes_per_s / 1e6, result.decode_bytes_per_s / 1e6);
   return 0;
 }
 
@@ -167,34 +162,27 @@ int RunBench(int argc, char** argv) {
   app.name("puna bench");
   app.add_option("--model", options.engine.model,
                  "model folder or random:llama-3.2-3b; default: the embedded demo model");
-  app.add_option("--weights", options.engine.weights,
-                 "how weights are held: auto, bf16, w8a8, w4a8")
+  app.add_option("--weights", options.engine.weights, "how weights are held: auto, bf16, w8a8, w4a8")
       ->check(CLI::IsMember({"auto", "bf16", "w8a8", "w4a8"}));
   app.add_option("--kv-cache-dtype", options.engine.kv_cache_dtype, "how the KV cache is held: auto (bf16), bf16, int8")
       ->check(CLI::IsMember({"auto", "bf16", "int8"}));
-  app.add_option("--threads", options.engine.threads,
-                 "threads that compute; 0: all that this process may use")
+  app.add_option("--threads", options.engine.threads, "threads that compute; 0: all that this process may use")
       ->check(CLI::Range(0, 1024));
-  app.add_option("--isa", options.engine.isa,
-                 "instruction set: auto, avx512bf16, avx512, avx2vnni, avx2, scalar");
+  app.add_option("--isa", options.engine.isa, "instruction set: auto, avx512bf16, avx512, avx2vnni, avx2, scalar");
   app.add_option("--prompt", options.prompt_tokens, "tokens of the prompt whose prefill is timed")
       ->check(CLI::Range(1, 1 << 20));
   app.add_option("--generate", options.generate_tokens, "tokens that each stream generates")
       ->check(CLI::Range(1, 1 << 20));
-  app.add_option("--depth", options.depth, "prompt tokens of each decoding stream")
-      ->check(CLI::Range(1, 1 << 20));
+  app.add_option("--depth", options.depth, "prompt tokens of each decoding stream")->check(CLI::Range(1, 1 << 20));
   app.add_option("--streams", options.streams, "numbers of streams decoding together, as in 1,8")
       ->delimiter(',')
       ->check(CLI::Range(1, 1024));
   app.add_flag("--json", json, "print one JSON object");
   CLI::App* tokenizer = app.add_subcommand("tokenizer", "measure the tokenizer alone");
-  tokenizer->add_option("--model", options.engine.model,
-                        "folder with tokenizer.json; default: the embedded one");
-  tokenizer->add_option("--text", text_file,
-                        "file to encode; default: a made-up mix of prose and code");
+  tokenizer->add_option("--model", options.engine.model, "folder with tokenizer.json; default: the embedded one");
+  tokenizer->add_option("--text", text_file, "file to encode; default: a made-up mix of prose and code");
   CLI::App* grammar = app.add_subcommand("grammar", "measure what structured output costs beside the model");
-  grammar->add_option("--model", options.engine.model,
-                      "folder with tokenizer.json; default: the embedded one");
+  grammar->add_option("--model", options.engine.model, "folder with tokenizer.json; default: the embedded one");
   ServeBenchOptions serve_options;
   const CLI::App* serve = AddServeBench(app, serve_options);
   QualityBenchOptions quality_options;

@@ -49,8 +49,7 @@ std::string BodyOf(const BenchTarget& target, const std::vector<TrafficMessage>&
   nlohmann::ordered_json body;
   if (!target.model.empty()) body["model"] = target.model;
   body["messages"] = nlohmann::ordered_json::array();
-  for (const TrafficMessage& m : messages)
-    body["messages"].push_back({{"role", m.role}, {"content", m.content}});
+  for (const TrafficMessage& m : messages) body["messages"].push_back({{"role", m.role}, {"content", m.content}});
   body["max_tokens"] = target.max_tokens;
   body["temperature"] = target.temperature;
   if (target.ignore_eos) body["ignore_eos"] = true;
@@ -67,8 +66,7 @@ class Reader {
 
   bool OnHead(const httplib::Response& head) {
     sample_.status = head.status;
-    stream_ =
-        head.status == 200 && head.get_header_value("Content-Type").find("text/event-stream") == 0;
+    stream_ = head.status == 200 && head.get_header_value("Content-Type").find("text/event-stream") == 0;
     return true;
   }
 
@@ -141,9 +139,8 @@ std::string FirstModel(const BenchTarget& target) {
   return json[id];
 }
 
-void Ask(const BenchTarget& target, const RunClock& clock,
-         const std::vector<TrafficMessage>& messages, TrafficSample& sample,
-         const std::function<void(size_t)>& on_piece) {
+void Ask(const BenchTarget& target, const RunClock& clock, const std::vector<TrafficMessage>& messages,
+         TrafficSample& sample, const std::function<void(size_t)>& on_piece) {
   const Address address = Split(target.url);
   httplib::Client http(address.origin);
   SetTimeouts(http, clock.Left());

@@ -15,9 +15,7 @@ namespace puna::server {
 class RunClock {
  public:
   explicit RunClock(double limit_s) : limit_s_(limit_s) {}
-  double Now() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
+  double Now() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
   double Left() const { return limit_s_ - Now(); }
 
  private:
@@ -43,8 +41,7 @@ std::string FirstModel(const BenchTarget& target);
 // Asks for one streamed answer and waits for its end, or for the end of the clock. Fills `sample`
 // with what came, and with the error if something went wrong; calls `on_piece` at each piece of
 // the answer, with how many there are so far.
-void Ask(const BenchTarget& target, const RunClock& clock,
-         const std::vector<TrafficMessage>& messages, TrafficSample& sample,
-         const std::function<void(size_t)>& on_piece);
+void Ask(const BenchTarget& target, const RunClock& clock, const std::vector<TrafficMessage>& messages,
+         TrafficSample& sample, const std::function<void(size_t)>& on_piece);
 
 }  // namespace puna::server

@@ -13,8 +13,9 @@ class SteppedModel {
   // Gives the cache room for num_tokens positions. `max_tokens`: of one step, as the model was loaded.
   SteppedModel(engine::Model& model, int num_tokens, int max_tokens);
 
-  // Fills positions [0, num_tokens) of the cache: the first `max_tokens` by computing random ids, the others with copies of
-  // those, since what stands there does not matter to time. Every byte is written, so that reading it costs what it costs.
+  // Fills positions [0, num_tokens) of the cache: the first `max_tokens` by computing random ids, the others with
+  // copies of those, since what stands there does not matter to time. Every byte is written, so that reading it costs
+  // what it costs.
   void Fill();
 
   // Seconds of one step: `count` tokens of one sequence behind `depth` others, logits of the last.

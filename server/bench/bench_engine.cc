@@ -13,11 +13,9 @@
 namespace puna::server {
 namespace {
 
-engine::Request RandomRequest(int prompt_tokens, int new_tokens, int vocab_size,
-                              std::mt19937& rng) {
+engine::Request RandomRequest(int prompt_tokens, int new_tokens, int vocab_size, std::mt19937& rng) {
   engine::Request request;
-  for (int i = 0; i < prompt_tokens; ++i)
-    request.prompt.push_back(static_cast<int>(rng() % vocab_size));
+  for (int i = 0; i < prompt_tokens; ++i) request.prompt.push_back(static_cast<int>(rng() % vocab_size));
   request.sampling.temperature = 0;
   request.stop.max_new_tokens = new_tokens;
   request.stop.ignore_eos = true;
@@ -60,13 +58,12 @@ void Drain(Stream& stream, std::chrono::milliseconds wait) {
 
 // All streams begin together; the clock runs from the step in which the last of them has its first
 // token.
-DecodeFigures Decode(engine::Engine& engine, const EngineBenchOptions& options, int count,
-                     std::mt19937& rng) {
+DecodeFigures Decode(engine::Engine& engine, const EngineBenchOptions& options, int count, std::mt19937& rng) {
   std::vector<Stream> streams;
   for (int i = 0; i < count; ++i) {
-    streams.push_back({Submit(engine, RandomRequest(options.depth, options.generate_tokens + 1,
-                                                    engine.limits().vocab_size, rng)),
-                       0, false});
+    streams.push_back(
+        {Submit(engine, RandomRequest(options.depth, options.generate_tokens + 1, engine.limits().vocab_size, rng)), 0,
+         false});
   }
   for (Stream& stream : streams) {
     while (stream.tokens == 0) Drain(stream, std::chrono::seconds(1));
@@ -87,8 +84,7 @@ DecodeFigures Decode(engine::Engine& engine, const EngineBenchOptions& options, 
     const int before = watched.tokens;
     Drain(watched, std::chrono::seconds(1));
     const double now = SecondsNow();
-    for (int i = before; i < watched.tokens; ++i)
-      gaps.push_back((now - last) / (watched.tokens - before));
+    for (int i = before; i < watched.tokens; ++i) gaps.push_back((now - last) / (watched.tokens - before));
     last = now;
   }
   DecodeFigures figures;
@@ -106,8 +102,8 @@ DecodeFigures Decode(engine::Engine& engine, const EngineBenchOptions& options, 
 // sees, the head once.
 double PromptOperations(const engine::ModelConfig& c, double tokens) {
   const double h = c.hidden_size, d = c.head_dim;
-  const double layer = h * d * (2.0 * c.num_attention_heads + 2.0 * c.num_key_value_heads) +
-                       3.0 * h * c.intermediate_size;
+  const double layer =
+      h * d * (2.0 * c.num_attention_heads + 2.0 * c.num_key_value_heads) + 3.0 * h * c.intermediate_size;
   const double attention = 2.0 * c.num_attention_heads * d * (tokens + 1) / 2;
   return 2.0 * (c.num_hidden_layers * tokens * (layer + attention) + h * c.vocab_size);
 }

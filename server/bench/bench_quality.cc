@@ -9,8 +9,8 @@
 #include <stdexcept>
 
 #include "engine/quantize/planted_outliers.h"
-#include "server/model/load_model.h"
 #include "server/host/machine_limits.h"
+#include "server/model/load_model.h"
 #include "server/model/text_files.h"
 #include "server/model/text_tokens.h"
 
@@ -46,8 +46,7 @@ constexpr Variant kVariants[] = {
 class WorkFolder {
  public:
   WorkFolder() {
-    path_ = std::filesystem::temp_directory_path() /
-            ("puna-bench-quality-" + std::to_string(std::random_device()()));
+    path_ = std::filesystem::temp_directory_path() / ("puna-bench-quality-" + std::to_string(std::random_device()()));
     std::filesystem::create_directories(path_);
   }
   ~WorkFolder() {
@@ -63,17 +62,14 @@ class WorkFolder {
 
 class QualityBench {
  public:
-  QualityBench(const QualityBenchOptions& options, float outliers)
-      : options_(options), outliers_(outliers) {
+  QualityBench(const QualityBenchOptions& options, float outliers) : options_(options), outliers_(outliers) {
     const engine::FileSet files = TextFiles(options.command.model);
-    const engine::Tokenizer tokenizer =
-        LoadTokenizer(files, OpenModel(options.command.model).config.vocab_size);
+    const engine::Tokenizer tokenizer = LoadTokenizer(files, OpenModel(options.command.model).config.vocab_size);
     constexpr int kLength = 512;
-    text_ = ReadTokens(options.command.report_text, files, tokenizer, kLength,
-                       options.command.report_tokens);
+    text_ = ReadTokens(options.command.report_text, files, tokenizer, kLength, options.command.report_tokens);
     if (!options.command.calibration.empty()) {
-      calibration_ = ReadTokens(options.command.calibration, files, tokenizer, kLength,
-                                options.command.calibration_tokens);
+      calibration_ =
+          ReadTokens(options.command.calibration, files, tokenizer, kLength, options.command.calibration_tokens);
     }
     reference_ = Load(Open(), engine::WeightFormat::kBf16, false);
   }
@@ -90,8 +86,7 @@ class QualityBench {
     if (variant.calibrated) quantize.calibration = calibration_;
     const WorkFolder folder;
     QuantizeCheckpoint(Open(), folder.path(), quantize, {});
-    const auto candidate =
-        Load(engine::OpenCheckpoint(folder.path()), std::nullopt, variant.int8_kv);
+    const auto candidate = Load(engine::OpenCheckpoint(folder.path()), std::nullopt, variant.int8_kv);
     return CompareModels(*reference_, *candidate, text_, {});
   }
 
@@ -103,14 +98,12 @@ class QualityBench {
     return outliers_ == 1 ? std::move(checkpoint) : PlantOutliers(std::move(checkpoint), outliers_);
   }
 
-  std::unique_ptr<engine::Model> Load(const engine::Checkpoint& checkpoint,
-                                      std::optional<engine::WeightFormat> weights,
+  std::unique_ptr<engine::Model> Load(const engine::Checkpoint& checkpoint, std::optional<engine::WeightFormat> weights,
                                       bool int8_kv) const {
     engine::LlamaOptions llama;
     llama.weights = weights;
     llama.isa = engine::ChooseIsa(options_.command.isa);
-    llama.threads =
-        options_.command.threads > 0 ? options_.command.threads : ReadMachineLimits().cpus;
+    llama.threads = options_.command.threads > 0 ? options_.command.threads : ReadMachineLimits().cpus;
     llama.max_batched_tokens = kQualityChunk;
     llama.kv_dtype = int8_kv ? engine::KvDtype::kInt8 : engine::KvDtype::kBf16;
     auto model = LoadLlama(checkpoint, llama, {});
@@ -125,37 +118,33 @@ class QualityBench {
 };
 
 void PrintRow(const Variant& variant, const Quality& q) {
-  std::printf("| %s | %.4f | %.6f | %.2f %% |\n", variant.name, q.perplexity, q.mean_kl,
-              q.top1_agreement * 100);
+  std::printf("| %s | %.4f | %.6f | %.2f %% |\n", variant.name, q.perplexity, q.mean_kl, q.top1_agreement * 100);
   std::fflush(stdout);
 }
 
 nlohmann::ordered_json RowJson(const Variant& variant, float outliers, const Quality& q) {
-  return {{"variant", variant.name},   {"outliers", outliers},
-          {"tokens", q.tokens},        {"perplexity", q.perplexity},
-          {"mean_kl_nats", q.mean_kl}, {"top1_agreement", q.top1_agreement}};
+  return {{"variant", variant.name},    {"outliers", outliers},      {"tokens", q.tokens},
+          {"perplexity", q.perplexity}, {"mean_kl_nats", q.mean_kl}, {"top1_agreement", q.top1_agreement}};
 }
 
 }  // namespace
 
 CLI::App* AddQualityBench(CLI::App& bench, QualityBenchOptions& options) {
-  CLI::App* app = bench.add_subcommand(
-      "quality",
-      "what every weight format, rotation and way of rounding costs, against bf16: perplexity and "
-      "KL divergence\n\n"
-      "  puna bench quality --text engine/demo/heldback.jsonl --calibration calibration.jsonl\n"
-      "  puna bench quality --model ~/models/Llama-3.2-1B-Instruct --text held-back.txt "
-      "--calibration chats.jsonl");
+  CLI::App* app =
+      bench.add_subcommand("quality",
+                           "what every weight format, rotation and way of rounding costs, against bf16: perplexity and "
+                           "KL divergence\n\n"
+                           "  puna bench quality --text engine/demo/heldback.jsonl --calibration calibration.jsonl\n"
+                           "  puna bench quality --model ~/models/Llama-3.2-1B-Instruct --text held-back.txt "
+                           "--calibration chats.jsonl");
   QuantizeCommand& command = options.command;
   app->add_option("--model", command.model, "model folder; default: the embedded demo model");
-  app->add_option("--text", command.report_text,
-                  "text to measure on: plain, or a conversation a line in a .jsonl file")
+  app->add_option("--text", command.report_text, "text to measure on: plain, or a conversation a line in a .jsonl file")
       ->required();
   app->add_option("--tokens", command.report_tokens, "of it, at most")
       ->check(CLI::Range(64, 1 << 24))
       ->capture_default_str();
-  app->add_option("--calibration", command.calibration,
-                  "text for GPTQ, another one; default: no rows with GPTQ");
+  app->add_option("--calibration", command.calibration, "text for GPTQ, another one; default: no rows with GPTQ");
   app->add_option("--calibration-tokens", command.calibration_tokens, "of it, at most")
       ->check(CLI::Range(64, 1 << 24))
       ->capture_default_str();
@@ -165,8 +154,7 @@ CLI::App* AddQualityBench(CLI::App& bench, QualityBenchOptions& options) {
                   "a power of two; 1: do not")
       ->check(CLI::Range(1.0, 65536.0))
       ->capture_default_str();
-  app->add_option("--threads", command.threads,
-                  "threads that compute; 0: all that this process may use")
+  app->add_option("--threads", command.threads, "threads that compute; 0: all that this process may use")
       ->check(CLI::Range(0, 1024));
   app->add_flag("--json", options.json, "print one JSON array");
   return app;
@@ -174,9 +162,8 @@ CLI::App* AddQualityBench(CLI::App& bench, QualityBenchOptions& options) {
 
 int RunQualityBench(const QualityBenchOptions& options) {
   if (std::exp2(std::round(std::log2(options.outliers))) != options.outliers) {
-    throw std::runtime_error(
-        "--outliers: expected a power of two, so that only rounding sees a difference, found " +
-        std::to_string(options.outliers));
+    throw std::runtime_error("--outliers: expected a power of two, so that only rounding sees a difference, found " +
+                             std::to_string(options.outliers));
   }
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   for (const float outliers : {1.0f, static_cast<float>(options.outliers)}) {

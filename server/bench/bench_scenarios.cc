@@ -29,8 +29,8 @@ LoadedModel Load(const config::EngineConfig& config, const Progress& progress) {
 }
 
 // An engine with room for `sequences` of `length` tokens.
-std::unique_ptr<engine::Engine> Start(const config::EngineConfig& config, std::unique_ptr<engine::Model> model, int sequences,
-                                      int length) {
+std::unique_ptr<engine::Engine> Start(const config::EngineConfig& config, std::unique_ptr<engine::Model> model,
+                                      int sequences, int length) {
   engine::EngineOptions options = MakeEngineOptions(config, *model);
   if (length > model->max_position()) {
     throw std::runtime_error("bench: " + std::to_string(length) + " tokens are more than this model's " +
@@ -168,16 +168,18 @@ Writing Write(engine::Engine& engine, std::vector<engine::TokenId> prompt, const
 }
 
 std::vector<engine::TokenId> TextIds(const ScenarioOptions& o, int vocab) {
-  const auto tokenizer =
-      o.tokenizer.empty() ? LoadTokenizer(TextFiles(""), vocab) : engine::Tokenizer::FromFile(o.tokenizer + "/tokenizer.json");
+  const auto tokenizer = o.tokenizer.empty() ? LoadTokenizer(TextFiles(""), vocab)
+                                             : engine::Tokenizer::FromFile(o.tokenizer + "/tokenizer.json");
   std::ifstream in(o.text_file, std::ios::binary);
   if (!in) throw std::runtime_error(o.text_file + ": cannot be opened");
   const std::string text(std::istreambuf_iterator<char>(in), {});
   std::vector<engine::TokenId> ids = tokenizer.Encode(text);
-  if (ids.size() < 64) throw std::runtime_error(o.text_file + ": expected a text of 64 tokens or more, found " + std::to_string(ids.size()));
+  if (ids.size() < 64)
+    throw std::runtime_error(o.text_file + ": expected a text of 64 tokens or more, found " +
+                             std::to_string(ids.size()));
   if (tokenizer.vocab_size() > vocab) {
-    throw std::runtime_error("bench: the tokenizer knows " + std::to_string(tokenizer.vocab_size()) + " ids, the model " +
-                             std::to_string(vocab) + "; choose another --tokenizer");
+    throw std::runtime_error("bench: the tokenizer knows " + std::to_string(tokenizer.vocab_size()) +
+                             " ids, the model " + std::to_string(vocab) + "; choose another --tokenizer");
   }
   ids.resize(std::min<size_t>(ids.size(), o.generate));
   return ids;
@@ -255,7 +257,8 @@ Figures Context(const ScenarioOptions& o, const Progress& progress) {
   const double floor = (static_cast<double>(model.weight_bytes()) + kv) / bandwidth;
   // What lies between the two steps: each token sees `depth` more positions; a score and a weighted sum each take d
   // multiply-adds a head.
-  const double operations = 4.0 * shape.num_hidden_layers * shape.num_attention_heads * shape.head_dim * o.chunk * double(o.depth);
+  const double operations =
+      4.0 * shape.num_hidden_layers * shape.num_attention_heads * shape.head_dim * o.chunk * double(o.depth);
   const double rate = operations / (chunk_deep - chunk_shallow);
   return {{"kv_bytes", kv, "keys and values of the context"},
           {"weights_bytes", static_cast<double>(model.weight_bytes()), "weights"},
@@ -283,7 +286,8 @@ Figures Steps(const ScenarioOptions& o, const Progress& progress) {
   for (int count = 1; count <= most; count += std::max(1, count < 16 ? count : count / 2 / 8 * 8)) {
     progress("steps of " + std::to_string(count) + " tokens");
     const double seconds = stepped.MedianStep(0, count, count < 64 ? 5 : 3);
-    figures.push_back({"step_" + std::to_string(count) + "_ms", kMs * seconds, std::to_string(static_cast<int>(count / seconds)) + " tokens/s"});
+    figures.push_back({"step_" + std::to_string(count) + "_ms", kMs * seconds,
+                       std::to_string(static_cast<int>(count / seconds)) + " tokens/s"});
   }
   return figures;
 }

@@ -1,5 +1,5 @@
-// Script: a constraint under which a sequence can only become a given text, so that a benchmark with random weights writes
-// real text while every step costs what it costs.
+// Script: a constraint under which a sequence can only become a given text, so that a benchmark with random weights
+// writes real text while every step costs what it costs.
 #pragma once
 
 #include <vector>
@@ -10,8 +10,8 @@ namespace puna::server {
 
 class Script : public engine::TokenConstraint {
  public:
-  // guessing: guesses are let through whether the script says so or not, and are verified by the model's step as always;
-  // otherwise none is.
+  // guessing: guesses are let through whether the script says so or not, and are verified by the model's step as
+  // always; otherwise none is.
   Script(std::vector<engine::TokenId> ids, bool guessing) : ids_(std::move(ids)), guessing_(guessing) {}
 
   bool active() const override { return next_ < ids_.size(); }
@@ -24,7 +24,9 @@ class Script : public engine::TokenConstraint {
   }
   void Accept(engine::TokenId) override { ++next_; }
   std::vector<engine::TokenId> Forced() override { return {}; }
-  int CountAccepted(std::span<const engine::TokenId> ids) override { return guessing_ ? static_cast<int>(ids.size()) : 0; }
+  int CountAccepted(std::span<const engine::TokenId> ids) override {
+    return guessing_ ? static_cast<int>(ids.size()) : 0;
+  }
 
  private:
   const std::vector<engine::TokenId> ids_;

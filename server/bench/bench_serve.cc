@@ -36,14 +36,12 @@ Json OrNull(const std::optional<T>& value) {
 
 Json ToJson(const TrafficSample& s) {
   Json gaps = Json::array();
-  for (size_t i = 1; i < s.chunk_s.size(); ++i)
-    gaps.push_back(Rounded((s.chunk_s[i] - s.chunk_s[i - 1]) * 1000));
+  for (size_t i = 1; i < s.chunk_s.size(); ++i) gaps.push_back(Rounded((s.chunk_s[i] - s.chunk_s[i - 1]) * 1000));
   return {{"kind", s.kind},
           {"session", s.session},
           {"turn", s.turn},
           {"sent_s", Rounded(s.sent_s)},
-          {"first_token_ms",
-           s.chunk_s.empty() ? Json(nullptr) : Json(Rounded((s.chunk_s[0] - s.sent_s) * 1000))},
+          {"first_token_ms", s.chunk_s.empty() ? Json(nullptr) : Json(Rounded((s.chunk_s[0] - s.sent_s) * 1000))},
           {"whole_answer_ms", Rounded((s.end_s - s.sent_s) * 1000)},
           {"gaps_ms", gaps},
           {"prompt_tokens", OrNull(s.prompt_tokens)},
@@ -59,14 +57,12 @@ Json ToJson(const TrafficOptions& o) {
   if (o.scenario != "chat") json["parallel"] = o.parallel;
   json["prompt_tokens"] = o.prompt_tokens;
   if (o.scenario == "agents")
-    json.update(
-        {{"turns", o.turns}, {"system_tokens", o.system_tokens}, {"tool_tokens", o.tool_tokens}});
+    json.update({{"turns", o.turns}, {"system_tokens", o.system_tokens}, {"tool_tokens", o.tool_tokens}});
   if (o.scenario == "long") json["long_tokens"] = o.long_tokens;
   return json;
 }
 
-void PrintJson(const ServeBenchOptions& options, const TrafficReport& r,
-               const std::vector<TrafficSample>& samples) {
+void PrintJson(const ServeBenchOptions& options, const TrafficReport& r, const std::vector<TrafficSample>& samples) {
   Json json = {{"url", options.target.url}, {"model", options.target.model}};
   json["load"] = ToJson(options.traffic);
   json["load"]["max_tokens"] = options.target.max_tokens;
@@ -84,8 +80,7 @@ void PrintJson(const ServeBenchOptions& options, const TrafficReport& r,
   json["per_output_token_ms"] = ToJson(r.per_output_token);
   json["whole_answer_ms"] = ToJson(r.whole_answer);
   json["cache"] = nullptr;
-  if (r.cache_reported)
-    json["cache"] = {{"prompt_tokens", r.prompt_tokens}, {"cached_tokens", r.cached_tokens}};
+  if (r.cache_reported) json["cache"] = {{"prompt_tokens", r.prompt_tokens}, {"cached_tokens", r.cached_tokens}};
   if (r.long_prompt) {
     json["long_prompt"] = {{"first_token_alone_ms", OrNull(r.long_prompt->first_token_alone_ms)},
                            {"first_token_among_ms", OrNull(r.long_prompt->first_token_among_ms)},
@@ -120,9 +115,8 @@ void PrintLong(const LongFigures& figures) {
 
 void PrintTable(const ServeBenchOptions& options, const TrafficReport& r) {
   std::printf("%s on %s%s%s: %d of %d requests answered, %d failed, %d not sent; %.1f s\n\n",
-              options.traffic.scenario.c_str(), options.target.url.c_str(),
-              options.target.model.empty() ? "" : ", ", options.target.model.c_str(), r.answered,
-              r.planned, r.failed, r.planned - r.sent, r.seconds);
+              options.traffic.scenario.c_str(), options.target.url.c_str(), options.target.model.empty() ? "" : ", ",
+              options.target.model.c_str(), r.answered, r.planned, r.failed, r.planned - r.sent, r.seconds);
   if (r.answered > 0) {
     std::printf("%-20s %10s %10s %10s %10s\n", "milliseconds", "p50", "p90", "p99", "max");
     PrintRow("first token", r.first_token);
@@ -132,10 +126,10 @@ void PrintTable(const ServeBenchOptions& options, const TrafficReport& r) {
     std::printf("\nthroughput   %.1f output tokens/s%s, %.2f requests/s\n", r.output_tokens_per_s,
                 r.output_counted ? " (pieces counted: no usage was sent)" : "", r.requests_per_s);
     if (r.cache_reported) {
-      std::printf("cache        %.1f %% of %lld prompt tokens\n",
-                  100.0 * static_cast<double>(r.cached_tokens) /
-                      static_cast<double>(std::max<int64_t>(1, r.prompt_tokens)),
-                  static_cast<long long>(r.prompt_tokens));
+      std::printf(
+          "cache        %.1f %% of %lld prompt tokens\n",
+          100.0 * static_cast<double>(r.cached_tokens) / static_cast<double>(std::max<int64_t>(1, r.prompt_tokens)),
+          static_cast<long long>(r.prompt_tokens));
     } else {
       std::printf("cache        the server does not say\n");
     }
@@ -177,11 +171,11 @@ void AddTraffic(CLI::App& app, TrafficOptions& o) {
 }  // namespace
 
 CLI::App* AddServeBench(CLI::App& bench, ServeBenchOptions& options) {
-  CLI::App* app = bench.add_subcommand(
-      "serve",
-      "replay a load against any server that speaks OpenAI's protocol\n\n"
-      "  puna bench serve --scenario agents --parallel 8\n"
-      "  puna bench serve --url http://127.0.0.1:9000 --scenario long --parallel 4 --json");
+  CLI::App* app =
+      bench.add_subcommand("serve",
+                           "replay a load against any server that speaks OpenAI's protocol\n\n"
+                           "  puna bench serve --scenario agents --parallel 8\n"
+                           "  puna bench serve --url http://127.0.0.1:9000 --scenario long --parallel 4 --json");
   BenchTarget& target = options.target;
   app->add_option("--url", target.url, "the server, with or without /v1")
       ->check(CLI::Validator([](const std::string& url) { return UrlError(url); }, "URL"))
@@ -198,8 +192,7 @@ CLI::App* AddServeBench(CLI::App& bench, ServeBenchOptions& options) {
       ->capture_default_str();
   app->add_flag("--ignore-eos", target.ignore_eos,
                 "ask for answers of full length (puna, llama-server and vLLM know how)");
-  app->add_option("--timeout", options.timeout_s,
-                  "seconds of the whole run; what runs then is cut off")
+  app->add_option("--timeout", options.timeout_s, "seconds of the whole run; what runs then is cut off")
       ->check(CLI::Range(0.1, 86400.0))
       ->capture_default_str();
   app->add_flag("--json", options.json, "print one JSON object, with every request");

@@ -81,7 +81,8 @@ std::vector<double> BenchStream::Times() const {
 void BenchStream::AwaitTokens(int count) const {
   for (;; std::this_thread::sleep_for(std::chrono::milliseconds(1))) {
     const std::lock_guard lock(mutex_);
-    if (finish_ && finish_->reason == engine::FinishReason::kError) throw std::runtime_error("bench: " + finish_->error);
+    if (finish_ && finish_->reason == engine::FinishReason::kError)
+      throw std::runtime_error("bench: " + finish_->error);
     if (finish_ || static_cast<int>(times_.size()) >= count) return;
   }
 }

@@ -37,8 +37,8 @@ class BenchStream {
   // When each token came, so far.
   std::vector<double> Times() const;
 
-  // Wait until there are so many tokens, or until the end, whichever is first. Throws std::runtime_error when the sequence
-  // failed.
+  // Wait until there are so many tokens, or until the end, whichever is first. Throws std::runtime_error when the
+  // sequence failed.
   void AwaitTokens(int count) const;
   engine::Usage AwaitEnd() const;
 

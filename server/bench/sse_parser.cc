@@ -10,8 +10,7 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 }  // namespace
 
-void SseParser::Feed(std::string_view bytes,
-                     const std::function<void(const std::string&)>& on_data) {
+void SseParser::Feed(std::string_view bytes, const std::function<void(const std::string&)>& on_data) {
   while (!bytes.empty()) {
     if (after_cr_ && bytes[0] == '\n') {  // the second half of a CR LF
       after_cr_ = false;
@@ -21,8 +20,7 @@ void SseParser::Feed(std::string_view bytes,
     after_cr_ = false;
     const size_t end = bytes.find_first_of("\r\n");
     line_.append(bytes.substr(0, end));
-    if (line_.size() + data_.size() > kMaxBytes)
-      throw std::runtime_error("an event of more than 16 MiB");
+    if (line_.size() + data_.size() > kMaxBytes) throw std::runtime_error("an event of more than 16 MiB");
     if (end == std::string_view::npos) return;
     after_cr_ = bytes[end] == '\r';
     bytes.remove_prefix(end + 1);

@@ -22,8 +22,7 @@ std::string Text(const Json& json) { return json.is_string() ? json.get<std::str
 // Member `name` as a number of tokens, if it is one.
 std::optional<int> Count(const Json& usage, const char* name) {
   const Json& count = Member(usage, name);
-  if (!count.is_number_integer() || count.get<int64_t>() < 0 || count.get<int64_t>() > 1 << 30)
-    return std::nullopt;
+  if (!count.is_number_integer() || count.get<int64_t>() < 0 || count.get<int64_t>() > 1 << 30) return std::nullopt;
   return count.get<int>();
 }
 
@@ -43,8 +42,7 @@ void TakeUsage(const Json& usage, TrafficSample& sample) {
     sample.output_counted = false;
   }
   if (const auto tokens = Count(usage, "prompt_tokens")) sample.prompt_tokens = tokens;
-  if (const auto tokens = Count(Member(usage, "prompt_tokens_details"), "cached_tokens"))
-    sample.cached_tokens = tokens;
+  if (const auto tokens = Count(Member(usage, "prompt_tokens_details"), "cached_tokens")) sample.cached_tokens = tokens;
 }
 
 }  // namespace
@@ -52,8 +50,7 @@ void TakeUsage(const Json& usage, TrafficSample& sample) {
 bool TrafficAnswer::Take(const std::string& data, double now_s) {
   if (data == "[DONE]") return false;
   const Json json = Json::parse(data, nullptr, false);
-  if (json.is_discarded())
-    throw std::runtime_error("an event is not JSON: " + data.substr(0, kMaxDetail));
+  if (json.is_discarded()) throw std::runtime_error("an event is not JSON: " + data.substr(0, kMaxDetail));
   if (!Member(json, "error").is_null()) {
     sample_.error = "error in the stream";
     sample_.error_detail = ErrorOf(json, data);
@@ -64,8 +61,8 @@ bool TrafficAnswer::Take(const std::string& data, double now_s) {
   if (!choices.is_array() || choices.empty()) return false;
   const Json& delta = Member(choices[0], "delta");
   const std::string content = Text(Member(delta, "content"));
-  const bool piece = !content.empty() || !Text(Member(delta, "reasoning_content")).empty() ||
-                     !Member(delta, "tool_calls").empty();
+  const bool piece =
+      !content.empty() || !Text(Member(delta, "reasoning_content")).empty() || !Member(delta, "tool_calls").empty();
   sample_.answer += content;
   if (piece) {
     sample_.chunk_s.push_back(now_s);
@@ -85,8 +82,6 @@ void TrafficAnswer::End() {
   sample_.error_detail = "the stream ended before the answer did";
 }
 
-std::string ErrorText(const std::string& body) {
-  return ErrorOf(Json::parse(body, nullptr, false), body);
-}
+std::string ErrorText(const std::string& body) { return ErrorOf(Json::parse(body, nullptr, false), body); }
 
 }  // namespace puna::server

@@ -11,18 +11,15 @@ namespace {
 
 // Frequent English words: with the space before it, each is one token for Llama 3.
 constexpr const char* kWords[] = {
-    "time",     "year",   "people",  "way",     "day",      "man",      "thing",   "woman",
-    "life",     "child",  "world",   "school",  "state",    "family",   "group",   "country",
-    "hand",     "part",   "place",   "case",    "week",     "company",  "system",  "program",
-    "question", "work",   "number",  "night",   "point",    "home",     "water",   "room",
-    "mother",   "area",   "money",   "story",   "fact",     "month",    "lot",     "right",
-    "study",    "book",   "eye",     "job",     "word",     "business", "issue",   "side",
-    "kind",     "head",   "house",   "service", "friend",   "father",   "power",   "hour",
-    "game",     "line",   "end",     "member",  "law",      "car",      "city",    "name",
-    "team",     "minute", "idea",    "body",    "back",     "parent",   "face",    "level",
-    "office",   "door",   "health",  "person",  "art",      "war",      "history", "party",
-    "result",   "change", "morning", "reason",  "research", "girl",     "guy",     "moment",
-    "air",      "teacher"};
+    "time",   "year",    "people",  "way",     "day",      "man",      "thing",  "woman",  "life",    "child",
+    "world",  "school",  "state",   "family",  "group",    "country",  "hand",   "part",   "place",   "case",
+    "week",   "company", "system",  "program", "question", "work",     "number", "night",  "point",   "home",
+    "water",  "room",    "mother",  "area",    "money",    "story",    "fact",   "month",  "lot",     "right",
+    "study",  "book",    "eye",     "job",     "word",     "business", "issue",  "side",   "kind",    "head",
+    "house",  "service", "friend",  "father",  "power",    "hour",     "game",   "line",   "end",     "member",
+    "law",    "car",     "city",    "name",    "team",     "minute",   "idea",   "body",   "back",    "parent",
+    "face",   "level",   "office",  "door",    "health",   "person",   "art",    "war",    "history", "party",
+    "result", "change",  "morning", "reason",  "research", "girl",     "guy",    "moment", "air",     "teacher"};
 
 // std::mt19937_64 gives the same numbers everywhere; the standard's distributions do not.
 class Random {
@@ -48,8 +45,7 @@ TrafficPlan PlanChat(const TrafficOptions& o, Random& random) {
   TrafficPlan plan;
   double at = 0;
   for (int i = 0; i < o.requests; ++i) {
-    const int words =
-        std::max<int>(1, o.prompt_tokens / 2 + static_cast<int>(random.Below(o.prompt_tokens + 1)));
+    const int words = std::max<int>(1, o.prompt_tokens / 2 + static_cast<int>(random.Below(o.prompt_tokens + 1)));
     plan.sessions.push_back({"chat", {}, {random.Text(words)}, at});
     at += -std::log1p(-random.Uniform()) / o.rate;  // Poisson: exponential pauses
   }
@@ -82,8 +78,7 @@ TrafficPlan PlanLong(const TrafficOptions& o, Random& random) {
   plan.parallel = o.parallel;
   plan.alone.push_back({"long alone", {}, {random.Text(o.long_tokens)}, 0});
   plan.among.push_back({"long", {}, {random.Text(o.long_tokens)}, 0});
-  for (int i = 2; i < o.requests; ++i)
-    plan.sessions.push_back({"short", {}, {random.Text(o.prompt_tokens)}, 0});
+  for (int i = 2; i < o.requests; ++i) plan.sessions.push_back({"short", {}, {random.Text(o.prompt_tokens)}, 0});
   return plan;
 }
 

@@ -40,7 +40,7 @@ struct TrafficPlan {
   std::vector<TrafficSession> alone;     // first, one after another, nothing beside them
   std::vector<TrafficSession> sessions;  // the load
   std::vector<TrafficSession> among;     // once the load's streams are running, beside them
-  int parallel = 0;  // sessions at once; 0: each at its time, however many are running
+  int parallel = 0;                      // sessions at once; 0: each at its time, however many are running
 
   int Requests() const;  // of all sessions together
 };

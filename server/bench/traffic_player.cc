@@ -84,8 +84,7 @@ class Player {
     std::vector<std::jthread> threads;
     for (int i = 0; i < streams_; ++i) {
       threads.emplace_back([&] {
-        for (size_t at = next++; at < plan_.sessions.size(); at = next++)
-          PlaySession(plan_.sessions[at], true);
+        for (size_t at = next++; at < plan_.sessions.size(); at = next++) PlaySession(plan_.sessions[at], true);
       });
     }
     for (const TrafficSession& session : plan_.among) {
@@ -139,8 +138,7 @@ class Player {
 
 }  // namespace
 
-std::vector<TrafficSample> PlayTraffic(const TrafficPlan& plan, const RunClock& clock,
-                                       const AskFunction& ask,
+std::vector<TrafficSample> PlayTraffic(const TrafficPlan& plan, const RunClock& clock, const AskFunction& ask,
                                        const std::function<void(int)>& progress) {
   return Player(plan, clock, ask, progress).Play();
 }

@@ -18,8 +18,7 @@ using AskFunction = std::function<void(const std::vector<TrafficMessage>&, Traff
 // Plays the plan until it is done or the clock is at its end, and gives the requests that were
 // sent, in the order of their sending. A session whose request failed says no more. `progress` is
 // told how many requests have ended, one call at a time.
-std::vector<TrafficSample> PlayTraffic(const TrafficPlan& plan, const RunClock& clock,
-                                       const AskFunction& ask,
+std::vector<TrafficSample> PlayTraffic(const TrafficPlan& plan, const RunClock& clock, const AskFunction& ask,
                                        const std::function<void(int)>& progress);
 
 }  // namespace puna::server

@@ -14,9 +14,8 @@ double FirstTokenMs(const TrafficSample& s) { return (s.chunk_s.front() - s.sent
 bool Answered(const TrafficSample& s) { return s.error.empty() && !s.chunk_s.empty(); }
 
 const TrafficSample* FindAnswered(const std::vector<TrafficSample>& samples, const char* kind) {
-  const auto found = std::find_if(samples.begin(), samples.end(), [&](const TrafficSample& s) {
-    return s.kind == kind && Answered(s);
-  });
+  const auto found = std::find_if(samples.begin(), samples.end(),
+                                  [&](const TrafficSample& s) { return s.kind == kind && Answered(s); });
   return found == samples.end() ? nullptr : &*found;
 }
 
@@ -27,8 +26,7 @@ Percentiles ShortGaps(const std::vector<TrafficSample>& samples, Predicate count
   for (const TrafficSample& s : samples) {
     if (s.kind != "short") continue;
     for (size_t i = 1; i < s.chunk_s.size(); ++i) {
-      if (counts(s.chunk_s[i - 1], s.chunk_s[i]))
-        gaps.push_back((s.chunk_s[i] - s.chunk_s[i - 1]) * 1000);
+      if (counts(s.chunk_s[i - 1], s.chunk_s[i])) gaps.push_back((s.chunk_s[i] - s.chunk_s[i - 1]) * 1000);
     }
   }
   return PercentilesOf(std::move(gaps));
@@ -54,11 +52,10 @@ std::optional<LongFigures> LongOf(const std::vector<TrafficSample>& samples, int
   figures.first_token_among_ms = FirstTokenMs(*among);
   const double running = AllRunning(samples, parallel);
   const double sent = among->sent_s, first_token = among->chunk_s.front();
-  figures.gap_quiet_ms =
-      ShortGaps(samples, [&](double begin, double end) { return begin >= running && end <= sent; });
+  figures.gap_quiet_ms = ShortGaps(samples, [&](double begin, double end) { return begin >= running && end <= sent; });
   // Also those that the window only touches: the step that ends the prompt ends them too.
-  figures.gap_beside_ms = ShortGaps(
-      samples, [&](double begin, double end) { return begin < first_token && end > sent; });
+  figures.gap_beside_ms =
+      ShortGaps(samples, [&](double begin, double end) { return begin < first_token && end > sent; });
   return figures;
 }
 
@@ -80,11 +77,9 @@ struct Times {
   void Add(const TrafficSample& s) {
     first_token.push_back(FirstTokenMs(s));
     whole_answer.push_back((s.end_s - s.sent_s) * 1000);
-    for (size_t i = 1; i < s.chunk_s.size(); ++i)
-      gap.push_back((s.chunk_s[i] - s.chunk_s[i - 1]) * 1000);
+    for (size_t i = 1; i < s.chunk_s.size(); ++i) gap.push_back((s.chunk_s[i] - s.chunk_s[i - 1]) * 1000);
     if (s.output_tokens > 1)
-      per_output_token.push_back((s.chunk_s.back() - s.chunk_s.front()) * 1000 /
-                                 (s.output_tokens - 1));
+      per_output_token.push_back((s.chunk_s.back() - s.chunk_s.front()) * 1000 / (s.output_tokens - 1));
   }
 };
 

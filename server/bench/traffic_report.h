@@ -37,8 +37,8 @@ struct ErrorCount {
 struct TrafficReport {
   int planned = 0, sent = 0, answered = 0, failed = 0;
   std::map<std::string, ErrorCount> errors;
-  double seconds = 0;                  // from the first request to the last answer
-  std::vector<double> first_token_ms;  // of each request: the chart's values
+  double seconds = 0;                                            // from the first request to the last answer
+  std::vector<double> first_token_ms;                            // of each request: the chart's values
   Percentiles first_token, gap, per_output_token, whole_answer;  // milliseconds
   int64_t output_tokens = 0;
   bool output_counted = false;  // of some answers the pieces were counted: no usage was sent

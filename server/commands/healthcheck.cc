@@ -18,12 +18,9 @@ HealthAnswer Ask(Client& client, const std::string& where) {
   client.set_connection_timeout(kTimeoutSeconds);
   client.set_read_timeout(kTimeoutSeconds);
   const auto result = client.Get("/health");
-  if (!result)
-    return {false, "unhealthy: " + where + " does not answer (" +
-                       httplib::to_string(result.error()) + ")"};
+  if (!result) return {false, "unhealthy: " + where + " does not answer (" + httplib::to_string(result.error()) + ")"};
   if (result->status != 200) {
-    return {false, "unhealthy: " + where + " answers " + std::to_string(result->status) + " " +
-                       result->body};
+    return {false, "unhealthy: " + where + " answers " + std::to_string(result->status) + " " + result->body};
   }
   return {true, "healthy: " + where};
 }
@@ -38,8 +35,7 @@ HealthAnswer AskHealth(const config::ServerConfig& config) {
     return Ask(client, where);
   }
   httplib::SSLClient client(host, config.port);
-  client.enable_server_certificate_verification(
-      false);  // its name is the outside one, and we ask ourselves
+  client.enable_server_certificate_verification(false);  // its name is the outside one, and we ask ourselves
   return Ask(client, where);
 }
 

@@ -11,16 +11,16 @@
 #include <thread>
 
 #include "engine/kv_cache/block_id.h"
+#include "server/commands/usage.h"
 #include "server/endpoints/handlers.h"
-#include "server/http/http_server.h"
-#include "server/operate/listener.h"
-#include "server/model/load_model.h"
 #include "server/host/log.h"
-#include "server/operate/probes.h"
 #include "server/host/progress.h"
 #include "server/host/signals.h"
+#include "server/http/http_server.h"
+#include "server/model/load_model.h"
 #include "server/model/text_files.h"
-#include "server/commands/usage.h"
+#include "server/operate/listener.h"
+#include "server/operate/probes.h"
 
 namespace puna::server {
 namespace {
@@ -34,12 +34,11 @@ constexpr seconds kCloseTimeout{5};
 std::string Summary(const config::EngineConfig& config, const LoadedModel& loaded,
                     const engine::EngineOptions& options) {
   const auto mib = [](size_t bytes) { return std::to_string(bytes >> 20) + " MiB"; };
-  const size_t kv_bytes =
-      loaded.model->kv_bytes_per_block() * static_cast<size_t>(options.num_blocks);
-  return loaded.name + ": weights " + mib(loaded.model->weight_bytes()) + ", KV cache up to " +
-         mib(kv_bytes) + ", " + std::to_string(options.max_num_seqs) + " sequences of up to " +
-         std::to_string(std::min(options.max_model_len, options.num_blocks * engine::kBlockSize)) + " tokens, " + std::to_string(NumThreads(config)) +
-         " threads";
+  const size_t kv_bytes = loaded.model->kv_bytes_per_block() * static_cast<size_t>(options.num_blocks);
+  return loaded.name + ": weights " + mib(loaded.model->weight_bytes()) + ", KV cache up to " + mib(kv_bytes) + ", " +
+         std::to_string(options.max_num_seqs) + " sequences of up to " +
+         std::to_string(std::min(options.max_model_len, options.num_blocks * engine::kBlockSize)) + " tokens, " +
+         std::to_string(NumThreads(config)) + " threads";
 }
 
 std::unique_ptr<Service> LoadService(const config::Config& config, Vitals& vitals) {
@@ -68,7 +67,7 @@ std::unique_ptr<Service> LoadService(const config::Config& config, Vitals& vital
                   .chat = std::move(chat),
                   .generation = loaded.generation,
                   .end_ids = loaded.config.eos_token_ids,
-      .energy = energy.terms,
+                  .energy = energy.terms,
                   .capacity = options.max_num_seqs + options.max_waiting,
                   .engine = std::make_unique<engine::Engine>(std::move(loaded.model), options)});
   service->grammars = std::make_unique<GrammarStore>(service->tokenizer, vocab_size);
@@ -77,17 +76,14 @@ std::unique_ptr<Service> LoadService(const config::Config& config, Vitals& vital
 
 void Announce(const Service& service, int port) {
   const config::ServerConfig& config = service.config;
-  const bool loopback =
-      config.host.rfind("127.", 0) == 0 || config.host == "localhost" || config.host == "::1";
+  const bool loopback = config.host.rfind("127.", 0) == 0 || config.host == "localhost" || config.host == "::1";
   if (!loopback && config.api_keys.empty()) {
     LogWarning("listening on " + config.host +
                " without an API key: whoever reaches this port may use it (--api-key-file)");
   }
-  const std::string host =
-      config.host == "0.0.0.0" || config.host == "::" ? "127.0.0.1" : config.host;
+  const std::string host = config.host == "0.0.0.0" || config.host == "::" ? "127.0.0.1" : config.host;
   const std::string url = (config.tls_cert_file.empty() ? "http://" : "https://") +
-                          (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" +
-                          std::to_string(port);
+                          (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);
   LogInfo(ReadyText(url, service.model_name, !config.api_keys.empty()));
 }
 
@@ -109,22 +105,19 @@ int RaiseDescriptorLimit(int max_connections) {
 }
 
 void WatchConnections(HttpServer& http, Metrics& metrics) {
-  metrics.Watch("puna:http_connections", "Open connections.", false,
-                [&http] { return http.open_connections(); });
-  metrics.Watch("puna:http_connections_cut_total", "Connections of clients that took too long.",
-                true, [&http] { return static_cast<double>(http.cut_connections()); });
+  metrics.Watch("puna:http_connections", "Open connections.", false, [&http] { return http.open_connections(); });
+  metrics.Watch("puna:http_connections_cut_total", "Connections of clients that took too long.", true,
+                [&http] { return static_cast<double>(http.cut_connections()); });
   http.OnRequest([&metrics](const AccessLine& line) { metrics.CountRequest(line); });
 }
 
 // Lets what runs finish within the drain timeout. The status is 0 also when something had to be cut
 // off.
 int Drain(Service& service, HttpServer& http, const Listener& listener) {
-  LogInfo("stopping: running requests have " + std::to_string(service.config.drain_timeout_s) +
-          " s to finish");
+  LogInfo("stopping: running requests have " + std::to_string(service.config.drain_timeout_s) + " s to finish");
   service.stopping = true;
   http.Stop();
-  if (!service.engine->Drain(seconds(service.config.drain_timeout_s)))
-    LogWarning("the drain timeout cut requests off");
+  if (!service.engine->Drain(seconds(service.config.drain_timeout_s))) LogWarning("the drain timeout cut requests off");
   const auto deadline = std::chrono::steady_clock::now() + kCloseTimeout;
   while (!listener.ended() && std::chrono::steady_clock::now() < deadline)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
@@ -145,8 +138,7 @@ int Serve(config::Config config) {
   Vitals vitals{seconds(config.server.hang_timeout_s)};
   Metrics metrics;
   const auto dispatcher = [&](Router router) {
-    return Dispatcher(std::move(router), ApiKeys(config.server.api_keys),
-                      Cors(config.server.cors_origins));
+    return Dispatcher(std::move(router), ApiKeys(config.server.api_keys), Cors(config.server.cors_origins));
   };
   // The ports are taken before the long work of loading: who cannot have them hears so at once, and
   // who asks meanwhile how we are gets an answer.

@@ -6,9 +6,9 @@
 #include <stdexcept>
 
 #include "engine/model/packed_llama.h"
-#include "server/model/load_model.h"
 #include "server/host/machine_limits.h"
 #include "server/host/progress.h"
+#include "server/model/load_model.h"
 #include "server/model/text_files.h"
 
 namespace puna::server {
@@ -32,8 +32,7 @@ std::filesystem::path OutFolder(const PackOptions& options) {
   std::error_code error;
   if (!options.out.empty()) return options.out;
   if (std::filesystem::is_directory(options.model, error)) return options.model;
-  throw std::runtime_error("pack: " + options.model +
-                           " is no folder; say where the packed model goes: puna pack " +
+  throw std::runtime_error("pack: " + options.model + " is no folder; say where the packed model goes: puna pack " +
                            options.model + " OUT");
 }
 
@@ -46,10 +45,9 @@ std::string PackModel(const PackOptions& options) {
   CopyTextFiles(TextFiles(options.model), folder.string());
   const std::string path = (folder / engine::kPackedFileName).string();
   Progress progress("packing");
-  const engine::LlamaOptions llama{
-      .weights = WeightsOf(options.weights),
-      .isa = engine::ChooseIsa(options.isa),
-      .threads = options.threads > 0 ? options.threads : ReadMachineLimits().cpus};
+  const engine::LlamaOptions llama{.weights = WeightsOf(options.weights),
+                                   .isa = engine::ChooseIsa(options.isa),
+                                   .threads = options.threads > 0 ? options.threads : ReadMachineLimits().cpus};
   WritePackedLlama(checkpoint, path, engine::OriginsIn(folder.string()), llama,
                    [&](double share) { progress.Tell(share); });
   return path;
@@ -62,18 +60,14 @@ int RunPack(int argc, char** argv) {
   app.add_option("model", options.model,
                  "what --model of puna serve takes: a folder, a .gguf file, random:llama-3.2-3b")
       ->required();
-  app.add_option("out", options.out,
-                 "folder for the packed model; default: the model's own folder");
-  app.add_option("--weights", options.weights,
-                 "how weights are held: auto (as the model has them), bf16, w8a8, w4a8")
+  app.add_option("out", options.out, "folder for the packed model; default: the model's own folder");
+  app.add_option("--weights", options.weights, "how weights are held: auto (as the model has them), bf16, w8a8, w4a8")
       ->check(CLI::IsMember({"auto", "bf16", "w8a8", "w4a8"}));
-  app.add_option("--threads", options.threads,
-                 "threads that compute; 0: all that this process may use")
+  app.add_option("--threads", options.threads, "threads that compute; 0: all that this process may use")
       ->check(CLI::Range(0, 1024));
   CLI11_PARSE(app, argc, argv);
   const std::string path = PackModel(options);
-  std::printf("%s: %.2f GiB\n", path.c_str(),
-              static_cast<double>(std::filesystem::file_size(path)) / 1073741824.0);
+  std::printf("%s: %.2f GiB\n", path.c_str(), static_cast<double>(std::filesystem::file_size(path)) / 1073741824.0);
   std::printf("puna serve --model %s\n", std::filesystem::path(path).parent_path().c_str());
   return 0;
 }

@@ -69,8 +69,7 @@ void ReserveFor(engine::Model& model, const std::vector<std::vector<TokenId>>& s
 }
 
 Quality CompareModels(engine::Model& reference, engine::Model& candidate,
-                      const std::vector<std::vector<TokenId>>& sequences,
-                      const std::function<void(double)>& progress) {
+                      const std::vector<std::vector<TokenId>>& sequences, const std::function<void(double)>& progress) {
   Comparison comparison;
   std::vector<engine::BlockId> table(static_cast<size_t>(NumBlocks(sequences)));
   std::iota(table.begin(), table.end(), 0);

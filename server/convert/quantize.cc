@@ -7,11 +7,11 @@
 
 #include "engine/checkpoint/files/safetensors_writer.h"
 #include "engine/model/llama.h"
-#include "server/model/load_model.h"
+#include "server/convert/pack.h"
 #include "server/host/log.h"
 #include "server/host/machine_limits.h"
-#include "server/convert/pack.h"
 #include "server/host/progress.h"
+#include "server/model/load_model.h"
 #include "server/model/text_files.h"
 #include "server/model/text_tokens.h"
 
@@ -41,14 +41,11 @@ for w8a8. For other readers of compressed-tensors take --rotations r2,r4: r1 of 
 constexpr int kSequenceLength = 2048;
 constexpr int kReportLength = 512;
 
-int Threads(const QuantizeCommand& command) {
-  return command.threads > 0 ? command.threads : ReadMachineLimits().cpus;
-}
+int Threads(const QuantizeCommand& command) { return command.threads > 0 ? command.threads : ReadMachineLimits().cpus; }
 
 engine::Rotations ParseRotations(const QuantizeCommand& command) {
   engine::Rotations rotations;
-  if (command.rotations == "none" || (command.rotations == "auto" && command.scheme == "w8a8"))
-    return rotations;
+  if (command.rotations == "none" || (command.rotations == "auto" && command.scheme == "w8a8")) return rotations;
   for (const std::string& name :
        CLI::detail::split(command.rotations == "auto" ? "r1,r2,r4" : command.rotations, ',')) {
     if (name == "r1") {
@@ -58,15 +55,13 @@ engine::Rotations ParseRotations(const QuantizeCommand& command) {
     } else if (name == "r4") {
       rotations.down_proj = true;
     } else {
-      throw std::runtime_error("--rotations: expected auto, none, or some of r1,r2,r4, found \"" +
-                               name + "\"");
+      throw std::runtime_error("--rotations: expected auto, none, or some of r1,r2,r4, found \"" + name + "\"");
     }
   }
   return rotations;
 }
 
-engine::LlamaOptions ModelOptions(const QuantizeCommand& command,
-                                  std::optional<engine::WeightFormat> weights) {
+engine::LlamaOptions ModelOptions(const QuantizeCommand& command, std::optional<engine::WeightFormat> weights) {
   return {.weights = weights,
           .isa = engine::ChooseIsa(command.isa),
           .threads = Threads(command),
@@ -75,9 +70,8 @@ engine::LlamaOptions ModelOptions(const QuantizeCommand& command,
 
 std::string RotationsText(const engine::Rotations& r) {
   std::string text;
-  for (const auto& [used, name] :
-       {std::pair(r.residual_seed.has_value(), "r1"), std::pair(r.value_seed.has_value(), "r2"),
-        std::pair(r.down_proj, "r4")}) {
+  for (const auto& [used, name] : {std::pair(r.residual_seed.has_value(), "r1"),
+                                   std::pair(r.value_seed.has_value(), "r2"), std::pair(r.down_proj, "r4")}) {
     if (used) text += (text.empty() ? "" : ",") + std::string(name);
   }
   return text.empty() ? "none" : text;
@@ -86,10 +80,9 @@ std::string RotationsText(const engine::Rotations& r) {
 void CheckOut(const QuantizeCommand& command) {
   const std::filesystem::path out(command.out);
   if (std::filesystem::exists(out / "config.json")) {
-    throw std::runtime_error(
-        command.out +
-        ": expected a new folder or one that puna quantize has begun, found a whole model; " +
-        "choose another folder, or delete this one");
+    throw std::runtime_error(command.out +
+                             ": expected a new folder or one that puna quantize has begun, found a whole model; " +
+                             "choose another folder, or delete this one");
   }
 }
 
@@ -124,8 +117,8 @@ void PrintReport(const engine::QuantizeResult& result, const std::optional<Quali
   std::printf(
       "on %lld tokens: perplexity %.4f, bf16 %.4f; KL divergence from bf16 %.5f nats; same first "
       "choice %.2f %%\n",
-      static_cast<long long>(quality->tokens), quality->perplexity, quality->reference_perplexity,
-      quality->mean_kl, quality->top1_agreement * 100);
+      static_cast<long long>(quality->tokens), quality->perplexity, quality->reference_perplexity, quality->mean_kl,
+      quality->top1_agreement * 100);
 }
 
 void Quantize(const QuantizeCommand& command) {
@@ -138,11 +131,10 @@ void Quantize(const QuantizeCommand& command) {
   if (!command.calibration.empty() || !command.report_text.empty()) {
     const engine::Tokenizer tokenizer = LoadTokenizer(files, checkpoint.config.vocab_size);
     if (!command.calibration.empty())
-      options.calibration = ReadTokens(command.calibration, files, tokenizer, kSequenceLength,
-                                       command.calibration_tokens);
+      options.calibration =
+          ReadTokens(command.calibration, files, tokenizer, kSequenceLength, command.calibration_tokens);
     if (!command.report_text.empty())
-      report =
-          ReadTokens(command.report_text, files, tokenizer, kReportLength, command.report_tokens);
+      report = ReadTokens(command.report_text, files, tokenizer, kReportLength, command.report_tokens);
   }
   std::filesystem::create_directories(command.out);
   CopyTextFiles(files, command.out);
@@ -152,18 +144,15 @@ void Quantize(const QuantizeCommand& command) {
     result = QuantizeCheckpoint(checkpoint, command.out, options,
                                 [&](double share, const std::string&) { progress.Tell(share); });
   }
-  if (result.layers_found > 0)
-    LogInfo(std::to_string(result.layers_found) + " layers were done already");
+  if (result.layers_found > 0) LogInfo(std::to_string(result.layers_found) + " layers were done already");
   std::optional<Quality> quality;
   if (!report.empty()) {
     Progress progress("measuring the quality");
     quality = MeasureQuality(checkpoint, engine::OpenCheckpoint(command.out), report, command,
                              [&](double share) { progress.Tell(share); });
   }
-  engine::WriteWholeFile(command.out + "/quantization_report.json",
-                         ReportJson(command, result, quality));
-  if (command.pack)
-    PackModel({.model = command.out, .out = "", .isa = command.isa, .threads = command.threads});
+  engine::WriteWholeFile(command.out + "/quantization_report.json", ReportJson(command, result, quality));
+  if (command.pack) PackModel({.model = command.out, .out = "", .isa = command.isa, .threads = command.threads});
   PrintReport(result, quality);
   std::printf("puna serve --model %s\n", command.out.c_str());
 }
@@ -180,8 +169,7 @@ engine::QuantizeOptions MakeQuantizeOptions(const QuantizeCommand& command) {
 }
 
 Quality MeasureQuality(const engine::Checkpoint& reference, const engine::Checkpoint& candidate,
-                       const std::vector<std::vector<engine::TokenId>>& sequences,
-                       const QuantizeCommand& command,
+                       const std::vector<std::vector<engine::TokenId>>& sequences, const QuantizeCommand& command,
                        const std::function<void(double)>& progress) {
   const auto exact = LoadLlama(reference, ModelOptions(command, engine::WeightFormat::kBf16), {});
   const auto rounded = LoadLlama(candidate, ModelOptions(command, std::nullopt), {});
@@ -197,20 +185,15 @@ int RunQuantize(int argc, char** argv) {
   app.add_option("model", command.model,
                  "what --model of puna serve takes: a folder, a .gguf file, random:llama-3.2-3b")
       ->required();
-  app.add_option("out", command.out,
-                 "folder for the quantised model; new, or one where this was interrupted")
+  app.add_option("out", command.out, "folder for the quantised model; new, or one where this was interrupted")
       ->required();
-  app.add_option(
-         "--scheme", command.scheme,
-         "w4a8: 4-bit weights in groups of 32; w8a8: 8-bit weights; both with 8-bit activations")
+  app.add_option("--scheme", command.scheme,
+                 "w4a8: 4-bit weights in groups of 32; w8a8: 8-bit weights; both with 8-bit activations")
       ->check(CLI::IsMember({"w8a8", "w4a8"}))
       ->capture_default_str();
-  app.add_option("--rotations", command.rotations, "auto, none, or some of r1,r2,r4")
-      ->capture_default_str();
-  app.add_option("--calibration", command.calibration,
-                 "text for GPTQ, best of the kind that the model will see");
-  app.add_option("--calibration-tokens", command.calibration_tokens,
-                 "of it, at most; costs time, and memory for each")
+  app.add_option("--rotations", command.rotations, "auto, none, or some of r1,r2,r4")->capture_default_str();
+  app.add_option("--calibration", command.calibration, "text for GPTQ, best of the kind that the model will see");
+  app.add_option("--calibration-tokens", command.calibration_tokens, "of it, at most; costs time, and memory for each")
       ->check(CLI::Range(64, 1 << 24))
       ->capture_default_str();
   app.add_option("--report-text", command.report_text,
@@ -218,10 +201,8 @@ int RunQuantize(int argc, char** argv) {
   app.add_option("--report-tokens", command.report_tokens, "of it, at most")
       ->check(CLI::Range(64, 1 << 24))
       ->capture_default_str();
-  app.add_flag("!--no-pack", command.pack,
-               "no puna-packed.bin: saves disk, costs time at each start");
-  app.add_option("--threads", command.threads,
-                 "threads that compute; 0: all that this process may use")
+  app.add_flag("!--no-pack", command.pack, "no puna-packed.bin: saves disk, costs time at each start");
+  app.add_option("--threads", command.threads, "threads that compute; 0: all that this process may use")
       ->check(CLI::Range(0, 1024));
   CLI11_PARSE(app, argc, argv);
   Quantize(command);

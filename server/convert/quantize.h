@@ -30,8 +30,8 @@ engine::QuantizeOptions MakeQuantizeOptions(const QuantizeCommand& command);
 
 // Loads both models and compares them on the command's report_text, the reference in bf16.
 Quality MeasureQuality(const engine::Checkpoint& reference, const engine::Checkpoint& candidate,
-                       const std::vector<std::vector<engine::TokenId>>& sequences,
-                       const QuantizeCommand& command, const std::function<void(double)>& progress);
+                       const std::vector<std::vector<engine::TokenId>>& sequences, const QuantizeCommand& command,
+                       const std::function<void(double)>& progress);
 
 // quantization_report.json: per layer and linear the relative errors, and the quality when it was
 // measured.

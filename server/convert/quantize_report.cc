@@ -7,11 +7,9 @@ namespace puna::server {
 std::string ReportJson(const QuantizeCommand& command, const engine::QuantizeResult& result,
                        const std::optional<Quality>& quality) {
   using Json = nlohmann::ordered_json;
-  Json json = {
-      {"model", command.model}, {"scheme", command.scheme}, {"rotations", command.rotations}};
+  Json json = {{"model", command.model}, {"scheme", command.scheme}, {"rotations", command.rotations}};
   if (!command.calibration.empty()) {
-    json["calibration"] = {{"text", command.calibration},
-                           {"tokens_at_most", command.calibration_tokens}};
+    json["calibration"] = {{"text", command.calibration}, {"tokens_at_most", command.calibration_tokens}};
   }
   json["layers"] = Json::array();
   for (const engine::LayerErrors& errors : result.layers) {

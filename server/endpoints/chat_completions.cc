@@ -1,12 +1,12 @@
 // POST /v1/chat/completions.
 #include "api/endpoints/chat_request.h"
 #include "api/endpoints/chat_response.h"
-#include "api/fields/sse.h"
 #include "api/endpoints/tokenize.h"
+#include "api/fields/sse.h"
+#include "server/endpoints/handlers.h"
 #include "server/generate/answer.h"
 #include "server/generate/answer_form.h"
 #include "server/generate/build_request.h"
-#include "server/endpoints/handlers.h"
 #include "server/generate/logprobs.h"
 #include "server/generate/prompts.h"
 
@@ -18,13 +18,12 @@ AnswerForm FormOf(api::ChatRequest& chat) {
 }
 
 std::vector<engine::TokenId> Prompt(api::ChatRequest& chat, const Service& service) {
-  return ChatPrompt({chat.messages, OfferedTools(FormOf(chat)), chat.chat_template_kwargs,
-                     chat.add_generation_prompt, chat.continue_final_message},
+  return ChatPrompt({chat.messages, OfferedTools(FormOf(chat)), chat.chat_template_kwargs, chat.add_generation_prompt,
+                     chat.continue_final_message},
                     service);
 }
 
-std::vector<ChoicePlan> Plan(api::ChatRequest& chat, const HttpRequest& http,
-                             const Service& service) {
+std::vector<ChoicePlan> Plan(api::ChatRequest& chat, const HttpRequest& http, const Service& service) {
   const AnswerForm form = FormOf(chat);
   const std::vector<engine::TokenId> prompt = Prompt(chat, service);
   const uint64_t seed = SeedOf(chat.sampling);
@@ -34,8 +33,7 @@ std::vector<ChoicePlan> Plan(api::ChatRequest& chat, const HttpRequest& http,
     plan.request = BuildRequest(chat.sampling, prompt, "messages", seed, i, service);
     plan.request.id = http.id;
     plan.request.num_logprobs = chat.num_logprobs;
-    if (!chat.prediction.empty())
-      plan.request.prediction = service.tokenizer.Encode(chat.prediction);
+    if (!chat.prediction.empty()) plan.request.prediction = service.tokenizer.Encode(chat.prediction);
     plan.output = BuildOutput(chat.sampling, plan.request);
     plan.output.logprobs = chat.num_logprobs >= 0;
     SetForm(form, service, plan);
@@ -57,8 +55,7 @@ struct Job {
   }
   // What vLLM's `echo` puts before the answer: the beginning that the client gave.
   std::string Echo() const {
-    return chat.echo && chat.messages.back().role == "assistant" ? chat.messages.back().content
-                                                                 : "";
+    return chat.echo && chat.messages.back().role == "assistant" ? chat.messages.back().content : "";
   }
   void Answer(const HttpRequest& http, HttpReply& reply);
   void Stream(ByteSink& sink, AccessLine& access);
@@ -70,8 +67,7 @@ struct Job {
   Generation generation;
 };
 
-void Add(OutputPiece& piece, std::optional<std::vector<api::PositionLogprobs>> logprobs,
-         api::ChatChoice& choice) {
+void Add(OutputPiece& piece, std::optional<std::vector<api::PositionLogprobs>> logprobs, api::ChatChoice& choice) {
   choice.content += piece.content;
   for (api::ToolCallDelta& delta : piece.calls) {
     if (!delta.id.empty()) choice.tool_calls.push_back({delta.id, delta.name, ""});
@@ -93,8 +89,7 @@ void Job::Answer(const HttpRequest& http, HttpReply& reply) {
     if (piece.last) choices[i].finish_reason = generation.choice(i).finish_reason();
   };
   if (!Collect(generation, http, on_piece, reply)) return;
-  reply.body =
-      ChatCompletionJson(head, choices, ToApi(generation.Usage(*reply.access)), chat.tokens_as_ids);
+  reply.body = ChatCompletionJson(head, choices, ToApi(generation.Usage(*reply.access)), chat.tokens_as_ids);
 }
 
 void Job::Stream(ByteSink& sink, AccessLine& access) {
@@ -110,15 +105,11 @@ void Job::Stream(ByteSink& sink, AccessLine& access) {
     const auto logprobs = Logprobs(piece);
     const std::vector<api::PositionLogprobs>* with = logprobs ? &*logprobs : nullptr;
     const bool has_text = !piece.content.empty() || !piece.calls.empty();
-    if (has_text || (!piece.last && with))
-      writer.Data(chunks.Delta(i, {piece.content, piece.calls}, with));
-    if (piece.last)
-      writer.Data(
-          chunks.Finish(i, generation.choice(i).finish_reason(), has_text ? nullptr : with));
+    if (has_text || (!piece.last && with)) writer.Data(chunks.Delta(i, {piece.content, piece.calls}, with));
+    if (piece.last) writer.Data(chunks.Finish(i, generation.choice(i).finish_reason(), has_text ? nullptr : with));
   };
   UsageChunk usage;
-  if (chat.streaming.include_usage)
-    usage = [&](const api::Usage& used) { return chunks.UsageChunk(used); };
+  if (chat.streaming.include_usage) usage = [&](const api::Usage& used) { return chunks.UsageChunk(used); };
   server::Stream(generation, writer, on_piece, usage, access);
 }
 

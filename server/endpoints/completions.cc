@@ -4,10 +4,10 @@
 #include "api/endpoints/completion_request.h"
 #include "api/endpoints/completion_response.h"
 #include "api/fields/sse.h"
+#include "server/endpoints/handlers.h"
 #include "server/generate/answer.h"
 #include "server/generate/answer_form.h"
 #include "server/generate/build_request.h"
-#include "server/endpoints/handlers.h"
 #include "server/generate/logprobs.h"
 #include "server/generate/prompts.h"
 
@@ -15,8 +15,7 @@ namespace puna::server {
 namespace {
 
 // best_of choices for each prompt, one prompt after the other.
-std::vector<ChoicePlan> Plan(const api::CompletionRequest& body, const HttpRequest& http,
-                             const Service& service) {
+std::vector<ChoicePlan> Plan(const api::CompletionRequest& body, const HttpRequest& http, const Service& service) {
   const uint64_t seed = SeedOf(body.sampling);
   const bool ranked = body.best_of > body.n;
   std::vector<ChoicePlan> plans;
@@ -102,8 +101,8 @@ void Job::Answer(const HttpRequest& http, HttpReply& reply) {
     if (piece.last) candidates[i].choice.finish_reason = generation.choice(i).finish_reason();
   };
   if (!Collect(generation, http, on_piece, reply)) return;
-  reply.body = CompletionJson(head, Choose(std::move(candidates)),
-                              ToApi(generation.Usage(*reply.access)), body.tokens_as_ids);
+  reply.body =
+      CompletionJson(head, Choose(std::move(candidates)), ToApi(generation.Usage(*reply.access)), body.tokens_as_ids);
 }
 
 void Job::Stream(ByteSink& sink, AccessLine& access) {
@@ -117,8 +116,7 @@ void Job::Stream(ByteSink& sink, AccessLine& access) {
     writer.Data(chunks.Chunk(candidate.choice));
   };
   UsageChunk usage;
-  if (body.streaming.include_usage)
-    usage = [&](const api::Usage& used) { return chunks.UsageChunk(used); };
+  if (body.streaming.include_usage) usage = [&](const api::Usage& used) { return chunks.UsageChunk(used); };
   server::Stream(generation, writer, on_piece, usage, access);
 }
 

@@ -7,10 +7,10 @@
 
 #include "api/json/error.h"
 #include "api/json/json_reader.h"
+#include "server/endpoints/handlers.h"
 #include "server/generate/answer.h"
 #include "server/generate/build_request.h"
 #include "server/generate/generation.h"
-#include "server/endpoints/handlers.h"
 #include "server/generate/prompts.h"
 
 namespace puna::server {
@@ -34,12 +34,11 @@ std::string ParamOf(const api::EmbeddingsRequest& body, size_t index) {
 }
 
 // Checked as a prompt that is answered.
-std::vector<engine::TokenId> ReadInput(const api::EmbeddingsRequest& body, size_t index,
-                                       const Service& service) {
+std::vector<engine::TokenId> ReadInput(const api::EmbeddingsRequest& body, size_t index, const Service& service) {
   api::SamplingFields none;
   none.max_tokens = 0;
-  return BuildRequest(none, InputPrompt(body.inputs[index], body.add_special_tokens, service),
-                      ParamOf(body, index), 0, 0, service)
+  return BuildRequest(none, InputPrompt(body.inputs[index], body.add_special_tokens, service), ParamOf(body, index), 0,
+                      0, service)
       .prompt;
 }
 
@@ -141,8 +140,7 @@ void Embeddings(Service& service, const HttpRequest& http, HttpReply& reply) {
   if (!batch.Run(http)) return ClientLeft(reply);
   reply.access->prompt_tokens = batch.prompt_tokens();
   reply.access->cached_tokens = batch.cached_tokens();
-  reply.body = api::EmbeddingsJson(batch.TakeVectors(), service.model_name, batch.prompt_tokens(),
-                                   body.base64);
+  reply.body = api::EmbeddingsJson(batch.TakeVectors(), service.model_name, batch.prompt_tokens(), body.base64);
 }
 
 }  // namespace puna::server

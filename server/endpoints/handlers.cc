@@ -6,9 +6,7 @@ Router MakeRouter(Service& service) {
   Router router;
   const auto add = [&](const char* method, const char* path,
                        void (*handler)(Service&, const HttpRequest&, HttpReply&)) {
-    router.Add(method, path, [&service, handler](const HttpRequest& in, HttpReply& out) {
-      handler(service, in, out);
-    });
+    router.Add(method, path, [&service, handler](const HttpRequest& in, HttpReply& out) { handler(service, in, out); });
   };
   add("POST", "/v1/chat/completions", ChatCompletions);
   add("POST", "/v1/chat/completions/input_tokens", ChatInputTokens);
@@ -25,9 +23,7 @@ Router MakeRouter(Service& service) {
   add("POST", "/tokenize", Tokenize);
   add("POST", "/detokenize", Detokenize);
   router.Add("GET", "/v1/capabilities",
-             [text = Capabilities(service, router)](const HttpRequest&, HttpReply& reply) {
-               reply.body = text;
-             });
+             [text = Capabilities(service, router)](const HttpRequest&, HttpReply& reply) { reply.body = text; });
   return router;
 }
 

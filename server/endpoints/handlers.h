@@ -1,9 +1,9 @@
 // What is answered where. One function per endpoint, each in a file of its name.
 #pragma once
 
+#include "server/generate/service.h"
 #include "server/http/http.h"
 #include "server/http/router.h"
-#include "server/generate/service.h"
 
 namespace puna::server {
 

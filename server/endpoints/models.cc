@@ -1,7 +1,7 @@
 // GET /v1/models and /v1/models/{id}: the one model that is served, under each of its names.
 #include "api/endpoints/models_response.h"
-#include "server/generate/build_request.h"
 #include "server/endpoints/handlers.h"
+#include "server/generate/build_request.h"
 
 namespace puna::server {
 namespace {

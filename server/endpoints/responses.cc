@@ -2,15 +2,15 @@
 #include <cmath>
 #include <ctime>
 
-#include "api/json/error.h"
 #include "api/endpoints/responses_builder.h"
 #include "api/endpoints/responses_request.h"
-#include "api/fields/sse.h"
 #include "api/endpoints/tokenize.h"
+#include "api/fields/sse.h"
+#include "api/json/error.h"
+#include "server/endpoints/handlers.h"
 #include "server/generate/answer.h"
 #include "server/generate/answer_form.h"
 #include "server/generate/build_request.h"
-#include "server/endpoints/handlers.h"
 #include "server/generate/logprobs.h"
 #include "server/generate/prompts.h"
 
@@ -29,14 +29,13 @@ History Earlier(const std::string& previous_id, Service& service) {
   const std::shared_ptr<const StoredResponse> previous = service.responses.Find(previous_id);
   if (previous) return previous->turns;
   const api::ApiError error = api::ResponseNotFound(previous_id);
-  throw api::ApiError(400, error.type(), "previous_response_not_found", error.message(),
-                      "previous_response_id");
+  throw api::ApiError(400, error.type(), "previous_response_not_found", error.message(), "previous_response_id");
 }
 
 // Items as they are stored: references resolved, each with an id.
 void CompleteInput(api::ResponsesRequest& body, const Service& service, api::IdGenerator& ids) {
-  body.input = api::ResolveReferences(
-      body.input, [&](const std::string& id) { return service.responses.FindItem(id); });
+  body.input =
+      api::ResolveReferences(body.input, [&](const std::string& id) { return service.responses.FindItem(id); });
   for (api::ResponseItem& item : body.input) {
     if (!item.id.empty()) continue;
     item.id = ids.Next(item.kind == api::ResponseItem::Kind::kMessage        ? "msg_"
@@ -45,25 +44,24 @@ void CompleteInput(api::ResponsesRequest& body, const Service& service, api::IdG
   }
 }
 
-std::vector<engine::TokenId> Render(const std::vector<api::Message>& messages,
-                                    api::ResponsesRequest& body, const Service& service) {
+std::vector<engine::TokenId> Render(const std::vector<api::Message>& messages, api::ResponsesRequest& body,
+                                    const Service& service) {
   return ChatPrompt({messages, OfferedTools(FormOf(body)), ""}, service);
 }
 
 // Truncation "auto": as many of the newest messages as fit. What is tried grows from the newest on,
 // so that the work goes with what fits and not with what is dropped.
-std::vector<engine::TokenId> RenderTruncated(const std::vector<api::Message>& messages,
-                                             api::ResponsesRequest& body, const Service& service) {
+std::vector<engine::TokenId> RenderTruncated(const std::vector<api::Message>& messages, api::ResponsesRequest& body,
+                                             const Service& service) {
   const int limit = service.engine->limits().max_model_len;
   // An answer without a bound of its own gets an eighth of the context.
   const int64_t room = limit - body.sampling.max_tokens.value_or(std::max(1, limit / 8));
   const size_t units = api::NumDroppable(messages);
   std::vector<engine::TokenId> best = Render(api::WithoutOldest(messages, units), body, service);
-  size_t fits = 0;           // units that are kept
+  size_t fits = 0;          // units that are kept
   size_t too_many = units;  // the whole did not fit
   const auto keep = [&](size_t kept) {
-    std::vector<engine::TokenId> prompt =
-        Render(api::WithoutOldest(messages, units - kept), body, service);
+    std::vector<engine::TokenId> prompt = Render(api::WithoutOldest(messages, units - kept), body, service);
     const bool fitting = static_cast<int64_t>(prompt.size()) <= room;
     if (fitting) best = std::move(prompt);
     (fitting ? fits : too_many) = kept;
@@ -75,18 +73,15 @@ std::vector<engine::TokenId> RenderTruncated(const std::vector<api::Message>& me
   return best;
 }
 
-std::vector<engine::TokenId> Prompt(const History& earlier, api::ResponsesRequest& body,
-                                    const Service& service) {
+std::vector<engine::TokenId> Prompt(const History& earlier, api::ResponsesRequest& body, const Service& service) {
   std::vector<api::ResponseItem> items;
   for (const std::shared_ptr<const Turn>& turn : earlier) {
     items.insert(items.end(), turn->input.begin(), turn->input.end());
     items.insert(items.end(), turn->output.begin(), turn->output.end());
   }
-  const std::vector<api::Message> messages =
-      api::AssembleMessages(body.instructions, items, body.input);
+  const std::vector<api::Message> messages = api::AssembleMessages(body.instructions, items, body.input);
   std::vector<engine::TokenId> prompt = Render(messages, body, service);
-  const int64_t room =
-      int64_t{service.engine->limits().max_model_len} - body.sampling.max_tokens.value_or(1);
+  const int64_t room = int64_t{service.engine->limits().max_model_len} - body.sampling.max_tokens.value_or(1);
   const bool fits = static_cast<int64_t>(prompt.size()) <= room;
   if (fits || !body.truncation_auto || api::NumDroppable(messages) == 0) return prompt;
   return RenderTruncated(messages, body, service);
@@ -96,8 +91,8 @@ std::vector<engine::TokenId> Prompt(const History& earlier, api::ResponsesReques
 double Shown(float value) { return std::round(static_cast<double>(value) * 1e6) / 1e6; }
 
 // One plan; `body` gets the values that the server chose, for the response to name.
-std::vector<ChoicePlan> Plan(const History& earlier, api::ResponsesRequest& body,
-                             const HttpRequest& http, const Service& service) {
+std::vector<ChoicePlan> Plan(const History& earlier, api::ResponsesRequest& body, const HttpRequest& http,
+                             const Service& service) {
   std::vector<ChoicePlan> plans(1);
   ChoicePlan& plan = plans[0];
   const std::vector<engine::TokenId> prompt = Prompt(earlier, body, service);
@@ -112,8 +107,7 @@ std::vector<ChoicePlan> Plan(const History& earlier, api::ResponsesRequest& body
   return plans;
 }
 
-api::ResponsesRequest Completed(api::ResponsesRequest body, const Service& service,
-                                api::IdGenerator& ids) {
+api::ResponsesRequest Completed(api::ResponsesRequest body, const Service& service, api::IdGenerator& ids) {
   CompleteInput(body, service, ids);
   return body;
 }
@@ -175,8 +169,7 @@ std::string Job::End(Status status, const api::Usage& usage, const std::string& 
   std::string json = builder_.Json();
   if (body_.store) {
     turns_.push_back(service_.responses.MakeTurn({body_.input, builder_.output()}));
-    service_.responses.Put(
-        {builder_.id(), json, status == Status::kCancelled, std::move(turns_)});
+    service_.responses.Put({builder_.id(), json, status == Status::kCancelled, std::move(turns_)});
   }
   service_.responses.End(*running_, std::move(json));
   return events;
@@ -232,8 +225,7 @@ void Responses(Service& service, const HttpRequest& http, HttpReply& reply) {
 
 void ResponsesInputTokens(Service& service, const HttpRequest& http, HttpReply& reply) {
   api::IdGenerator ids;
-  api::ResponsesRequest body =
-      Completed(api::ParseResponsesRequest(http.body), service, ids);
+  api::ResponsesRequest body = Completed(api::ParseResponsesRequest(http.body), service, ids);
   CheckModel(body.model, service);
   const size_t count = Prompt(Earlier(body.previous_response_id, service), body, service).size();
   TellWarnings(body.warnings, http, reply);

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <charconv>
 
-#include "api/json/error.h"
 #include "api/endpoints/responses_builder.h"
 #include "api/fields/sse.h"
+#include "api/json/error.h"
 #include "server/endpoints/handlers.h"
 #include "server/http/stream_writer.h"
 
@@ -39,8 +39,7 @@ int Limit(const HttpRequest& request) {
 
 bool Ascending(const HttpRequest& request) {
   const std::string order = Query(request, "order");
-  if (!order.empty() && order != "asc" && order != "desc")
-    throw api::InvalidValue("order", "expected asc or desc.");
+  if (!order.empty() && order != "asc" && order != "desc") throw api::InvalidValue("order", "expected asc or desc.");
   return order == "asc";
 }
 
@@ -125,9 +124,7 @@ void ListInputItems(Service& service, const HttpRequest& request, HttpReply& rep
   std::vector<api::ResponseItem> items = stored->turns.back()->input;
   if (!ascending) std::reverse(items.begin(), items.end());
   if (const std::string after = Query(request, "after"); !after.empty()) {
-    const auto found = std::find_if(items.begin(), items.end(), [&](const auto& item) {
-      return item.id == after;
-    });
+    const auto found = std::find_if(items.begin(), items.end(), [&](const auto& item) { return item.id == after; });
     if (found == items.end()) throw api::InvalidValue("after", "there is no such item.");
     items.erase(items.begin(), found + 1);
   }

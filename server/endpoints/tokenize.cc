@@ -2,9 +2,9 @@
 #include "api/endpoints/tokenize.h"
 
 #include "api/json/error.h"
+#include "server/endpoints/handlers.h"
 #include "server/generate/answer.h"
 #include "server/generate/build_request.h"
-#include "server/endpoints/handlers.h"
 #include "server/generate/prompts.h"
 
 namespace puna::server {
@@ -17,9 +17,9 @@ void Tokenize(Service& service, const HttpRequest& http, HttpReply& reply) {
   if (body.prompt) {
     ids = TextPrompt(*body.prompt, body.add_special_tokens, service);
   } else {
-    ids = ChatPrompt({body.messages, body.tools, body.chat_template_kwargs,
-                      body.add_generation_prompt, body.continue_final_message},
-                     service);
+    ids = ChatPrompt(
+        {body.messages, body.tools, body.chat_template_kwargs, body.add_generation_prompt, body.continue_final_message},
+        service);
     if (body.add_special_tokens && service.tokenizer.bos_id() != engine::kNoToken) {
       ids.insert(ids.begin(), service.tokenizer.bos_id());
     }
@@ -28,8 +28,8 @@ void Tokenize(Service& service, const HttpRequest& http, HttpReply& reply) {
   if (body.return_token_strs) {
     for (const engine::TokenId id : ids) texts.push_back(service.tokenizer.TokenText(id));
   }
-  reply.body = api::TokenizeJson(ids, service.engine->limits().max_model_len,
-                                 body.return_token_strs ? &texts : nullptr);
+  reply.body =
+      api::TokenizeJson(ids, service.engine->limits().max_model_len, body.return_token_strs ? &texts : nullptr);
 }
 
 void Detokenize(Service& service, const HttpRequest& http, HttpReply& reply) {

@@ -12,10 +12,9 @@ constexpr int kClientClosedRequest = 499;  // nginx's number; nobody reads it bu
 
 }  // namespace
 
-api::ResponseHead MakeHead(const std::string& id, const std::string& service_tier,
-                           const Service& service) {
-  return {id, static_cast<int64_t>(std::time(nullptr)), service.model_name,
-          service.engine->fingerprint(), service_tier};
+api::ResponseHead MakeHead(const std::string& id, const std::string& service_tier, const Service& service) {
+  return {id, static_cast<int64_t>(std::time(nullptr)), service.model_name, service.engine->fingerprint(),
+          service_tier};
 }
 
 void TellWarnings(const api::Warnings& warnings, const HttpRequest& request, HttpReply& reply) {
@@ -34,8 +33,8 @@ api::Usage ToApi(const TotalUsage& usage) {
           .energy = usage.energy};
 }
 
-bool Collect(Generation& generation, const HttpRequest& request,
-             const Generation::OnPiece& on_piece, HttpReply& reply) {
+bool Collect(Generation& generation, const HttpRequest& request, const Generation::OnPiece& on_piece,
+             HttpReply& reply) {
   if (generation.Run(on_piece, [&] { return !request.client_gone(); })) return true;
   ClientLeft(reply);
   return false;

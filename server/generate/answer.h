@@ -7,14 +7,13 @@
 #include "api/fields/response_parts.h"
 #include "api/fields/warnings.h"
 #include "server/generate/generation.h"
-#include "server/http/http.h"
 #include "server/generate/service.h"
+#include "server/http/http.h"
 #include "server/http/stream_writer.h"
 
 namespace puna::server {
 
-api::ResponseHead MakeHead(const std::string& id, const std::string& service_tier,
-                           const Service& service);
+api::ResponseHead MakeHead(const std::string& id, const std::string& service_tier, const Service& service);
 
 // The X-Puna-Warnings header and a line in the log, when there is something to say.
 void TellWarnings(const api::Warnings& warnings, const HttpRequest& request, HttpReply& reply);
@@ -22,8 +21,7 @@ void TellWarnings(const api::Warnings& warnings, const HttpRequest& request, Htt
 api::Usage ToApi(const TotalUsage& usage);
 
 // Runs the generation without streaming. False: the client has left, and there is nobody to answer.
-bool Collect(Generation& generation, const HttpRequest& request,
-             const Generation::OnPiece& on_piece, HttpReply& reply);
+bool Collect(Generation& generation, const HttpRequest& request, const Generation::OnPiece& on_piece, HttpReply& reply);
 
 // Notes that there is nobody to answer.
 void ClientLeft(HttpReply& reply);

@@ -53,8 +53,8 @@ std::vector<engine::ToolCallConstraint::Form> CallForms(const AnswerForm& form, 
 
 // Nothing but what the grammar allows; `param` asked for it.
 void Constrain(GrammarStore::GrammarPtr grammar, const std::string& param, const Service& service, ChoicePlan& plan) {
-  plan.request.constraint = std::make_unique<engine::GrammarConstraint>(
-      std::move(grammar), service.grammars->masks(), EndIds(service, param, plan.request));
+  plan.request.constraint = std::make_unique<engine::GrammarConstraint>(std::move(grammar), service.grammars->masks(),
+                                                                        EndIds(service, param, plan.request));
 }
 
 void SetTools(const AnswerForm& form, const Service& service, ChoicePlan& plan) {
@@ -63,7 +63,8 @@ void SetTools(const AnswerForm& form, const Service& service, ChoicePlan& plan) 
   const bool required = form.tool_choice.mode == Mode::kRequired;
   const bool form_is_free = form.format.kind == api::OutputFormat::Kind::kText;
   if (required && !form_is_free)
-    throw api::InvalidValue("tool_choice", "it demands a call, and '" + form.format.param + "' another form of answer.");
+    throw api::InvalidValue("tool_choice",
+                            "it demands a call, and '" + form.format.param + "' another form of answer.");
   const bool constrained = form_is_free && !service.end_ids.empty();
   const Style style = format == api::ToolFormat::kHermes ? Style::kHermes : Style::kLlama;
   plan.output.tools = {format, constrained, parallel, {}};
@@ -80,8 +81,9 @@ void SetTools(const AnswerForm& form, const Service& service, ChoicePlan& plan) 
   const engine::StopCriteria& stop = plan.request.stop;
   const bool goes_on = stop.min_new_tokens > 0 || !Ends(service, stop);
   const TokenId tag = service.tokenizer.SpecialId("<|python_tag|>").value_or(engine::kNoToken);
-  plan.request.constraint = std::make_unique<engine::ToolCallConstraint>(
-      CallForms(form, parallel, service), grammars.masks(), engine::ToolCallConstraint::Ends{service.end_ids, goes_on}, tag);
+  plan.request.constraint =
+      std::make_unique<engine::ToolCallConstraint>(CallForms(form, parallel, service), grammars.masks(),
+                                                   engine::ToolCallConstraint::Ends{service.end_ids, goes_on}, tag);
 }
 
 }  // namespace

@@ -12,44 +12,38 @@ using engine::TokenId;
 
 engine::SamplingParams Sampling(const api::SamplingFields& fields, const Service& service) {
   const engine::GenerationConfig& defaults = service.generation;
-  const double temperature =
-      defaults.do_sample.value_or(true) ? defaults.temperature.value_or(1.0) : 0.0;
+  const double temperature = defaults.do_sample.value_or(true) ? defaults.temperature.value_or(1.0) : 0.0;
   engine::SamplingParams params;
   params.temperature = static_cast<float>(fields.temperature.value_or(temperature));
   params.top_p = static_cast<float>(fields.top_p.value_or(defaults.top_p.value_or(1.0)));
   params.top_k = fields.top_k.value_or(defaults.top_k.value_or(0));
   params.min_p = static_cast<float>(fields.min_p.value_or(defaults.min_p.value_or(0.0)));
-  params.repetition_penalty = static_cast<float>(
-      fields.repetition_penalty.value_or(defaults.repetition_penalty.value_or(1.0)));
+  params.repetition_penalty =
+      static_cast<float>(fields.repetition_penalty.value_or(defaults.repetition_penalty.value_or(1.0)));
   params.frequency_penalty = static_cast<float>(fields.frequency_penalty);
   params.presence_penalty = static_cast<float>(fields.presence_penalty);
-  for (const auto& [id, bias] : fields.logit_bias)
-    params.logit_bias.emplace_back(id, static_cast<float>(bias));
+  for (const auto& [id, bias] : fields.logit_bias) params.logit_bias.emplace_back(id, static_cast<float>(bias));
   return params;
 }
 
 void CheckId(TokenId id, int vocab_size, const std::string& param) {
   if (id >= 0 && id < vocab_size) return;
-  throw api::InvalidValue(param, "token id " + std::to_string(id) +
-                                     " is not one of this model's, which go from 0 to " +
+  throw api::InvalidValue(param, "token id " + std::to_string(id) + " is not one of this model's, which go from 0 to " +
                                      std::to_string(vocab_size - 1) + ".");
 }
 
-void CheckIds(const api::SamplingFields& fields, const std::vector<TokenId>& prompt,
-              const std::string& prompt_param, int vocab_size) {
+void CheckIds(const api::SamplingFields& fields, const std::vector<TokenId>& prompt, const std::string& prompt_param,
+              int vocab_size) {
   for (const TokenId id : prompt) CheckId(id, vocab_size, prompt_param);
   for (const TokenId id : fields.stop_token_ids) CheckId(id, vocab_size, "stop_token_ids");
   for (const auto& [id, bias] : fields.logit_bias) CheckId(id, vocab_size, "logit_bias");
 }
 
-int MaxNewTokens(const api::SamplingFields& fields, int prompt_tokens,
-                 const std::string& prompt_param, int limit) {
-  if (prompt_tokens == 0)
-    throw api::InvalidValue(prompt_param, "it is empty; at least one token is needed.");
+int MaxNewTokens(const api::SamplingFields& fields, int prompt_tokens, const std::string& prompt_param, int limit) {
+  if (prompt_tokens == 0) throw api::InvalidValue(prompt_param, "it is empty; at least one token is needed.");
   const int room = limit - prompt_tokens;
   const int wanted = fields.max_tokens.value_or(std::max(1, room));
-  if (room < std::min(1, wanted))
-    throw api::ContextLengthExceeded(limit, prompt_tokens, -1, prompt_param);
+  if (room < std::min(1, wanted)) throw api::ContextLengthExceeded(limit, prompt_tokens, -1, prompt_param);
   if (wanted > room) throw api::ContextLengthExceeded(limit, prompt_tokens, wanted, prompt_param);
   return wanted;
 }
@@ -57,13 +51,11 @@ int MaxNewTokens(const api::SamplingFields& fields, int prompt_tokens,
 }  // namespace
 
 engine::Request BuildRequest(const api::SamplingFields& fields, const std::vector<TokenId>& prompt,
-                             const std::string& prompt_param, uint64_t seed, int choice,
-                             const Service& service) {
+                             const std::string& prompt_param, uint64_t seed, int choice, const Service& service) {
   const engine::EngineLimits limits = service.engine->limits();
   const int prompt_tokens = static_cast<int>(std::min<size_t>(prompt.size(), 1 << 30));
   engine::Request request;
-  request.stop.max_new_tokens =
-      MaxNewTokens(fields, prompt_tokens, prompt_param, limits.max_model_len);
+  request.stop.max_new_tokens = MaxNewTokens(fields, prompt_tokens, prompt_param, limits.max_model_len);
   CheckIds(fields, prompt, prompt_param, limits.vocab_size);
   request.prompt = prompt;
   request.sampling = Sampling(fields, service);
@@ -93,8 +85,8 @@ uint64_t SeedOf(const api::SamplingFields& fields) {
 
 void CheckModel(const std::string& model, const Service& service) {
   const auto& aliases = service.aliases;
-  const bool known = model.empty() || model == service.model_name ||
-                     std::find(aliases.begin(), aliases.end(), model) != aliases.end();
+  const bool known =
+      model.empty() || model == service.model_name || std::find(aliases.begin(), aliases.end(), model) != aliases.end();
   if (!known) throw api::ModelNotFound(model, service.model_name);
 }
 

@@ -15,10 +15,8 @@ namespace puna::server {
 // Defaults come from the checkpoint's generation_config.json, then from OpenAI. `prompt_param`
 // names the prompt in errors. The number of the choice is added to the seed. Throws api::ApiError:
 // an empty or too long prompt, ids that the model does not have.
-engine::Request BuildRequest(const api::SamplingFields& fields,
-                             const std::vector<engine::TokenId>& prompt,
-                             const std::string& prompt_param, uint64_t seed, int choice,
-                             const Service& service);
+engine::Request BuildRequest(const api::SamplingFields& fields, const std::vector<engine::TokenId>& prompt,
+                             const std::string& prompt_param, uint64_t seed, int choice, const Service& service);
 
 // How the answer of such a request is shown: what stops it, and what is hidden.
 OutputOptions BuildOutput(const api::SamplingFields& fields, const engine::Request& request);

@@ -10,15 +10,13 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Longest wait for one sequence's events: how late a client that left is noticed. Those that wait in line may be a thousand,
-// and are asked less often.
+// Longest wait for one sequence's events: how late a client that left is noticed. Those that wait in line may be a
+// thousand, and are asked less often.
 constexpr milliseconds kPatience{25};
 constexpr milliseconds kPatienceInLine{100};
 
 // A guess, the longer the more are waiting.
-int RetryAfter(const engine::EngineStats& stats) {
-  return std::clamp(1 + stats.waiting / 8, 1, 60);
-}
+int RetryAfter(const engine::EngineStats& stats) { return std::clamp(1 + stats.waiting / 8, 1, 60); }
 
 }  // namespace
 
@@ -36,25 +34,25 @@ void ThrowNoPlace(const Service& service) {
 void Deadline::Check() const {
   if (timeout_.count() == 0 || std::chrono::steady_clock::now() - start_ <= timeout_) return;
   throw api::ApiError(504, "server_error", "request_timeout",
-                      "The request took longer than this server allows (" +
-                          std::to_string(timeout_.count()) + " s).");
+                      "The request took longer than this server allows (" + std::to_string(timeout_.count()) + " s).");
 }
 
-Generation::Generation(Service& service, std::vector<ChoicePlan> plans, int choices_per_prompt,
-                       api::IdGenerator& ids)
-    : deadline_(service.config.request_timeout_s), choices_per_prompt_(choices_per_prompt), energy_terms_(service.energy) {
+Generation::Generation(Service& service, std::vector<ChoicePlan> plans, int choices_per_prompt, api::IdGenerator& ids)
+    : deadline_(service.config.request_timeout_s),
+      choices_per_prompt_(choices_per_prompt),
+      energy_terms_(service.energy) {
   if (static_cast<int>(plans.size()) > service.capacity) {
     throw api::InvalidValue("n", "the request asks for " + std::to_string(plans.size()) +
-                                     " answers at once, and this server holds " +
-                                     std::to_string(service.capacity) + ".");
+                                     " answers at once, and this server holds " + std::to_string(service.capacity) +
+                                     ".");
   }
   for (ChoicePlan& plan : plans) {
     wants_energy_ |= plan.output.energy;
     prompt_tokens_.push_back(static_cast<int>(plan.request.prompt.size()));
     std::optional<engine::TokenReader> reader = service.engine->Submit(std::move(plan.request));
     if (!reader) ThrowNoPlace(service);
-    choices_.push_back(std::make_unique<OutputPipeline>(std::move(plan.output), service.tokenizer,
-                                                        *std::move(reader), ids));
+    choices_.push_back(
+        std::make_unique<OutputPipeline>(std::move(plan.output), service.tokenizer, *std::move(reader), ids));
   }
 }
 
@@ -70,7 +68,9 @@ bool Generation::ReadAll(const OnPiece& on_piece) {
   for (int i = 0; i < size(); ++i) {
     OutputPipeline& choice = *choices_[i];
     if (choice.done()) continue;
-    std::vector<OutputPiece> pieces = choice.Next(waited ? milliseconds(0) : choice.started() ? kPatience : kPatienceInLine);
+    std::vector<OutputPiece> pieces = choice.Next(waited             ? milliseconds(0)
+                                                  : choice.started() ? kPatience
+                                                                     : kPatienceInLine);
     waited = true;
     for (OutputPiece& piece : pieces) {
       if (piece.last) Check(choice);

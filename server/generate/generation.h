@@ -9,9 +9,9 @@
 
 #include "api/fields/response_parts.h"
 #include "engine/request/request.h"
-#include "server/http/access_log.h"
 #include "server/generate/output_pipeline.h"
 #include "server/generate/service.h"
+#include "server/http/access_log.h"
 
 namespace puna::server {
 
@@ -51,8 +51,7 @@ class Generation {
   // Submits all choices or none; each `choices_per_prompt` of them share a prompt. Throws
   // api::ApiError: 429 when the waiting line is full, 503 when the server ends. `ids` must outlive
   // it.
-  Generation(Service& service, std::vector<ChoicePlan> plans, int choices_per_prompt,
-             api::IdGenerator& ids);
+  Generation(Service& service, std::vector<ChoicePlan> plans, int choices_per_prompt, api::IdGenerator& ids);
 
   using OnPiece = std::function<void(int choice, OutputPiece& piece)>;
   // Hands out pieces until all choices are done, and calls `alive` several times a second in

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "api/json/error.h"
-#include "engine/grammar/compile.h"
 #include "engine/grammar/automata/grammar_error.h"
+#include "engine/grammar/compile.h"
 
 namespace puna::server {
 namespace {
@@ -14,25 +14,28 @@ using Kind = api::OutputFormat::Kind;
 engine::AnswerSpec SpecOf(const api::OutputFormat& format) {
   using Answer = engine::AnswerSpec::Kind;
   switch (format.kind) {
-    case Kind::kJsonSchema: return {Answer::kJsonSchema, format.source, {}};
-    case Kind::kRegex: return {Answer::kRegex, format.source, {}};
-    case Kind::kChoice: return {Answer::kChoice, "", format.choices};
-    case Kind::kGrammar: return {Answer::kGbnf, format.source, {}};
-    default: return {};
+    case Kind::kJsonSchema:
+      return {Answer::kJsonSchema, format.source, {}};
+    case Kind::kRegex:
+      return {Answer::kRegex, format.source, {}};
+    case Kind::kChoice:
+      return {Answer::kChoice, "", format.choices};
+    case Kind::kGrammar:
+      return {Answer::kGbnf, format.source, {}};
+    default:
+      return {};
   }
 }
 
 // Unambiguous, whatever the parts hold.
-void AddToKey(const std::string& part, std::string& key) {
-  key += std::to_string(part.size()) + ":" + part;
-}
+void AddToKey(const std::string& part, std::string& key) { key += std::to_string(part.size()) + ":" + part; }
 
 // The tool as far as its arguments can be held to its schema. Throws when a strict one's cannot.
 engine::ToolGrammarSpec Enforceable(const api::ToolSpec& tool, std::vector<std::string>& warnings) {
   engine::ToolGrammarSpec spec{tool.name, tool.parameters};
   if (!engine::DescribesObject(tool.parameters)) {
-    throw api::InvalidValue("tools", "the parameters of '" + tool.name +
-                                         "' must be a JSON Schema of type object: arguments have names.");
+    throw api::InvalidValue(
+        "tools", "the parameters of '" + tool.name + "' must be a JSON Schema of type object: arguments have names.");
   }
   try {
     engine::CompileToolCalls({spec}, engine::ToolCallStyle::kLlama, false);
@@ -44,7 +47,8 @@ engine::ToolGrammarSpec Enforceable(const api::ToolSpec& tool, std::vector<std::
   return spec;
 }
 
-std::vector<engine::ToolGrammarSpec> AllEnforceable(const std::vector<api::ToolSpec>& tools, std::vector<std::string>& warnings) {
+std::vector<engine::ToolGrammarSpec> AllEnforceable(const std::vector<api::ToolSpec>& tools,
+                                                    std::vector<std::string>& warnings) {
   std::vector<engine::ToolGrammarSpec> specs;
   for (const api::ToolSpec& tool : tools) specs.push_back(Enforceable(tool, warnings));
   return specs;
@@ -79,7 +83,8 @@ GrammarStore::GrammarStore(const engine::Tokenizer& tokenizer, int vocab_size)
 GrammarStore::Entry GrammarStore::FindOrCompile(const std::string& key, const Compiler& compile) {
   {
     const std::lock_guard lock(mutex_);
-    const auto known = std::find_if(grammars_.begin(), grammars_.end(), [&](const Entry& entry) { return entry.key == key; });
+    const auto known =
+        std::find_if(grammars_.begin(), grammars_.end(), [&](const Entry& entry) { return entry.key == key; });
     if (known != grammars_.end()) {
       grammars_.splice(grammars_.begin(), grammars_, known);
       return *known;
@@ -95,15 +100,16 @@ GrammarStore::Entry GrammarStore::FindOrCompile(const std::string& key, const Co
 
 GrammarStore::GrammarPtr GrammarStore::Find(const api::OutputFormat& format) {
   try {
-    return FindOrCompile(KeyOf(format), [&](std::vector<std::string>&) { return engine::CompileAnswer(SpecOf(format)); })
+    return FindOrCompile(KeyOf(format),
+                         [&](std::vector<std::string>&) { return engine::CompileAnswer(SpecOf(format)); })
         .grammar;
   } catch (const engine::GrammarError& e) {
     throw api::InvalidValue(ParamOf(format), e.what());
   }
 }
 
-GrammarStore::GrammarPtr GrammarStore::FindCalls(const std::vector<api::ToolSpec>& tools, engine::ToolCallStyle style, bool parallel,
-                                                 api::Warnings& warnings) {
+GrammarStore::GrammarPtr GrammarStore::FindCalls(const std::vector<api::ToolSpec>& tools, engine::ToolCallStyle style,
+                                                 bool parallel, api::Warnings& warnings) {
   const Entry entry = FindOrCompile(KeyOf(tools, style, parallel), [&](std::vector<std::string>& told) {
     const std::vector<engine::ToolGrammarSpec> specs = AllEnforceable(tools, told);
     try {
@@ -116,8 +122,10 @@ GrammarStore::GrammarPtr GrammarStore::FindCalls(const std::vector<api::ToolSpec
   return entry.grammar;
 }
 
-GrammarStore::GrammarPtr GrammarStore::FindFormOrCalls(const api::OutputFormat& format, const std::vector<api::ToolSpec>& tools,
-                                                       engine::ToolCallStyle style, bool parallel, api::Warnings& warnings) {
+GrammarStore::GrammarPtr GrammarStore::FindFormOrCalls(const api::OutputFormat& format,
+                                                       const std::vector<api::ToolSpec>& tools,
+                                                       engine::ToolCallStyle style, bool parallel,
+                                                       api::Warnings& warnings) {
   const std::string key = KeyOf(tools, style, parallel) + " or " + KeyOf(format);
   const Entry entry = FindOrCompile(key, [&](std::vector<std::string>& told) {
     const std::vector<engine::ToolGrammarSpec> specs = AllEnforceable(tools, told);

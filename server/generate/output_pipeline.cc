@@ -11,14 +11,13 @@ namespace {
 constexpr std::chrono::seconds kAccountPatience{2};
 
 size_t CountCharacters(const std::string& utf8) {
-  return static_cast<size_t>(
-      std::count_if(utf8.begin(), utf8.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+  return static_cast<size_t>(std::count_if(utf8.begin(), utf8.end(), [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
 }  // namespace
 
-OutputPipeline::OutputPipeline(OutputOptions options, const engine::Tokenizer& tokenizer,
-                               engine::TokenReader reader, api::IdGenerator& ids)
+OutputPipeline::OutputPipeline(OutputOptions options, const engine::Tokenizer& tokenizer, engine::TokenReader reader,
+                               api::IdGenerator& ids)
     : options_(std::move(options)),
       tokenizer_(tokenizer),
       reader_(std::move(reader)),
@@ -61,8 +60,7 @@ void OutputPipeline::TakeEvent(engine::TokenEvent& event, OutputPiece& piece) {
 }
 
 void OutputPipeline::TakePromptToken(engine::TokenEvent& event, OutputPiece& piece) {
-  if (options_.logprobs)
-    piece.tokens.push_back({event.id, std::move(event.logprobs), characters_, /*of_prompt=*/true});
+  if (options_.logprobs) piece.tokens.push_back({event.id, std::move(event.logprobs), characters_, /*of_prompt=*/true});
   const std::string text = echo_detokenizer_.Add(event.id);
   characters_ += CountCharacters(text);
   piece.content += text;
@@ -86,11 +84,8 @@ std::string OutputPipeline::TextOf(engine::TokenId id) {
 void OutputPipeline::TakeToken(engine::TokenEvent& event, OutputPiece& piece) {
   started_ = true;
   ++completion_tokens_;
-  if (std::find(options_.end_ids.begin(), options_.end_ids.end(), event.id) !=
-      options_.end_ids.end())
-    return;
-  if (options_.logprobs)
-    pending_.push_back({{event.id, std::move(event.logprobs), characters_, false}, fed_bytes_});
+  if (std::find(options_.end_ids.begin(), options_.end_ids.end(), event.id) != options_.end_ids.end()) return;
+  if (options_.logprobs) pending_.push_back({{event.id, std::move(event.logprobs), characters_, false}, fed_bytes_});
   AddText(TextOf(event.id), piece);
   if (stop_matcher_.stopped()) {
     reader_.Cancel();
@@ -141,8 +136,7 @@ void OutputPipeline::End(OutputPiece& piece) {
 }
 
 std::string OutputPipeline::finish_reason() const {
-  const bool cut =
-      !stop_matcher_.stopped() && finish_ && finish_->reason == engine::FinishReason::kLength;
+  const bool cut = !stop_matcher_.stopped() && finish_ && finish_->reason == engine::FinishReason::kLength;
   if (cut) return "length";
   // A stop string may stand inside a call; nobody should run what is left of it.
   const bool called = tool_parser_ && tool_parser_->has_calls() && !tool_parser_->cut();

@@ -40,10 +40,9 @@ struct OutputOptions {
   bool include_stop = false;
   int min_tokens = 0;  // stop strings count only behind so many
   bool skip_special_tokens = true;
-  std::vector<engine::TokenId> end_ids =
-      {};  // never shown; empty when they do not end the sequence
+  std::vector<engine::TokenId> end_ids = {};  // never shown; empty when they do not end the sequence
   bool logprobs = false;
-  bool energy = false;  // its cost is wanted
+  bool energy = false;                                     // its cost is wanted
   std::optional<api::ToolCallParser::Options> tools = {};  // none: everything is content
   std::vector<engine::TokenId> echo = {};                  // prompt ids that come first in the text
 };
@@ -51,8 +50,8 @@ struct OutputOptions {
 class OutputPipeline {
  public:
   // `tokenizer` and `ids` must outlive it. Destroying it ends the sequence within a step.
-  OutputPipeline(OutputOptions options, const engine::Tokenizer& tokenizer,
-                 engine::TokenReader reader, api::IdGenerator& ids);
+  OutputPipeline(OutputOptions options, const engine::Tokenizer& tokenizer, engine::TokenReader reader,
+                 api::IdGenerator& ids);
 
   // What has become certain: one piece for each token that made something so, and at the end a last
   // piece, empty or not. Waits for the first event until `timeout` has passed. Always whole UTF-8.

@@ -19,8 +19,7 @@ std::vector<engine::TokenId> ChatPrompt(const Conversation& conversation, const 
   return service.tokenizer.Encode(views);
 }
 
-std::vector<engine::TokenId> TextPrompt(const std::string& text, bool add_special_tokens,
-                                        const Service& service) {
+std::vector<engine::TokenId> TextPrompt(const std::string& text, bool add_special_tokens, const Service& service) {
   std::vector<engine::TokenId> ids = service.tokenizer.Encode(text);
   const engine::TokenId bos = service.tokenizer.bos_id();
   if (add_special_tokens && bos != engine::kNoToken) ids.insert(ids.begin(), bos);

@@ -14,8 +14,7 @@ namespace puna::server {
 std::vector<engine::TokenId> ChatPrompt(const Conversation& conversation, const Service& service);
 
 // Plain text, behind <|begin_of_text|> when special tokens are wanted.
-std::vector<engine::TokenId> TextPrompt(const std::string& text, bool add_special_tokens,
-                                        const Service& service);
+std::vector<engine::TokenId> TextPrompt(const std::string& text, bool add_special_tokens, const Service& service);
 
 // The same for an input that may be ids already.
 std::vector<engine::TokenId> InputPrompt(const api::PromptInput& input, bool add_special_tokens,

@@ -8,8 +8,8 @@ namespace {
 size_t BytesOf(const std::vector<api::ResponseItem>& items) {
   size_t bytes = 0;
   for (const api::ResponseItem& item : items) {
-    bytes += sizeof item + item.id.size() + item.status.size() + item.role.size() +
-             item.text.size() + item.call_id.size() + item.name.size() + item.arguments.size();
+    bytes += sizeof item + item.id.size() + item.status.size() + item.role.size() + item.text.size() +
+             item.call_id.size() + item.name.size() + item.arguments.size();
     for (const api::PositionLogprobs& position : item.logprobs) {
       bytes += sizeof position + position.token.bytes.size();
       for (const api::TokenLogprob& top : position.top) bytes += sizeof top + top.bytes.size();
@@ -50,8 +50,7 @@ void ResponseStore::Put(StoredResponse response) {
   by_id_[stored.id] = entries_.begin();
   const std::shared_ptr<const Turn>& turn = stored.turns.back();
   for (size_t i = 0; i < turn->output.size(); ++i) items_[turn->output[i].id] = {turn, i};
-  while (entries_.size() > limits_.max_responses ||
-         (*bytes_ > limits_.max_bytes && !entries_.empty()))
+  while (entries_.size() > limits_.max_responses || (*bytes_ > limits_.max_bytes && !entries_.empty()))
     Remove(std::prev(entries_.end()));
 }
 
@@ -86,8 +85,7 @@ std::optional<api::ResponseItem> ResponseStore::FindItem(const std::string& id) 
   return found->second.turn->output[found->second.index];
 }
 
-std::shared_ptr<RunningResponse> ResponseStore::Begin(std::string id, std::string json,
-                                                      bool stored) {
+std::shared_ptr<RunningResponse> ResponseStore::Begin(std::string id, std::string json, bool stored) {
   auto response = std::make_shared<RunningResponse>();
   response->id = std::move(id);
   response->json = std::move(json);
@@ -114,8 +112,7 @@ std::optional<std::string> ResponseStore::FindRunning(const std::string& id) con
   return found->second->json;
 }
 
-std::optional<std::string> ResponseStore::Cancel(const std::string& id,
-                                                 std::chrono::milliseconds patience) {
+std::optional<std::string> ResponseStore::Cancel(const std::string& id, std::chrono::milliseconds patience) {
   std::unique_lock lock(mutex_);
   const auto found = running_.find(id);
   if (found == running_.end()) return std::nullopt;

@@ -55,8 +55,8 @@ std::vector<Zone> FindZones(const std::string& root) {
   std::set<std::string> seen;
   std::error_code none;
   std::vector<fs::path> folders;
-  for (fs::recursive_directory_iterator it(root + "/sys/class/powercap", none), end;
-       !none && it != end; it.increment(none)) {
+  for (fs::recursive_directory_iterator it(root + "/sys/class/powercap", none), end; !none && it != end;
+       it.increment(none)) {
     if (it->path().filename().string().rfind("intel-rapl", 0) == 0) folders.push_back(it->path());
   }
   for (const auto& entry : fs::directory_iterator(root + "/sys/class/powercap",
@@ -71,8 +71,7 @@ std::vector<Zone> FindZones(const std::string& root) {
     std::string place = folder.filename().string();
     const size_t colon = place.find(':');
     if (colon == std::string::npos) continue;
-    const std::string key =
-        *name == "dram" ? "dram-" + place.substr(colon + 1, place.rfind(':') - colon - 1) : *name;
+    const std::string key = *name == "dram" ? "dram-" + place.substr(colon + 1, place.rfind(':') - colon - 1) : *name;
     const std::optional<int64_t> end = ReadNumber(folder / "max_energy_range_uj");
     if (!end || !ReadNumber(folder / "energy_uj") || !seen.insert(key).second) continue;
     zones.push_back({folder / "energy_uj", *end});
@@ -120,16 +119,14 @@ Energy MakeEnergy(const config::ServerConfig& config, int threads, const std::st
   if (config.power_watts == 0) zones = FindZones(root);
   if (!zones.empty()) {
     energy.terms.source = "measured";
-    energy.description =
-        "energy: measured by the processor (RAPL), " + std::to_string(zones.size()) + " counters";
+    energy.description = "energy: measured by the processor (RAPL), " + std::to_string(zones.size()) + " counters";
     energy.meter = std::make_shared<RaplMeter>(std::move(zones));
     return energy;
   }
   const bool given = config.power_watts > 0;
   const double busy = given ? config.power_watts : kWattsPerCore * threads;
   const double idle = config.idle_watts > 0 ? config.idle_watts : busy * kIdleShare;
-  energy.description = "energy: estimated from " + Watts(busy) + " at work and " + Watts(idle) +
-                       " at rest" +
+  energy.description = "energy: estimated from " + Watts(busy) + " at work and " + Watts(idle) + " at rest" +
                        (given ? "" : ", a guess (no readable RAPL counters; --power-watts)");
   energy.meter = std::make_shared<WattsMeter>(busy, idle);
   return energy;

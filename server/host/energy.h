@@ -1,5 +1,5 @@
-// What answers cost: joules from the machine's own counters (RAPL) where they can be read, else from watts that the operator
-// gave or that are guessed, and grams of CO2e from them.
+// What answers cost: joules from the machine's own counters (RAPL) where they can be read, else from watts that the
+// operator gave or that are guessed, and grams of CO2e from them.
 #pragma once
 
 #include <memory>

@@ -15,8 +15,7 @@ void Write(spdlog::level::level_enum level, const std::string& message) {
     spdlog::log(level, "{}", message);
   } else {
     const nlohmann::json text(message);
-    spdlog::log(level, "{{\"message\":{}}}",
-                text.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
+    spdlog::log(level, "{{\"message\":{}}}", text.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
   }
 }
 
@@ -27,9 +26,9 @@ void SetUpLog(const std::string& level, const std::string& format) {
   spdlog::set_default_logger(
       std::make_shared<spdlog::logger>("puna", std::make_shared<spdlog::sinks::stderr_sink_mt>()));
   // Time and level are written here, the event is a JSON value of its own.
-  spdlog::set_pattern(json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","event":%v})"
-                           : "%Y-%m-%d %H:%M:%S.%e %^%l%$ %v",
-                      json ? spdlog::pattern_time_type::utc : spdlog::pattern_time_type::local);
+  spdlog::set_pattern(
+      json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","event":%v})" : "%Y-%m-%d %H:%M:%S.%e %^%l%$ %v",
+      json ? spdlog::pattern_time_type::utc : spdlog::pattern_time_type::local);
   spdlog::set_level(spdlog::level::from_str(level));
   spdlog::flush_on(spdlog::level::info);
 }
@@ -38,7 +37,8 @@ void LogInfo(const std::string& message) { Write(spdlog::level::info, message); 
 void LogWarning(const std::string& message) { Write(spdlog::level::warn, message); }
 void LogError(const std::string& message) { Write(spdlog::level::err, message); }
 
-void LogEvent(LogLevel level, const std::function<std::string()>& text, const std::function<std::string()>& json_value) {
+void LogEvent(LogLevel level, const std::function<std::string()>& text,
+              const std::function<std::string()>& json_value) {
   const auto spd = level == LogLevel::kDebug   ? spdlog::level::debug
                    : level == LogLevel::kError ? spdlog::level::err
                                                : spdlog::level::info;

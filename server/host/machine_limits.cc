@@ -50,8 +50,7 @@ std::vector<std::string> Cgroups(const std::string& root, const std::string& con
   for (std::string line; std::getline(lines, line);) {  // NUMBER:CONTROLLERS:PATH
     const size_t begin = line.find(':'), end = line.find(':', begin + 1);
     if (end == std::string::npos || line.substr(begin + 1, end - begin - 1) != controller) continue;
-    const std::string mount =
-        root + "/sys/fs/cgroup" + (controller.empty() ? "" : "/" + controller);
+    const std::string mount = root + "/sys/fs/cgroup" + (controller.empty() ? "" : "/" + controller);
     for (std::filesystem::path path = line.substr(end + 1);; path = path.parent_path()) {
       folders.push_back(mount + (path == "/" ? "" : path.string()));
       if (path == "/" || path.empty()) break;
@@ -64,20 +63,16 @@ std::vector<std::string> Cgroups(const std::string& root, const std::string& con
 struct MemoryFiles {
   const char *controller, *limit, *usage, *prefix;
 };
-constexpr MemoryFiles kMemoryFiles[] = {
-    {"", "/memory.max", "/memory.current", ""},
-    {"memory", "/memory.limit_in_bytes", "/memory.usage_in_bytes", "total_"}};
+constexpr MemoryFiles kMemoryFiles[] = {{"", "/memory.max", "/memory.current", ""},
+                                        {"memory", "/memory.limit_in_bytes", "/memory.usage_in_bytes", "total_"}};
 
-void ApplyMemory(const std::string& cgroup, const MemoryFiles& files, int64_t machine,
-                 MachineLimits& limits) {
+void ApplyMemory(const std::string& cgroup, const MemoryFiles& files, int64_t machine, MachineLimits& limits) {
   const int64_t limit = ReadLimit(cgroup + files.limit);
   if (limit >= machine) return;  // v1 says "none" with a number that no machine has
   // Pages of files that were read count as used, but make room when memory is asked for.
   const int64_t current = ReadLimit(cgroup + files.usage);
   const std::string stat = ReadAll(cgroup + "/memory.stat");
-  const auto field = [&](const char* name) {
-    return Field(stat, std::string(files.prefix) + name).value_or(0);
-  };
+  const auto field = [&](const char* name) { return Field(stat, std::string(files.prefix) + name).value_or(0); };
   const int64_t reclaimable = field("inactive_file") + field("active_file");
   const int64_t used = current == kUnlimited ? 0 : current - reclaimable;
   limits.memory_limit = std::min(limits.memory_limit, limit);
@@ -115,12 +110,10 @@ MachineLimits ReadMachineLimits(const std::string& root) {
   limits.cpus = Affinity();
   limits.memory_limit = Field(meminfo, "MemTotal:").value_or(0) * 1024;
   limits.memory_left = Field(meminfo, "MemAvailable:").value_or(0) * 1024;
-  for (const std::string& cgroup : Cgroups(root, ""))
-    limits.cpus = std::min(limits.cpus, CpuQuota(cgroup));
+  for (const std::string& cgroup : Cgroups(root, "")) limits.cpus = std::min(limits.cpus, CpuQuota(cgroup));
   const int64_t machine = limits.memory_limit;
   for (const MemoryFiles& files : kMemoryFiles) {
-    for (const std::string& cgroup : Cgroups(root, files.controller))
-      ApplyMemory(cgroup, files, machine, limits);
+    for (const std::string& cgroup : Cgroups(root, files.controller)) ApplyMemory(cgroup, files, machine, limits);
   }
   ApplyAddressLimit(root, limits);
   return limits;

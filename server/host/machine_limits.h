@@ -1,5 +1,5 @@
-// What this process may use: of its container (cgroup v2; for memory also v1, and ulimit -v) where there is one, else of
-// the machine.
+// What this process may use: of its container (cgroup v2; for memory also v1, and ulimit -v) where there is one, else
+// of the machine.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 namespace puna::server {
 
 struct MachineLimits {
-  int cpus = 1;  // cores that may run us: affinity (cpuset) and the CPU quota, rounded up
+  int cpus = 1;              // cores that may run us: affinity (cpuset) and the CPU quota, rounded up
   int64_t memory_limit = 0;  // bytes in all
   int64_t memory_left = 0;   // bytes that can still be taken without reaching the limit or swapping
 };

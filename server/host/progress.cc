@@ -13,8 +13,7 @@ constexpr int kLogStep = 20;  // per cent between two lines of the log
 
 }  // namespace
 
-Progress::Progress(std::string task)
-    : task_(std::move(task)), terminal_(isatty(STDERR_FILENO) == 1) {}
+Progress::Progress(std::string task) : task_(std::move(task)), terminal_(isatty(STDERR_FILENO) == 1) {}
 
 Progress::~Progress() {
   if (terminal_) std::fprintf(stderr, "\r\033[K");

@@ -39,8 +39,7 @@ void ExitOnStopSignals() {
 
 StopSignals::StopSignals() {
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0)
-    throw std::runtime_error(std::string("cannot make a pipe: ") + std::strerror(errno));
+  if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error(std::string("cannot make a pipe: ") + std::strerror(errno));
   read_end_ = ends[0];
   write_end_ = ends[1];
   wake = write_end_;

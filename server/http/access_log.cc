@@ -41,9 +41,7 @@ Json Fields(const AccessLine& line) {
   return fields;
 }
 
-std::string Dump(const Json& value) {
-  return value.dump(-1, ' ', true, Json::error_handler_t::replace);
-}
+std::string Dump(const Json& value) { return value.dump(-1, ' ', true, Json::error_handler_t::replace); }
 
 // Plain words stay as they are, everything else is quoted, so that no client can write a line of
 // its own.
@@ -76,7 +74,8 @@ void LogRequest(const AccessLine& line) {
   const LogLevel level = probe && line.status == 200    ? LogLevel::kDebug
                          : line.status >= 500 && !probe ? LogLevel::kError
                                                         : LogLevel::kInfo;
-  LogEvent(level, [&] { return ToText(line); }, [&] { return ToJson(line); });
+  LogEvent(
+      level, [&] { return ToText(line); }, [&] { return ToJson(line); });
 }
 
 }  // namespace puna::server

@@ -38,9 +38,7 @@ class ConnectionGuard {
 
     // The client owes something until then; afterwards both directions are shut, and whatever waits
     // for it fails.
-    void Expect(Clock::duration within) {
-      deadline_ = (Clock::now() + within).time_since_epoch().count();
-    }
+    void Expect(Clock::duration within) { deadline_ = (Clock::now() + within).time_since_epoch().count(); }
     void ExpectNothing() { deadline_ = kNever; }
     // It is not known where the request that is being answered ends: no other may follow it.
     void EndAfterReply() { ends_ = true; }
@@ -60,8 +58,7 @@ class ConnectionGuard {
     const int socket_;
     const bool in_reserve_;
     bool ends_ = false;
-    sockaddr_storage
-        peer_{};  // the number of a socket may belong to another by the time it is shut
+    sockaddr_storage peer_{};  // the number of a socket may belong to another by the time it is shut
     std::atomic<Clock::rep> deadline_{kNever};
     std::list<Connection*>::iterator place_;
   };

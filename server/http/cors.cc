@@ -17,13 +17,11 @@ void Cors::Allow(const HttpRequest& request, HttpReply& reply) const {
   if (origin.empty() || origin.find_first_of("\r\n") != std::string::npos || !Knows(origin)) return;
   reply.headers["Access-Control-Allow-Origin"] = origin;
   reply.headers["Access-Control-Expose-Headers"] = "X-Request-Id, Retry-After, X-Queue-Position, X-Puna-Warnings";
-  if (request.method != "OPTIONS" || request.header("Access-Control-Request-Method").empty())
-    return;
+  if (request.method != "OPTIONS" || request.header("Access-Control-Request-Method").empty()) return;
   reply.headers["Access-Control-Allow-Methods"] = "GET, HEAD, POST, DELETE, OPTIONS";
   const std::string wanted = request.header("Access-Control-Request-Headers");
   const bool clean = wanted.find_first_of("\r\n") == std::string::npos;
-  reply.headers["Access-Control-Allow-Headers"] =
-      clean && !wanted.empty() ? wanted : "Authorization, Content-Type";
+  reply.headers["Access-Control-Allow-Headers"] = clean && !wanted.empty() ? wanted : "Authorization, Content-Type";
   reply.headers["Access-Control-Max-Age"] = "600";
 }
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <exception>
 
-#include "api/json/error.h"
 #include "api/fields/id_generator.h"
+#include "api/json/error.h"
 #include "server/host/log.h"
 
 namespace puna::server {
@@ -15,25 +15,21 @@ namespace {
 bool IsJson(std::string type) {
   type = type.substr(0, type.find(';'));
   type.erase(std::remove(type.begin(), type.end(), ' '), type.end());
-  std::transform(type.begin(), type.end(), type.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
+  std::transform(type.begin(), type.end(), type.begin(), [](unsigned char c) { return std::tolower(c); });
   const bool suffix = type.size() > 5 && type.compare(type.size() - 5, 5, "+json") == 0;
   return type.empty() || type == "application/json" || suffix;
 }
 
 // Whoever asks after the health need not know a key.
-bool IsOpen(const std::string& path) {
-  return path == "/health" || path.rfind("/health/", 0) == 0;
-}
+bool IsOpen(const std::string& path) { return path == "/health" || path.rfind("/health/", 0) == 0; }
 
 }  // namespace
 
 bool IsProbe(const std::string& path) { return IsOpen(path) || path == "/metrics"; }
 
 std::string RequestId(const std::string& given) {
-  const bool usable =
-      !given.empty() && given.size() <= 128 &&
-      std::all_of(given.begin(), given.end(), [](char c) { return c > ' ' && c <= '~'; });
+  const bool usable = !given.empty() && given.size() <= 128 &&
+                      std::all_of(given.begin(), given.end(), [](char c) { return c > ' ' && c <= '~'; });
   if (usable) return given;
   thread_local api::IdGenerator ids;
   return ids.Next("req_");
@@ -64,8 +60,7 @@ void ReplyWithCurrentException(HttpReply& reply) noexcept {
   }
 }
 
-void Dispatcher::Dispatch(HttpRequest& request, const std::function<std::string()>& read_body,
-                          HttpReply& reply) const {
+void Dispatcher::Dispatch(HttpRequest& request, const std::function<std::string()>& read_body, HttpReply& reply) const {
   try {
     reply.headers["X-Request-Id"] = request.id;
     cors_.Allow(request, reply);
@@ -80,13 +75,11 @@ void Dispatcher::ThrowUnknownPath(const HttpRequest& request) const {
   const std::string meant = "/v1" + request.path;
   const api::ApiError error = api::UnknownPath(request.method, request.path);
   if (router_.AllowedMethods(meant).empty()) throw error;
-  throw api::ApiError(
-      error.status(), error.type(), error.code(),
-      error.message() + " Did you mean " + meant + "? Base URLs of clients end in /v1.");
+  throw api::ApiError(error.status(), error.type(), error.code(),
+                      error.message() + " Did you mean " + meant + "? Base URLs of clients end in /v1.");
 }
 
-void Dispatcher::Route(HttpRequest& request, const std::function<std::string()>& read_body,
-                       HttpReply& reply) const {
+void Dispatcher::Route(HttpRequest& request, const std::function<std::string()>& read_body, HttpReply& reply) const {
   const std::string allowed = router_.AllowedMethods(request.path);
   if (request.method == "OPTIONS" && !allowed.empty()) {
     reply.status = 204;

@@ -19,12 +19,10 @@ class Dispatcher {
 
   // `read_body` gives the body or throws api::ApiError; it is called only when the head of the
   // request is in order. Fills `reply` in any case, never throws.
-  void Dispatch(HttpRequest& request, const std::function<std::string()>& read_body,
-                HttpReply& reply) const;
+  void Dispatch(HttpRequest& request, const std::function<std::string()>& read_body, HttpReply& reply) const;
 
  private:
-  void Route(HttpRequest& request, const std::function<std::string()>& read_body,
-             HttpReply& reply) const;
+  void Route(HttpRequest& request, const std::function<std::string()>& read_body, HttpReply& reply) const;
 
   [[noreturn]] void ThrowUnknownPath(const HttpRequest& request) const;
 

@@ -20,8 +20,8 @@ std::optional<api::ApiError> FramingFault(const httplib::Request& request, size_
 class Body {
  public:
   // A null reader: the library has read the body into the request.
-  Body(const httplib::Request& request, httplib::Response& response,
-       const httplib::ContentReader* reader, size_t limit);
+  Body(const httplib::Request& request, httplib::Response& response, const httplib::ContentReader* reader,
+       size_t limit);
 
   // Throws api::ApiError: 408 when it comes too slowly, 413, 415 or 400. After that the end of the
   // body is not known; see ConnectionGuard::Connection::EndAfterReply.

@@ -10,9 +10,9 @@
 #include <stdexcept>
 
 #include "api/json/error.h"
+#include "server/host/log.h"
 #include "server/http/connection_guard.h"
 #include "server/http/http_body.h"
-#include "server/host/log.h"
 #include "server/http/stream_starts.h"
 #include "server/http/thread_pool.h"
 
@@ -80,8 +80,7 @@ ConnectionGuard::Clock::duration TimeAfterReply(size_t bytes) {
 
 class SinkAdapter : public ByteSink {
  public:
-  SinkAdapter(httplib::DataSink& sink, std::function<bool()> gone)
-      : sink_(sink), gone_(std::move(gone)) {}
+  SinkAdapter(httplib::DataSink& sink, std::function<bool()> gone) : sink_(sink), gone_(std::move(gone)) {}
   bool Write(std::string_view bytes) override {
     ConnectionGuard::Connection* connection = ConnectionGuard::Connection::Current();
     if (connection != nullptr) connection->Expect(TimeAfterReply(bytes.size()));
@@ -100,8 +99,7 @@ class SinkAdapter : public ByteSink {
 
 using Observer = std::function<void(const AccessLine&)>;
 
-void FinishAccess(AccessLine& line, int status, Clock::time_point start, const Observer& observer,
-                  size_t bytes = 0) {
+void FinishAccess(AccessLine& line, int status, Clock::time_point start, const Observer& observer, size_t bytes = 0) {
   line.status = status;
   line.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   LogRequest(line);
@@ -113,12 +111,11 @@ void FinishAccess(AccessLine& line, int status, Clock::time_point start, const O
 
 // The whole stream is written in one call of the library, so that a stop of the server does not cut
 // it.
-void SetStream(const httplib::Request& in, HttpReply reply, StreamStarts::Promise promise,
-               Clock::time_point start, httplib::Response& out, const Observer& observer) {
+void SetStream(const httplib::Request& in, HttpReply reply, StreamStarts::Promise promise, Clock::time_point start,
+               httplib::Response& out, const Observer& observer) {
   auto shared = std::make_shared<HttpReply>(std::move(reply));
   auto held = std::make_shared<StreamStarts::Promise>(std::move(promise));
-  auto provider = [shared, held, start, &observer, gone = in.is_connection_closed](
-                      size_t, httplib::DataSink& sink) {
+  auto provider = [shared, held, start, &observer, gone = in.is_connection_closed](size_t, httplib::DataSink& sink) {
     held->reset();
     SinkAdapter adapter(sink, gone);
     try {
@@ -147,22 +144,20 @@ void ReplaceBy(const api::ApiError& error, HttpReply& reply) {
   }
 }
 
-void Send(const httplib::Request& in, HttpReply reply, StreamStarts& starts,
-          Clock::time_point start, httplib::Response& out, const Observer& observer) {
+void Send(const httplib::Request& in, HttpReply reply, StreamStarts& starts, Clock::time_point start,
+          httplib::Response& out, const Observer& observer) {
   StreamStarts::Promise promise = reply.stream ? starts.Make() : nullptr;
   if (reply.stream && promise == nullptr) ReplaceBy(api::ShuttingDown(1), reply);
   out.status = reply.status;
   for (const auto& [name, value] : reply.headers) out.set_header(name, value);
-  if (reply.stream)
-    return SetStream(in, std::move(reply), std::move(promise), start, out, observer);
+  if (reply.stream) return SetStream(in, std::move(reply), std::move(promise), start, out, observer);
   const size_t bytes = reply.body.size();
   if (!reply.body.empty()) out.set_content(std::move(reply.body), reply.content_type);
   FinishAccess(*reply.access, reply.status, start, observer, bytes);
 }
 
 // Refuses what no handler shall see; where its body ends is not known.
-void Refuse(const httplib::Request& in, const api::ApiError& error, httplib::Response& out,
-            const Observer& observer) {
+void Refuse(const httplib::Request& in, const api::ApiError& error, httplib::Response& out, const Observer& observer) {
   AccessLine line;
   line.id = RequestId("");
   line.method = in.method;
@@ -180,12 +175,10 @@ void Refuse(const httplib::Request& in, const api::ApiError& error, httplib::Res
 // odd encodings.
 void ReplyForLibrary(const httplib::Request& in, httplib::Response& out, const Observer& observer) {
   if (!out.body.empty() || out.content_provider_) return;
-  const std::string what = out.status == 414 ? "The request line is too long."
-                           : out.status == 416
-                               ? "Ranges are not supported here."
-                               : "The request is not one of HTTP/1.1, or its head is too large.";
-  Refuse(in, api::ApiError(out.status, "invalid_request_error", "invalid_http", what), out,
-         observer);
+  const std::string what = out.status == 414   ? "The request line is too long."
+                           : out.status == 416 ? "Ranges are not supported here."
+                                               : "The request is not one of HTTP/1.1, or its head is too large.";
+  Refuse(in, api::ApiError(out.status, "invalid_request_error", "invalid_http", what), out, observer);
 }
 
 // The library would say that the connection stays.
@@ -197,15 +190,13 @@ void SayThatItEnds(const httplib::Request&, httplib::Response& out) {
   out.set_header("Connection", "close");
 }
 
-std::unique_ptr<httplib::Server> MakeServer(const config::ServerConfig& config,
-                                            ConnectionGuard& guard) {
+std::unique_ptr<httplib::Server> MakeServer(const config::ServerConfig& config, ConnectionGuard& guard) {
   if (config.tls_cert_file.empty()) return std::make_unique<Guarded<httplib::Server>>(guard);
-  auto server = std::make_unique<Guarded<httplib::SSLServer>>(guard, config.tls_cert_file.c_str(),
-                                                              config.tls_key_file.c_str());
+  auto server =
+      std::make_unique<Guarded<httplib::SSLServer>>(guard, config.tls_cert_file.c_str(), config.tls_key_file.c_str());
   if (!server->is_valid()) {
-    throw std::runtime_error("cannot use the certificate " + config.tls_cert_file +
-                             " with the key " + config.tls_key_file +
-                             "; both must be PEM files that belong together");
+    throw std::runtime_error("cannot use the certificate " + config.tls_cert_file + " with the key " +
+                             config.tls_key_file + "; both must be PEM files that belong together");
   }
   return server;
 }
@@ -214,12 +205,9 @@ std::unique_ptr<httplib::Server> MakeServer(const config::ServerConfig& config,
 
 struct HttpServer::Impl {
   Impl(const config::ServerConfig& c, Dispatcher d)
-      : config(c),
-        dispatcher(std::make_shared<const Dispatcher>(std::move(d))),
-        http(MakeServer(c, guard)) {}
+      : config(c), dispatcher(std::make_shared<const Dispatcher>(std::move(d))), http(MakeServer(c, guard)) {}
 
-  void Handle(const httplib::Request& in, httplib::Response& out,
-              const httplib::ContentReader* reader) const {
+  void Handle(const httplib::Request& in, httplib::Response& out, const httplib::ContentReader* reader) const {
     const Clock::time_point start = Clock::now();
     ConnectionGuard::Connection* connection = ConnectionGuard::Connection::Current();
     if (connection != nullptr) connection->ExpectNothing();
@@ -256,8 +244,7 @@ struct HttpServer::Impl {
   void RefuseForLackOfThreads(HttpReply& reply) const {
     reply.headers["X-Request-Id"] = reply.access->id;
     ReplaceBy(api::ApiError(503, "server_error", "too_many_connections",
-                            "All " + std::to_string(config.max_connections) +
-                                " connections of this server are taken.")
+                            "All " + std::to_string(config.max_connections) + " connections of this server are taken.")
                   .WithRetryAfter(1),
               reply);
   }
@@ -283,30 +270,23 @@ struct HttpServer::Impl {
       const int yes = 1;
       setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     });
-    http->set_error_handler([this](const httplib::Request& in, httplib::Response& out) {
-      ReplyForLibrary(in, out, observer);
-    });
+    http->set_error_handler(
+        [this](const httplib::Request& in, httplib::Response& out) { ReplyForLibrary(in, out, observer); });
     http->set_pre_routing_handler([this](const httplib::Request& in, httplib::Response& out) {
       using Response = httplib::Server::HandlerResponse;
       return RefuseUnframed(in, out) ? Response::Handled : Response::Unhandled;
     });
-    http->set_expect_100_continue_handler(
-        [this](const httplib::Request& in, httplib::Response& out) {
-          return RefuseUnframed(in, out) ? out.status
-                                         : static_cast<int>(httplib::StatusCode::Continue_100);
-        });
+    http->set_expect_100_continue_handler([this](const httplib::Request& in, httplib::Response& out) {
+      return RefuseUnframed(in, out) ? out.status : static_cast<int>(httplib::StatusCode::Continue_100);
+    });
     http->set_post_routing_handler(SayThatItEnds);
     http->set_logger([](const httplib::Request&, const httplib::Response&) {
       auto* connection = ConnectionGuard::Connection::Current();
       if (connection != nullptr && connection->ends()) connection->Linger();
     });
-    const auto without_body = [this](const httplib::Request& in, httplib::Response& out) {
-      Handle(in, out, nullptr);
-    };
+    const auto without_body = [this](const httplib::Request& in, httplib::Response& out) { Handle(in, out, nullptr); };
     const auto with_body = [this](const httplib::Request& in, httplib::Response& out,
-                                  const httplib::ContentReader& reader) {
-      Handle(in, out, &reader);
-    };
+                                  const httplib::ContentReader& reader) { Handle(in, out, &reader); };
     const char* any = R"([\s\S]*)";
     http->Get(any, without_body).Options(any, without_body);
     http->Post(any, with_body).Put(any, with_body).Patch(any, with_body).Delete(any, with_body);
@@ -335,9 +315,7 @@ void HttpServer::Replace(Dispatcher dispatcher) {
   impl_->dispatcher = std::move(fresh);
 }
 
-void HttpServer::OnRequest(std::function<void(const AccessLine&)> observer) {
-  impl_->observer = std::move(observer);
-}
+void HttpServer::OnRequest(std::function<void(const AccessLine&)> observer) { impl_->observer = std::move(observer); }
 
 int HttpServer::open_connections() const { return impl_->guard.open(); }
 
@@ -346,14 +324,12 @@ uint64_t HttpServer::cut_connections() const { return impl_->guard.cut(); }
 int HttpServer::Bind(const std::string& option) {
   const config::ServerConfig& config = impl_->config;
   errno = 0;
-  const int port = config.port != 0
-                       ? (impl_->http->bind_to_port(config.host, config.port) ? config.port : -1)
-                       : impl_->http->bind_to_any_port(config.host);
+  const int port = config.port != 0 ? (impl_->http->bind_to_port(config.host, config.port) ? config.port : -1)
+                                    : impl_->http->bind_to_any_port(config.host);
   if (port > 0) return port;
   const std::string reason = errno != 0 ? std::strerror(errno) : "no such address";
-  throw std::runtime_error("cannot listen on " + config.host + ":" + std::to_string(config.port) +
-                           ": " + reason + "; choose another " + option +
-                           ", or stop the program that holds it");
+  throw std::runtime_error("cannot listen on " + config.host + ":" + std::to_string(config.port) + ": " + reason +
+                           "; choose another " + option + ", or stop the program that holds it");
 }
 
 bool HttpServer::Serve() { return impl_->http->listen_after_bind(); }

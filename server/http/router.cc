@@ -42,8 +42,7 @@ Router::Match Router::Find(const std::string& method, const std::string& path) c
 std::string Router::AllowedMethods(const std::string& path) const {
   std::string methods;
   for (const Route& route : routes_) {
-    if (TailOf(route.path, path))
-      methods += (route.method == "GET" ? "GET, HEAD" : route.method) + ", ";
+    if (TailOf(route.path, path)) methods += (route.method == "GET" ? "GET, HEAD" : route.method) + ", ";
   }
   return methods.empty() ? "" : methods + "OPTIONS";
 }

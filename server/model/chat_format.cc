@@ -5,11 +5,11 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "api/fields/template_json.h"
+#include "api/fields/tool_results.h"
 #include "api/json/error.h"
 #include "api/template/json_value.h"
 #include "api/template/normalise_messages.h"
-#include "api/fields/template_json.h"
-#include "api/fields/tool_results.h"
 
 namespace puna::server {
 namespace {
@@ -36,8 +36,7 @@ api::ChatTemplate Parse(std::string source, const std::string& name) {
 std::string TokenText(const nlohmann::json& config, const char* key) {
   const auto found = config.find(key);
   if (found == config.end()) return "";
-  const nlohmann::json& value =
-      found->is_object() ? found->value("content", nlohmann::json()) : *found;
+  const nlohmann::json& value = found->is_object() ? found->value("content", nlohmann::json()) : *found;
   return value.is_string() ? value.get<std::string>() : "";
 }
 
@@ -46,8 +45,7 @@ nlohmann::json ReadConfig(const engine::FileSet& files) {
   if (!files.Has(name)) return nlohmann::json::object();
   nlohmann::json config = nlohmann::json::parse(ReadText(files, name), nullptr, false);
   if (!config.is_object()) {
-    throw std::runtime_error(files.PathOf(name) +
-                             ": expected a JSON object; download the file again");
+    throw std::runtime_error(files.PathOf(name) + ": expected a JSON object; download the file again");
   }
   return config;
 }
@@ -73,8 +71,7 @@ Sources FromConfig(const nlohmann::json& config, const std::string& path) {
   return sources;
 }
 
-Sources FindSources(const engine::FileSet& files, const nlohmann::json& config,
-                    const std::string& override_file) {
+Sources FindSources(const engine::FileSet& files, const nlohmann::json& config, const std::string& override_file) {
   if (!override_file.empty()) {
     std::ifstream in(override_file, std::ios::binary);
     std::stringstream text;
@@ -92,9 +89,7 @@ Sources FindSources(const engine::FileSet& files, const nlohmann::json& config,
 
 std::string Trimmed(const std::string& text) {
   const size_t begin = text.find_first_not_of(" \t\r\n");
-  return begin == std::string::npos
-             ? ""
-             : text.substr(begin, text.find_last_not_of(" \t\r\n") + 1 - begin);
+  return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(" \t\r\n") + 1 - begin);
 }
 
 // Ends the prompt behind the last message's own text, so that the model goes on where that stops.
@@ -109,43 +104,35 @@ void CutBehindFinalMessage(const std::string& content, std::vector<PromptPiece>&
     }
     pieces.pop_back();
   }
-  throw api::InvalidValue("continue_final_message",
-                          "the chat template does not show the last message as it is.");
+  throw api::InvalidValue("continue_final_message", "the chat template does not show the last message as it is.");
 }
 
 }  // namespace
 
-std::optional<ChatFormat> ChatFormat::Load(const engine::FileSet& files,
-                                           const std::string& override_file) {
+std::optional<ChatFormat> ChatFormat::Load(const engine::FileSet& files, const std::string& override_file) {
   const nlohmann::json config = ReadConfig(files);
   Sources sources = FindSources(files, config, override_file);
   if (sources.chat.empty()) return std::nullopt;
   ChatFormat format(Parse(sources.chat, sources.name));
-  if (!sources.tool_use.empty())
-    format.tool_use_ = Parse(sources.tool_use, sources.name + " (tool_use)");
-  format.tool_format_ =
-      api::DetectToolFormat(sources.tool_use.empty() ? sources.chat : sources.tool_use);
+  if (!sources.tool_use.empty()) format.tool_use_ = Parse(sources.tool_use, sources.name + " (tool_use)");
+  format.tool_format_ = api::DetectToolFormat(sources.tool_use.empty() ? sources.chat : sources.tool_use);
   format.bos_token_ = TokenText(config, "bos_token");
   format.eos_token_ = TokenText(config, "eos_token");
   return format;
 }
 
-std::vector<PromptPiece> ChatFormat::RenderMessages(
-    const Conversation& conversation, const std::vector<api::Message>& messages) const {
+std::vector<PromptPiece> ChatFormat::RenderMessages(const Conversation& conversation,
+                                                    const std::vector<api::Message>& messages) const {
   api::RenderInput input;
-  input.messages = api::NormaliseMessages(
-      api::jinja::ParseJson(api::TemplateMessagesJson(messages), "the messages"));
+  input.messages = api::NormaliseMessages(api::jinja::ParseJson(api::TemplateMessagesJson(messages), "the messages"));
   if (!conversation.tools.empty()) {
     input.tools = api::jinja::ParseJson(api::TemplateToolsJson(conversation.tools), "the tools");
   }
   if (!conversation.template_kwargs.empty()) {
-    const Value kwargs =
-        api::jinja::ParseJson(conversation.template_kwargs, "chat_template_kwargs");
-    for (const auto& [key, value] : kwargs.dict().entries)
-      input.extra.emplace_back(key.bytes(), value);
+    const Value kwargs = api::jinja::ParseJson(conversation.template_kwargs, "chat_template_kwargs");
+    for (const auto& [key, value] : kwargs.dict().entries) input.extra.emplace_back(key.bytes(), value);
   }
-  input.add_generation_prompt =
-      conversation.add_generation_prompt && !conversation.continue_final_message;
+  input.add_generation_prompt = conversation.add_generation_prompt && !conversation.continue_final_message;
   input.bos_token = bos_token_;
   input.eos_token = eos_token_;
   const bool with_tools = !conversation.tools.empty() && tool_use_;
@@ -161,17 +148,13 @@ std::vector<PromptPiece> ChatFormat::Render(const Conversation& conversation) co
     } catch (const TemplateError& error) {
       // Llama's own templates take one call a turn; clients send several.
       const std::vector<api::Message> split = api::SplitToolCalls(messages);
-      if (error.kind() != TemplateError::Kind::kRaised ||
-          split.size() == messages.size())
-        throw;
+      if (error.kind() != TemplateError::Kind::kRaised || split.size() == messages.size()) throw;
       pieces = RenderMessages(conversation, split);
     }
   } catch (const TemplateError& error) {
-    throw api::InvalidValue(
-        "messages", "this model's chat template refuses the conversation: " + error.message());
+    throw api::InvalidValue("messages", "this model's chat template refuses the conversation: " + error.message());
   }
-  if (conversation.continue_final_message)
-    CutBehindFinalMessage(conversation.messages.back().content, pieces);
+  if (conversation.continue_final_message) CutBehindFinalMessage(conversation.messages.back().content, pieces);
   return pieces;
 }
 

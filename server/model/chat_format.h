@@ -27,8 +27,7 @@ class ChatFormat {
   // The template is `override_file` when that is not empty, else chat_template.jinja, else what
   // tokenizer_config.json says. None: the model has no template. Throws std::runtime_error when a
   // file cannot be used.
-  static std::optional<ChatFormat> Load(const engine::FileSet& files,
-                                        const std::string& override_file);
+  static std::optional<ChatFormat> Load(const engine::FileSet& files, const std::string& override_file);
 
   // Throws api::ApiError 400 when the template refuses the conversation.
   std::vector<api::PromptPiece> Render(const Conversation& conversation) const;
@@ -42,8 +41,7 @@ class ChatFormat {
                                                const std::vector<api::Message>& messages) const;
 
   api::ChatTemplate chat_;
-  std::optional<api::ChatTemplate>
-      tool_use_;  // of models that have one of their own for requests with tools
+  std::optional<api::ChatTemplate> tool_use_;  // of models that have one of their own for requests with tools
   api::ToolFormat tool_format_ = api::ToolFormat::kLlama;
   std::string bos_token_, eos_token_;
 };

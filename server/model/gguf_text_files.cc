@@ -20,12 +20,13 @@ constexpr char kTypes[] = "tokenizer.ggml.token_type";
 constexpr char kTemplate[] = "tokenizer.chat_template";
 constexpr int64_t kControl = 3, kUserDefined = 4, kUnused = 5, kMaxTokenType = 6;  // llama.cpp's llama_token_type
 
-[[noreturn]] void Refuse(const engine::GgufFile& file, const std::string& key, const std::string& expected, const std::string& found) {
+[[noreturn]] void Refuse(const engine::GgufFile& file, const std::string& key, const std::string& expected,
+                         const std::string& found) {
   engine::Throw({.path = file.file()->path(),
-         .item = key,
-         .expected = expected,
-         .found = found,
-         .remedy = "put the model's tokenizer.json beside the file"});
+                 .item = key,
+                 .expected = expected,
+                 .found = found,
+                 .remedy = "put the model's tokenizer.json beside the file"});
 }
 
 // The one way in which all of them cut text into words.
@@ -40,7 +41,8 @@ void CheckFamily(const engine::GgufFile& file) {
 }
 
 json AddedToken(size_t id, std::string_view text, bool special) {
-  return {{"id", id}, {"content", text}, {"special", special}, {"lstrip", false}, {"rstrip", false}, {"single_word", false}};
+  return {{"id", id},        {"content", text}, {"special", special},
+          {"lstrip", false}, {"rstrip", false}, {"single_word", false}};
 }
 
 void AddTokenName(const engine::GgufFile& file, const std::string& which, json* config) {
@@ -92,7 +94,8 @@ std::string GgufTokenizerJson(const engine::GgufFile& file) {
                       {"behavior", "Isolated"},
                       {"invert", false}};
   const json bytes = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}};
-  const json model = {{"type", "BPE"}, {"ignore_merges", true}, {"vocab", std::move(vocab)}, {"merges", std::move(merges)}};
+  const json model = {
+      {"type", "BPE"}, {"ignore_merges", true}, {"vocab", std::move(vocab)}, {"merges", std::move(merges)}};
   return json{{"added_tokens", std::move(added)},
               {"pre_tokenizer", {{"type", "Sequence"}, {"pretokenizers", json::array({split, bytes})}}},
               {"decoder", {{"type", "ByteLevel"}}},

@@ -10,9 +10,9 @@
 #include "engine/demo/demo_model.h"
 #include "engine/model/footprint.h"
 #include "engine/model/packed_llama.h"
-#include "server/model/kv_budget.h"
 #include "server/host/log.h"
 #include "server/host/machine_limits.h"
+#include "server/model/kv_budget.h"
 
 namespace puna::server {
 namespace {
@@ -54,8 +54,7 @@ engine::Checkpoint OpenModel(const std::string& model) {
 }
 
 std::optional<engine::WeightFormat> WeightsOf(const std::string& name) {
-  for (const auto format :
-       {engine::WeightFormat::kBf16, engine::WeightFormat::kW8A8, engine::WeightFormat::kW4A8}) {
+  for (const auto format : {engine::WeightFormat::kBf16, engine::WeightFormat::kW8A8, engine::WeightFormat::kW4A8}) {
     if (name == Name(format)) return format;
   }
   return std::nullopt;  // auto
@@ -73,8 +72,8 @@ ModelPlan PlanModel(const config::EngineConfig& config) {
   const engine::LlamaOptions options = OptionsOf(config);
   if (const auto packed = OpenPacked(config)) {
     const engine::PackedInfo& info = packed->info();
-    return {info.name, info.weights + " (packed)", packed->file()->bytes().size(), PlannedKvBytesPerBlock(info.config, options),
-            info.config.max_position_embeddings};
+    return {info.name, info.weights + " (packed)", packed->file()->bytes().size(),
+            PlannedKvBytesPerBlock(info.config, options), info.config.max_position_embeddings};
   }
   const engine::Checkpoint checkpoint = OpenModel(config.model);
   return {checkpoint.name, Name(PlannedFormat(checkpoint, options)), PlannedWeightBytes(checkpoint, options),
@@ -93,8 +92,7 @@ LoadedModel LoadModel(const config::EngineConfig& config, const engine::LoadProg
   CheckWeightsFit(checkpoint.name, Name(PlannedFormat(checkpoint, options)), PlannedWeightBytes(checkpoint, options),
                   memory_left);
   try {
-    return {checkpoint.name, checkpoint.config, checkpoint.generation,
-            LoadLlama(checkpoint, options, progress)};
+    return {checkpoint.name, checkpoint.config, checkpoint.generation, LoadLlama(checkpoint, options, progress)};
   } catch (const std::bad_alloc&) {
     throw std::runtime_error(checkpoint.name + ": its weights do not fit into memory (" +
                              std::to_string(ReadMachineLimits().memory_left >> 20) +
@@ -102,8 +100,7 @@ LoadedModel LoadModel(const config::EngineConfig& config, const engine::LoadProg
   }
 }
 
-engine::EngineOptions MakeEngineOptions(const config::EngineConfig& config,
-                                        const engine::Model& model) {
+engine::EngineOptions MakeEngineOptions(const config::EngineConfig& config, const engine::Model& model) {
   const int longest = LongestSequence(config, model.max_position());
   if (config.max_model_len > longest) {
     LogWarning("max_model_len is " + std::to_string(config.max_model_len) + ", and the model ends at " +

@@ -19,9 +19,9 @@ struct LoadedModel {
   std::unique_ptr<engine::Model> model;
 };
 
-// An empty name is the demo model inside the binary. A folder with puna-packed.bin is mapped from that file, unless other
-// weights than the file's are asked for. Throws std::runtime_error: one line with path,
-// expected, found and remedy.
+// An empty name is the demo model inside the binary. A folder with puna-packed.bin is mapped from that file, unless
+// other weights than the file's are asked for. Throws std::runtime_error: one line with path, expected, found and
+// remedy.
 LoadedModel LoadModel(const config::EngineConfig& config, const engine::LoadProgress& progress);
 
 // The same model as its files describe it, unread.
@@ -41,8 +41,7 @@ std::optional<engine::WeightFormat> WeightsOf(const std::string& name);
 
 // What the engine is told, with a KV pool that fits into what memory is left beside the loaded
 // model.
-engine::EngineOptions MakeEngineOptions(const config::EngineConfig& config,
-                                        const engine::Model& model);
+engine::EngineOptions MakeEngineOptions(const config::EngineConfig& config, const engine::Model& model);
 
 // Cores that may compute: --threads, or what the container allows.
 int NumThreads(const config::EngineConfig& config);

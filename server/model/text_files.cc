@@ -5,8 +5,8 @@
 #include <map>
 #include <stdexcept>
 
-#include "engine/checkpoint/open_checkpoint.h"
 #include "engine/checkpoint/gguf/gguf_file.h"
+#include "engine/checkpoint/open_checkpoint.h"
 #include "engine/demo/demo_model.h"
 #include "server/model/gguf_text_files.h"
 
@@ -16,16 +16,13 @@ namespace {
 engine::Tokenizer ReadTokenizer(const engine::FileSet& files, int vocab_size) {
   if (files.Has("tokenizer.json")) {
     const auto file = files.Open("tokenizer.json");
-    const std::string_view json(reinterpret_cast<const char*>(file->bytes().data()),
-                                file->bytes().size());
+    const std::string_view json(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
     return engine::Tokenizer::FromJson(json, file->path());
   }
-  if (files.Has("tokenizer.model"))
-    return engine::Tokenizer::FromTiktoken(files.PathOf("tokenizer.model"), vocab_size);
-  throw std::runtime_error(
-      files.path() +
-      ": expected tokenizer.json or tokenizer.model beside the weights, found neither; " +
-      "download it from where the model came from");
+  if (files.Has("tokenizer.model")) return engine::Tokenizer::FromTiktoken(files.PathOf("tokenizer.model"), vocab_size);
+  throw std::runtime_error(files.path() +
+                           ": expected tokenizer.json or tokenizer.model beside the weights, found neither; " +
+                           "download it from where the model came from");
 }
 
 using FilesByName = std::map<std::string, std::string>;
@@ -43,12 +40,12 @@ FilesByName FilesInside(const std::string& gguf, const engine::FileSet& beside) 
 }  // namespace
 
 engine::FileSet TextFiles(const std::string& model) {
-  if (model.empty() || model.rfind("random:", 0) == 0)
-    return engine::FileSet::Memory("demo", engine::DemoModelFiles());
+  if (model.empty() || model.rfind("random:", 0) == 0) return engine::FileSet::Memory("demo", engine::DemoModelFiles());
   const std::filesystem::path path(model);
   const std::string folder = std::filesystem::is_directory(path) ? model : path.parent_path().string();
   const std::string gguf = engine::FindGguf(model);
-  return engine::FileSet::Folder(folder, gguf.empty() ? FilesByName() : FilesInside(gguf, engine::FileSet::Folder(folder)));
+  return engine::FileSet::Folder(folder,
+                                 gguf.empty() ? FilesByName() : FilesInside(gguf, engine::FileSet::Folder(folder)));
 }
 
 void CopyTextFiles(const engine::FileSet& files, const std::string& folder) {
@@ -67,10 +64,9 @@ void CopyTextFiles(const engine::FileSet& files, const std::string& folder) {
 engine::Tokenizer LoadTokenizer(const engine::FileSet& files, int vocab_size) {
   engine::Tokenizer tokenizer = ReadTokenizer(files, vocab_size);
   if (tokenizer.vocab_size() > vocab_size) {
-    throw std::runtime_error(
-        files.path() + ": the tokenizer has " + std::to_string(tokenizer.vocab_size()) +
-        " tokens, expected at most the model's vocab_size " + std::to_string(vocab_size) +
-        "; tokenizer and weights belong to different models");
+    throw std::runtime_error(files.path() + ": the tokenizer has " + std::to_string(tokenizer.vocab_size()) +
+                             " tokens, expected at most the model's vocab_size " + std::to_string(vocab_size) +
+                             "; tokenizer and weights belong to different models");
   }
   return tokenizer;
 }

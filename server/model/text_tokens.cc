@@ -21,8 +21,7 @@ std::vector<api::Message> ParseMessages(const nlohmann::json& line) {
   for (const nlohmann::json& item : line.at("messages")) {
     api::Message message;
     message.role = item.at("role").get<std::string>();
-    if (item.contains("content") && item["content"].is_string())
-      message.content = item["content"].get<std::string>();
+    if (item.contains("content") && item["content"].is_string()) message.content = item["content"].get<std::string>();
     messages.push_back(std::move(message));
   }
   if (line.contains("expected") && line["expected"].is_string()) {
@@ -34,26 +33,23 @@ std::vector<api::Message> ParseMessages(const nlohmann::json& line) {
   return messages;
 }
 
-std::vector<TokenId> EncodeLine(const std::string& text, const ChatFormat& chat,
-                                const engine::Tokenizer& tokenizer, const std::string& where) {
+std::vector<TokenId> EncodeLine(const std::string& text, const ChatFormat& chat, const engine::Tokenizer& tokenizer,
+                                const std::string& where) {
   try {
     const nlohmann::json line = nlohmann::json::parse(text);
     if (line.contains("prompt")) {
-      return tokenizer.Encode(line.at("prompt").get<std::string>() +
-                              line.value("expected", std::string()));
+      return tokenizer.Encode(line.at("prompt").get<std::string>() + line.value("expected", std::string()));
     }
     const std::vector<api::Message> messages = ParseMessages(line);
     std::vector<engine::PromptPiece> pieces;
     const std::vector<api::ToolSpec> no_tools;
     const std::string no_kwargs;
-    const std::vector<api::PromptPiece> rendered =
-        chat.Render({messages, no_tools, no_kwargs, false, false});
+    const std::vector<api::PromptPiece> rendered = chat.Render({messages, no_tools, no_kwargs, false, false});
     for (const api::PromptPiece& piece : rendered) pieces.push_back({piece.text, piece.trusted});
     return tokenizer.Encode(pieces);
   } catch (const nlohmann::json::exception& error) {
-    throw std::runtime_error(
-        where + ": expected {\"messages\": [{\"role\": ..., \"content\": ...}]}, found " +
-        error.what() + "; give plain text in a .txt file, or a conversation a line");
+    throw std::runtime_error(where + ": expected {\"messages\": [{\"role\": ..., \"content\": ...}]}, found " +
+                             error.what() + "; give plain text in a .txt file, or a conversation a line");
   } catch (const api::ApiError& error) {
     throw std::runtime_error(where + ": " + error.what());
   }
@@ -93,24 +89,18 @@ class Cutter {
 
 }  // namespace
 
-std::vector<std::vector<TokenId>> ReadTokens(const std::string& path,
-                                             const engine::FileSet& model_files,
-                                             const engine::Tokenizer& tokenizer, int length,
-                                             int64_t max_tokens) {
+std::vector<std::vector<TokenId>> ReadTokens(const std::string& path, const engine::FileSet& model_files,
+                                             const engine::Tokenizer& tokenizer, int length, int64_t max_tokens) {
   std::ifstream in(path, std::ios::binary);
-  if (!in)
-    throw std::runtime_error(
-        path + ": cannot be opened; check that it exists and that this user may read it");
+  if (!in) throw std::runtime_error(path + ": cannot be opened; check that it exists and that this user may read it");
   Cutter cutter(tokenizer, length, max_tokens);
   if (path.ends_with(".jsonl")) {
     const std::optional<ChatFormat> chat = ChatFormat::Load(model_files, "");
     if (!chat)
-      throw std::runtime_error(
-          path + ": conversations need a chat template, and the model has none; give plain text");
+      throw std::runtime_error(path + ": conversations need a chat template, and the model has none; give plain text");
     std::string line;
     for (int number = 1; !cutter.full() && std::getline(in, line); ++number) {
-      if (!line.empty())
-        cutter.Add(EncodeLine(line, *chat, tokenizer, path + ":" + std::to_string(number)));
+      if (!line.empty()) cutter.Add(EncodeLine(line, *chat, tokenizer, path + ":" + std::to_string(number)));
     }
   } else {
     std::stringstream text;
@@ -121,8 +111,8 @@ std::vector<std::vector<TokenId>> ReadTokens(const std::string& path,
   int64_t total = 0;
   for (const auto& sequence : sequences) total += static_cast<int64_t>(sequence.size());
   if (total < kFewestTokens) {
-    throw std::runtime_error(path + ": expected at least " + std::to_string(kFewestTokens) +
-                             " tokens, found " + std::to_string(total) + "; give more text");
+    throw std::runtime_error(path + ": expected at least " + std::to_string(kFewestTokens) + " tokens, found " +
+                             std::to_string(total) + "; give more text");
   }
   if (sequences.back().size() < 2) sequences.pop_back();
   return sequences;

@@ -15,8 +15,7 @@ namespace puna::server {
 // model's chat template, or {"prompt": "..."}, which is plain text; both may have "expected", the
 // answer. As many follow each other in a sequence as fit. Every other file is plain text. Throws
 // std::runtime_error when the file cannot be read or gives fewer than 64 tokens.
-std::vector<std::vector<engine::TokenId>> ReadTokens(const std::string& path,
-                                                     const engine::FileSet& model_files,
+std::vector<std::vector<engine::TokenId>> ReadTokens(const std::string& path, const engine::FileSet& model_files,
                                                      const engine::Tokenizer& tokenizer, int length,
                                                      int64_t max_tokens);
 

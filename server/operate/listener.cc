@@ -42,8 +42,8 @@ void Listener::OnEnd(std::function<void()> call) {
 ProbeListener::ProbeListener(const config::ServerConfig& config, Router router)
     : http_(config, Dispatcher(std::move(router), ApiKeys({}), Cors({}))) {}
 
-std::unique_ptr<ProbeListener> ProbeListener::Make(const config::ServerConfig& config,
-                                                   const Vitals& vitals, Metrics& metrics) {
+std::unique_ptr<ProbeListener> ProbeListener::Make(const config::ServerConfig& config, const Vitals& vitals,
+                                                   Metrics& metrics) {
   if (config.metrics_port == 0) return nullptr;
   Router router;
   AddProbes(vitals, metrics, router);

@@ -37,8 +37,8 @@ class Listener {
 class ProbeListener {
  public:
   // Null when the operator wants none. Takes the port; throws std::runtime_error.
-  static std::unique_ptr<ProbeListener> Make(const config::ServerConfig& config,
-                                             const Vitals& vitals, Metrics& metrics);
+  static std::unique_ptr<ProbeListener> Make(const config::ServerConfig& config, const Vitals& vitals,
+                                             Metrics& metrics);
 
  private:
   ProbeListener(const config::ServerConfig& config, Router router);

@@ -17,8 +17,8 @@ using Labels = std::vector<prometheus::ClientMetric::Label>;
 
 prometheus::MetricFamily GaugeFamily(const std::string& name, const std::string& help, double value,
                                      Labels labels = {});
-prometheus::MetricFamily CounterFamily(const std::string& name, const std::string& help,
-                                       double value, Labels labels = {});
+prometheus::MetricFamily CounterFamily(const std::string& name, const std::string& help, double value,
+                                       Labels labels = {});
 // One more value of a family of gauges or counters.
 void AddValue(double value, Labels labels, prometheus::MetricFamily& family);
 

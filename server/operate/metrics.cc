@@ -4,8 +4,8 @@
 
 #include <sstream>
 
-#include "server/operate/metric_families.h"
 #include "server/host/version.h"
+#include "server/operate/metric_families.h"
 
 namespace puna::server {
 namespace {
@@ -26,37 +26,33 @@ Metrics::Metrics()
 
 void Metrics::CountRequest(const AccessLine& line) {
   requests_
-      .Add({{"endpoint", line.endpoint.empty() ? "unknown" : line.endpoint},
-            {"status", std::to_string(line.status)}})
+      .Add({{"endpoint", line.endpoint.empty() ? "unknown" : line.endpoint}, {"status", std::to_string(line.status)}})
       .Increment();
 }
 
-void Metrics::Watch(const std::string& name, const std::string& help, bool counter,
-                    std::function<double()> value) {
+void Metrics::Watch(const std::string& name, const std::string& help, bool counter, std::function<double()> value) {
   watched_.push_back({name, help, counter, std::move(value)});
 }
 
 std::string Metrics::Text(const Vitals& vitals) {
   MetricFamilies families;
   const Vitals::Report report = vitals.Ask();
-  families.push_back(GaugeFamily("puna:build_info", "The program.", 1,
-                                 {{"version", Version()}, {"compiler", kCompiler}}));
+  families.push_back(
+      GaugeFamily("puna:build_info", "The program.", 1, {{"version", Version()}, {"compiler", kCompiler}}));
   families.push_back(GaugeFamily("puna:live", "1 unless the engine hangs.", report.live));
   families.push_back(GaugeFamily("puna:ready", "1 when requests are taken.", report.ready));
-  families.push_back(
-      GaugeFamily("puna:model_loaded_ratio", "Share of the model that is loaded.", report.loaded));
+  families.push_back(GaugeFamily("puna:model_loaded_ratio", "Share of the model that is loaded.", report.loaded));
   if (report.stats) {
     AddEngineFamilies(*report.stats, families);
     AddEnergyFamilies(*report.stats, vitals.service()->energy, families);
     AddModelFamilies(*vitals.service(), families);
   }
   for (const Watched& watched : watched_) {
-    families.push_back((watched.counter ? CounterFamily : GaugeFamily)(watched.name, watched.help,
-                                                                       watched.value(), {}));
+    families.push_back(
+        (watched.counter ? CounterFamily : GaugeFamily)(watched.name, watched.help, watched.value(), {}));
   }
   AddProcessFamilies(families);
-  for (prometheus::MetricFamily& family : registry_.Collect())
-    families.push_back(std::move(family));
+  for (prometheus::MetricFamily& family : registry_.Collect()) families.push_back(std::move(family));
   return prometheus::TextSerializer().Serialize(families);
 }
 

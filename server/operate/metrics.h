@@ -24,8 +24,7 @@ class Metrics {
   void CountRequest(const AccessLine& line);
   // A number that is asked for with each scrape, as a gauge or a counter. Before others ask for
   // Text.
-  void Watch(const std::string& name, const std::string& help, bool counter,
-             std::function<double()> value);
+  void Watch(const std::string& name, const std::string& help, bool counter, std::function<double()> value);
 
   // The whole page, with the engine's counters once it is there.
   std::string Text(const Vitals& vitals);

@@ -59,8 +59,7 @@ Router LoadingRouter(const Vitals& vitals, Metrics& metrics) {
   Router router;
   AddProbes(vitals, metrics, router);
   for (const char* method : {"GET", "POST", "DELETE"}) {
-    router.Add(method, "/*",
-               [&vitals](const HttpRequest&, HttpReply&) { RefuseWhileLoading(vitals); });
+    router.Add(method, "/*", [&vitals](const HttpRequest&, HttpReply&) { RefuseWhileLoading(vitals); });
   }
   return router;
 }

@@ -1,8 +1,8 @@
 // GET /health, /health/live, /health/ready and /metrics: answered whatever state the server is in.
 #pragma once
 
-#include "server/operate/metrics.h"
 #include "server/http/router.h"
+#include "server/operate/metrics.h"
 #include "server/operate/vitals.h"
 
 namespace puna::server {

@@ -45,11 +45,10 @@ Vitals::Report Vitals::Ask() const {
   report.stats = service->engine->stats();
   const engine::EngineStats& stats = *report.stats;
   report.live = service->stopping || stats.seconds_since_beat <= hang_seconds_;
-  report.status = !report.live        ? "a step of the engine hangs"
-                  : service->stopping ? "shutting down"
-                  : stats.max_waiting > 0 && stats.waiting >= stats.max_waiting
-                      ? "the waiting line is full"
-                      : "ok";
+  report.status = !report.live                                                  ? "a step of the engine hangs"
+                  : service->stopping                                           ? "shutting down"
+                  : stats.max_waiting > 0 && stats.waiting >= stats.max_waiting ? "the waiting line is full"
+                                                                                : "ok";
   report.ready = report.status == "ok";
   return report;
 }
@@ -60,9 +59,8 @@ void Vitals::Watch() {
   while (!end_.wait_for(lock, kTick, [this] { return ending_; })) {
     const Report report = Ask();
     if (!report.live && !said) {
-      LogError("a step of the engine hangs: no sign of life for " +
-               Seconds(report.stats->seconds_since_beat) + ", with " +
-               std::to_string(report.stats->running) + " requests running and " +
+      LogError("a step of the engine hangs: no sign of life for " + Seconds(report.stats->seconds_since_beat) +
+               ", with " + std::to_string(report.stats->running) + " requests running and " +
                std::to_string(report.stats->waiting) + " waiting; /health/live says so too");
     } else if (report.live && said) {
       LogWarning("the engine goes on");

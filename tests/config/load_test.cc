@@ -51,45 +51,39 @@ TEST_CASE("flags win over environment, environment over the file, the file over 
 }
 
 TEST_CASE("flags in every form") {
-  const Loaded l = Load(Lines{"/models/x", "--no-prefix-caching", "--speculation=off", "--api-key",
-                              "a,b", "--api-key=c"},
-                        Lines{});
+  const Loaded l =
+      Load(Lines{"/models/x", "--no-prefix-caching", "--speculation=off", "--api-key", "a,b", "--api-key=c"}, Lines{});
   CHECK(l.config.engine.model == "/models/x");
   CHECK_FALSE(l.config.engine.prefix_caching);
   CHECK_FALSE(l.config.engine.speculation);
   CHECK(l.config.server.api_keys == Lines{"a", "b", "c"});
-  CHECK(Load(Lines{"--prefix-caching"}, Lines{"PUNA_PREFIX_CACHING=false"})
-            .config.engine.prefix_caching);
+  CHECK(Load(Lines{"--prefix-caching"}, Lines{"PUNA_PREFIX_CACHING=false"}).config.engine.prefix_caching);
   CHECK(Load(Lines{"--help", "--port=none"}, Lines{}).want == Loaded::Want::kHelp);
   // A list of flags replaces the list of a lower source, it does not add to it.
   CHECK(Load(Lines{"--api-key=x"}, Lines{"PUNA_API_KEY=y"}).config.server.api_keys == Lines{"x"});
 }
 
 TEST_CASE("wrong flags say what was meant") {
-  CHECK(Load(Lines{"--served-model-name", " a, b ,,c"}, Lines{}).config.server.served_model_names == Lines{"a", "b", "c"});
+  CHECK(Load(Lines{"--served-model-name", " a, b ,,c"}, Lines{}).config.server.served_model_names ==
+        Lines{"a", "b", "c"});
   for (const char* empty : {",", " ", " , "}) CHECK(ErrorOf({"--api-key", empty}).find("api-key") != std::string::npos);
   CHECK(ErrorOf({"--host", ""}).starts_with("host: "));
   CHECK(ErrorOf({"--port", "9000", "--metrics-port", "9000"}).starts_with("metrics_port: "));
-  CHECK(ErrorOf({"--prot", "80"}) ==
-        "unknown flag --prot; did you mean --port? (--help lists them all)");
-  CHECK(ErrorOf({"--port"}) ==
-        "flag --port: a value is missing, expected a whole number from 0 to 65535");
-  CHECK(ErrorOf({"--port", "x"}) ==
-        "flag --port: found \"x\", expected a whole number from 0 to 65535");
+  CHECK(ErrorOf({"--prot", "80"}) == "unknown flag --prot; did you mean --port? (--help lists them all)");
+  CHECK(ErrorOf({"--port"}) == "flag --port: a value is missing, expected a whole number from 0 to 65535");
+  CHECK(ErrorOf({"--port", "x"}) == "flag --port: found \"x\", expected a whole number from 0 to 65535");
   CHECK(ErrorOf({"a", "b"}) == "unexpected argument \"b\": \"a\" is the model already");
   CHECK(ErrorOf({"--no-port"}).rfind("unknown flag --no-port", 0) == 0);
   CHECK(ErrorOf({"-p", "80"}).rfind("unknown flag -p", 0) == 0);
 }
 
 TEST_CASE("the environment: wrong values are errors, unknown names are warnings") {
-  CHECK(ErrorOf({}, {"PUNA_PORT=tcp://10.0.0.1:80"}).find("enableServiceLinks") !=
-        std::string::npos);
+  CHECK(ErrorOf({}, {"PUNA_PORT=tcp://10.0.0.1:80"}).find("enableServiceLinks") != std::string::npos);
   CHECK(ErrorOf({}, {"PUNA_MAX_NUM_SEQS=0"}) ==
         "environment PUNA_MAX_NUM_SEQS: found \"0\", expected a whole number from 1 to 1024");
   const Loaded l = Load(Lines{}, Lines{"PUNA_MAX_NUM_SEQ=4", "PUNA_SHARED=/x"});
   REQUIRE(l.warnings.size() == 1);
-  CHECK(l.warnings[0] ==
-        "environment PUNA_MAX_NUM_SEQ is not an option; did you mean PUNA_MAX_NUM_SEQS?");
+  CHECK(l.warnings[0] == "environment PUNA_MAX_NUM_SEQ is not an option; did you mean PUNA_MAX_NUM_SEQS?");
 }
 
 TEST_CASE("the config file: unknown, doubled and mistyped keys are errors") {
@@ -98,11 +92,9 @@ TEST_CASE("the config file: unknown, doubled and mistyped keys are errors") {
     const std::string message = ErrorOf({"--config", file.path});
     return message.rfind(file.path, 0) == 0 ? message.substr(file.path.size()) : message;
   };
-  CHECK(error(R"({"max_num_sequences": 4})") ==
-        ": unknown key \"max_num_sequences\"; did you mean max_num_seqs?");
+  CHECK(error(R"({"max_num_sequences": 4})") == ": unknown key \"max_num_sequences\"; did you mean max_num_seqs?");
   CHECK(error(R"({"port": 1, "port": 2})") == ": the key \"port\" stands twice; remove one");
-  CHECK(error(R"({"port": "1"})") ==
-        ": key \"port\": found \"\"1\"\", expected a whole number from 0 to 65535");
+  CHECK(error(R"({"port": "1"})") == ": key \"port\": found \"\"1\"\", expected a whole number from 0 to 65535");
   CHECK(error("[1]") == ": expected a JSON object of options, found array");
   CHECK(error("{").rfind(": not JSON: ", 0) == 0);
   CHECK(error("").rfind(": not JSON: ", 0) == 0);
@@ -112,8 +104,8 @@ TEST_CASE("the config file: unknown, doubled and mistyped keys are errors") {
 
 TEST_CASE("keys from a file are added, and an empty file does not open the server") {
   const TemporaryFile file("one\n\n  two \r\n");
-  CHECK(Load(Lines{"--api-key=zero"}, Lines{"PUNA_API_KEY_FILE=" + file.path})
-            .config.server.api_keys == Lines{"zero", "one", "two"});
+  CHECK(Load(Lines{"--api-key=zero"}, Lines{"PUNA_API_KEY_FILE=" + file.path}).config.server.api_keys ==
+        Lines{"zero", "one", "two"});
   const TemporaryFile empty("\n");
   CHECK(ErrorOf({}, {"PUNA_API_KEY_FILE=" + empty.path}).rfind("api_key_file: no key in", 0) == 0);
   CHECK(ErrorOf({"--api-key", "k\xc3\xa4se"}).rfind("api_key: ", 0) == 0);
@@ -122,8 +114,8 @@ TEST_CASE("keys from a file are added, and an empty file does not open the serve
 TEST_CASE("options that belong together") {
   CHECK(ErrorOf({"--tls-cert-file=c.pem"}) ==
         "tls_cert_file and tls_key_file: expected both or none, found only tls_cert_file");
-  CHECK(ErrorOf({"--max-num-seqs=32", "--max-num-batched-tokens=31"})
-            .rfind("max_num_batched_tokens: found 31", 0) == 0);
+  CHECK(ErrorOf({"--max-num-seqs=32", "--max-num-batched-tokens=31"}).rfind("max_num_batched_tokens: found 31", 0) ==
+        0);
 }
 
 }  // namespace

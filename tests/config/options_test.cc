@@ -45,8 +45,7 @@ TEST_CASE("values out of range name the place, the value and the range") {
   for (const char* bad : {"65536", "-1", "", "80x", "8e3", " 80", "tcp"}) {
     CHECK_THROWS_WITH_AS(
         SetFromText(port, config, bad, "flag --port"),
-        ("flag --port: found \"" + std::string(bad) + "\", expected a whole number from 0 to 65535")
-            .c_str(),
+        ("flag --port: found \"" + std::string(bad) + "\", expected a whole number from 0 to 65535").c_str(),
         ConfigError);
   }
   const Option& gib = *FindByKey("kv_cache_gib");
@@ -54,23 +53,20 @@ TEST_CASE("values out of range name the place, the value and the range") {
     CHECK_THROWS_AS(SetFromText(gib, config, bad, "x"), ConfigError);
   SetFromText(gib, config, "1.5", "x");
   CHECK(config.engine.kv_cache_gib == 1.5);
-  CHECK_THROWS_WITH_AS(
-      SetFromText(*FindByKey("weights"), config, "w8a9", "flag --weights"),
-      "flag --weights: found \"w8a9\", expected one of auto, bf16, w8a8, w4a8; did you mean w8a8?",
-      ConfigError);
+  CHECK_THROWS_WITH_AS(SetFromText(*FindByKey("weights"), config, "w8a9", "flag --weights"),
+                       "flag --weights: found \"w8a9\", expected one of auto, bf16, w8a8, w4a8; did you mean w8a8?",
+                       ConfigError);
 }
 
 TEST_CASE("a JSON value must have the option's type") {
   Config config;
-  CHECK_THROWS_WITH_AS(
-      SetFromJson(*FindByKey("port"), config, "8080", "c.json: key \"port\""),
-      "c.json: key \"port\": found \"\"8080\"\", expected a whole number from 0 to 65535",
-      ConfigError);
+  CHECK_THROWS_WITH_AS(SetFromJson(*FindByKey("port"), config, "8080", "c.json: key \"port\""),
+                       "c.json: key \"port\": found \"\"8080\"\", expected a whole number from 0 to 65535",
+                       ConfigError);
   CHECK_THROWS_AS(SetFromJson(*FindByKey("port"), config, 80.5, ""), ConfigError);
   CHECK_THROWS_AS(SetFromJson(*FindByKey("prefix_caching"), config, 1, ""), ConfigError);
   CHECK_THROWS_AS(SetFromJson(*FindByKey("host"), config, 1, ""), ConfigError);
-  CHECK_THROWS_AS(SetFromJson(*FindByKey("api_key"), config, nlohmann::json::array({1}), ""),
-                  ConfigError);
+  CHECK_THROWS_AS(SetFromJson(*FindByKey("api_key"), config, nlohmann::json::array({1}), ""), ConfigError);
   SetFromJson(*FindByKey("api_key"), config, nlohmann::json::array({"a", "b,c"}), "");
   CHECK(config.server.api_keys == std::vector<std::string>{"a", "b,c"});
   SetFromJson(*FindByKey("api_key"), config, "d,e", "");
@@ -89,8 +85,8 @@ TEST_CASE("help and the documentation's table name every option") {
   for (const Option& option : Options()) {
     CAPTURE(option.key);
     CHECK(help.find(option.flag().substr(2)) != std::string::npos);
-    CHECK(table.find("| `" + option.flag() + "` | `" + option.environment() + "` | `" +
-                     std::string(option.key) + "` |") != std::string::npos);
+    CHECK(table.find("| `" + option.flag() + "` | `" + option.environment() + "` | `" + std::string(option.key) +
+                     "` |") != std::string::npos);
   }
   for (size_t begin = 0; begin < help.size();) {
     const size_t end = help.find('\n', begin);

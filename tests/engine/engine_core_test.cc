@@ -30,7 +30,8 @@ TEST_CASE("a conversation that comes back keeps its cache while one-shot request
     const int known = static_cast<int>(conversation.size());  // prompt and answer of the turn before
     for (int i = 0; i < 15; ++i) conversation.push_back((turn * 7 + i * i) % 97);
     const Client client = ask(conversation);
-    if (turn > 0) CHECK(client.finish->usage.cached_tokens >= known - 1);  // all but its last token, which was never computed
+    if (turn > 0)
+      CHECK(client.finish->usage.cached_tokens >= known - 1);  // all but its last token, which was never computed
     conversation.insert(conversation.end(), client.answer.tokens.begin(), client.answer.tokens.end());
     for (int i = 0; i < (turn == 0 ? 3 : 20); ++i) {  // 20 x 5 blocks of their own pass through a pool of 60
       Ids one_shot = system;
@@ -224,7 +225,8 @@ TEST_CASE("limits are the smallest of option, model and cache") {
   CHECK(EngineCore(std::make_unique<FakeModel>(), options).limits().max_model_len == 24 * kBlockSize);
   options.max_model_len = 100;
   CHECK(EngineCore(std::make_unique<FakeModel>(), options).limits().max_model_len == 100);
-  CHECK(EngineCore(std::make_unique<FakeModel>(FakeModelOptions{.max_position = 50}), options).limits().max_model_len == 50);
+  CHECK(EngineCore(std::make_unique<FakeModel>(FakeModelOptions{.max_position = 50}), options).limits().max_model_len ==
+        50);
 }
 
 }  // namespace

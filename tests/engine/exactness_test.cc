@@ -1,6 +1,6 @@
-// The same request gives the same ids and log-probabilities, to the bit, alone and in a crowd, cold and from the cache, with any
-// chunks, preempted or not, guessed or not, with one thread and two: on the demo model and a golden one, for each weight format
-// and each format of the cache.
+// The same request gives the same ids and log-probabilities, to the bit, alone and in a crowd, cold and from the cache,
+// with any chunks, preempted or not, guessed or not, with one thread and two: on the demo model and a golden one, for
+// each weight format and each format of the cache.
 #include <doctest/doctest.h>
 
 #include <random>
@@ -153,7 +153,8 @@ void CheckFormat(const std::string& folder, WeightFormat format, KvDtype kv_dtyp
     CheckSame(RunAll(core), alone);
     CHECK(core.stats().prefix_cache_hit_tokens == 0);
     CheckSame(RunAll(core), alone);
-    CHECK(core.stats().prefix_cache_hit_tokens == 40 + 170 + 300 - 3);  // all but the last of each, copied within a block
+    CHECK(core.stats().prefix_cache_hit_tokens ==
+          40 + 170 + 300 - 3);  // all but the last of each, copied within a block
   }
   for (const int chunk : {5, 33}) {
     INFO("in chunks of " << chunk);
@@ -233,7 +234,8 @@ TEST_CASE("golden models are exact") {
   for (const std::string model : {"a", "b", "c"}) {
     CAPTURE(model);
     for (const WeightFormat format : {WeightFormat::kBf16, WeightFormat::kW8A8, WeightFormat::kW4A8}) {
-      CheckFormat(testing::SharedPath("golden/models/") + model, format, model == "b" ? KvDtype::kInt8 : KvDtype::kBf16);
+      CheckFormat(testing::SharedPath("golden/models/") + model, format,
+                  model == "b" ? KvDtype::kInt8 : KvDtype::kBf16);
     }
   }
 }

@@ -1,5 +1,5 @@
-// A random walk of the engine on a fake model: whatever the company, the cache, the chunks, preemption and guesses do, a
-// request gets what it gets alone.
+// A random walk of the engine on a fake model: whatever the company, the cache, the chunks, preemption and guesses do,
+// a request gets what it gets alone.
 #include <doctest/doctest.h>
 
 #include <map>
@@ -57,8 +57,8 @@ class Walk {
     Client client;
     Request& r = client.asked;
     const int max_len = core_.limits().max_model_len;
-    // Prompts begin with one of a few texts, cut anywhere, go on where an earlier request ended, or come again; some are one
-    // token. The last two lack one token from the beginning, as a sequence that decodes does.
+    // Prompts begin with one of a few texts, cut anywhere, go on where an earlier request ended, or come again; some
+    // are one token. The last two lack one token from the beginning, as a sequence that decodes does.
     if (!clients_.empty() && random_() % 8 == 0) {
       r.prompt = clients_[random_() % clients_.size()].asked.prompt;
     } else if (random_() % 12 == 0) {

@@ -1,5 +1,6 @@
-// A random walk of the whole engine over a real model, so that what the fake model forgives is met: repeated, shared, cut and
-// one-token prompts and embeddings beside long ones. Each answer equals the one of an engine that computes it alone.
+// A random walk of the whole engine over a real model, so that what the fake model forgives is met: repeated, shared,
+// cut and one-token prompts and embeddings beside long ones. Each answer equals the one of an engine that computes it
+// alone.
 #include <doctest/doctest.h>
 
 #include <map>
@@ -72,8 +73,11 @@ Asked MakeAsked(std::mt19937& random, const std::vector<Asked>& earlier) {
   if (!earlier.empty() && random() % 3 == 0) return earlier[random() % earlier.size()];
   Asked asked;
   const uint32_t text = random() % 3;
-  const int length = random() % 4 == 0 ? 1 : random() % 3 == 0 ? 150 + static_cast<int>(random() % 150) : static_cast<int>(2 + random() % 60);
-  for (int i = 0; i < length; ++i) asked.prompt.push_back(static_cast<TokenId>((text * 131 + static_cast<uint32_t>(i * i)) % kVocab));
+  const int length = random() % 4 == 0   ? 1
+                     : random() % 3 == 0 ? 150 + static_cast<int>(random() % 150)
+                                         : static_cast<int>(2 + random() % 60);
+  for (int i = 0; i < length; ++i)
+    asked.prompt.push_back(static_cast<TokenId>((text * 131 + static_cast<uint32_t>(i * i)) % kVocab));
   if (random() % 4 == 0) {
     asked.pooling = random() % 2 == 0 ? Pooling::kMean : Pooling::kLast;
   } else {

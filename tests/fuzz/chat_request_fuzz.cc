@@ -7,9 +7,9 @@
 
 #include "api/endpoints/chat_request.h"
 #include "api/endpoints/completion_request.h"
-#include "api/json/error.h"
-#include "api/fields/template_json.h"
 #include "api/endpoints/tokenize.h"
+#include "api/fields/template_json.h"
+#include "api/json/error.h"
 
 namespace {
 
@@ -34,8 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Try([&] {
     const puna::api::ChatRequest request = puna::api::ParseChatRequest(body);
     Check(!request.messages.empty());
-    const std::string messages =
-        puna::api::TemplateMessagesJson(puna::api::SplitToolCalls(request.messages));
+    const std::string messages = puna::api::TemplateMessagesJson(puna::api::SplitToolCalls(request.messages));
     Check(nlohmann::json::accept(messages));
     Check(nlohmann::json::accept(puna::api::TemplateToolsJson(request.tools)));
     request.warnings.HeaderValue();

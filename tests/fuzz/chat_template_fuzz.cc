@@ -1,5 +1,5 @@
-// libFuzzer entry: any bytes as a chat template and, after the first zero byte, as the JSON of its variables. Build with
-// clang++ -fsanitize=fuzzer,address,undefined.
+// libFuzzer entry: any bytes as a chat template and, after the first zero byte, as the JSON of its variables. Build
+// with clang++ -fsanitize=fuzzer,address,undefined.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -47,7 +47,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     Check(chat_template.Render(input));
   } catch (const TemplateError& error) {
-    if (error.message().find('\n') != std::string::npos && error.kind() == TemplateError::Kind::kSyntax) __builtin_trap();
+    if (error.message().find('\n') != std::string::npos && error.kind() == TemplateError::Kind::kSyntax)
+      __builtin_trap();
   }
   return 0;
 }

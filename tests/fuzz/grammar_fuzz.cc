@@ -1,11 +1,11 @@
-// libFuzzer entry: any text as a JSON Schema, a regex, GBNF or a tool's parameters becomes a grammar or is refused; nothing
-// crashes or hangs. The first byte chooses.
+// libFuzzer entry: any text as a JSON Schema, a regex, GBNF or a tool's parameters becomes a grammar or is refused;
+// nothing crashes or hangs. The first byte chooses.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
-#include "engine/grammar/compile.h"
 #include "engine/grammar/automata/grammar_error.h"
+#include "engine/grammar/compile.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace puna::engine;
@@ -13,10 +13,18 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data + 1), size - 1);
   try {
     switch (data[0] % 4) {
-      case 0: CompileJsonSchema(text); break;
-      case 1: CompileRegex(text); break;
-      case 2: CompileGbnf(text); break;
-      case 3: CompileToolCalls({{"f", std::string(text)}}, ToolCallStyle::kLlama, true); break;
+      case 0:
+        CompileJsonSchema(text);
+        break;
+      case 1:
+        CompileRegex(text);
+        break;
+      case 2:
+        CompileGbnf(text);
+        break;
+      case 3:
+        CompileToolCalls({{"f", std::string(text)}}, ToolCallStyle::kLlama, true);
+        break;
     }
   } catch (const GrammarError&) {
   }

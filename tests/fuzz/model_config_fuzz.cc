@@ -7,10 +7,10 @@
 #include <stdexcept>
 
 #include "engine/checkpoint/config/generation_config.h"
-#include "engine/checkpoint/files/json_object.h"
-#include "engine/checkpoint/meta/meta_params.h"
 #include "engine/checkpoint/config/model_config.h"
 #include "engine/checkpoint/config/quantization_config.h"
+#include "engine/checkpoint/files/json_object.h"
+#include "engine/checkpoint/meta/meta_params.h"
 
 namespace {
 

@@ -17,8 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     const Tokenizer tokenizer = Tokenizer::FromJson(text, "fuzz");
     const std::string sample = "It's 1234 <|eot_id|>  \u4e2d\n";
-    for (const std::vector<TokenId>& ids :
-         {tokenizer.Encode(sample), tokenizer.EncodeWithSpecial(sample)}) {
+    for (const std::vector<TokenId>& ids : {tokenizer.Encode(sample), tokenizer.EncodeWithSpecial(sample)}) {
       PUNA_CHECK(tokenizer.Decode(ids, false) == sample);
     }
   } catch (const std::runtime_error&) {

@@ -14,11 +14,9 @@ constexpr engine::TokenId kBos = 256, kEnd = 257, kPythonTag = 258;
 
 inline engine::Tokenizer ByteTokenizer() {
   engine::TokenizerParts parts;
-  for (int byte = 0; byte < 256; ++byte)
-    parts.vocabulary.AddBase(byte, std::string(1, static_cast<char>(byte)));
-  for (const auto& [id, text] : {std::pair(kBos, "<|begin_of_text|>"),
-                                 {kEnd, "<|eot_id|>"},
-                                 {kPythonTag, "<|python_tag|>"}}) {
+  for (int byte = 0; byte < 256; ++byte) parts.vocabulary.AddBase(byte, std::string(1, static_cast<char>(byte)));
+  for (const auto& [id, text] :
+       {std::pair(kBos, "<|begin_of_text|>"), {kEnd, "<|eot_id|>"}, {kPythonTag, "<|python_tag|>"}}) {
     parts.vocabulary.AddText(id, text);
     parts.added.push_back({id, text, true});
   }

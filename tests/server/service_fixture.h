@@ -6,8 +6,8 @@
 #include <memory>
 #include <string>
 
-#include "server/http/http.h"
 #include "server/generate/service.h"
+#include "server/http/http.h"
 #include "tests/server/byte_tokenizer.h"
 #include "tests/support/fake_model.h"
 
@@ -24,8 +24,7 @@ struct ServiceOptions {
 
 class ServiceFixture {
  public:
-  explicit ServiceFixture(ServiceOptions options = {},
-                          std::unique_ptr<engine::Model> model = nullptr)
+  explicit ServiceFixture(ServiceOptions options = {}, std::unique_ptr<engine::Model> model = nullptr)
       : config_(options.config),
         service(new Service{.config = config_,
                             .model_name = "fake",

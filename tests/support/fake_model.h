@@ -1,5 +1,5 @@
-// FakeModel: a model whose next token is a deterministic function of all ids before it, as read back from its "KV cache"
-// through the block table. A wrong block, position, copy or order shows as a wrong token.
+// FakeModel: a model whose next token is a deterministic function of all ids before it, as read back from its "KV
+// cache" through the block table. A wrong block, position, copy or order shows as a wrong token.
 #pragma once
 
 #include <algorithm>
@@ -108,11 +108,12 @@ class FakeModel : public Model {
 
   Slot& At(BlockId block, int offset) { return slots_.at(static_cast<size_t>(block) * kBlockSize + offset); }
 
-  // What LlamaModel counts on: no more rows than its buffers hold, every row in one sequence, ids of the vocabulary, rising
-  // rows, blocks that exist.
+  // What LlamaModel counts on: no more rows than its buffers hold, every row in one sequence, ids of the vocabulary,
+  // rising rows, blocks that exist.
   void CheckInput(const ForwardInput& input) const {
     const auto num_rows = static_cast<int>(input.token_ids.size());
-    PUNA_CHECK(num_rows > 0 && num_rows <= options_.max_batched_tokens) << num_rows << " of " << options_.max_batched_tokens;
+    PUNA_CHECK(num_rows > 0 && num_rows <= options_.max_batched_tokens)
+        << num_rows << " of " << options_.max_batched_tokens;
     int row = 0;
     for (const SequenceChunk& chunk : input.sequences) {
       PUNA_CHECK(chunk.first_token == row) << chunk.first_token << ' ' << row;
@@ -134,7 +135,8 @@ class FakeModel : public Model {
     PUNA_CHECK(chunk.num_tokens > 0 && end <= static_cast<int>(chunk.block_table.size()) * kBlockSize) << end;
     for (int i = 0; i < chunk.num_tokens; ++i) {
       const int position = chunk.num_computed + i;
-      At(chunk.block_table[position / kBlockSize], position % kBlockSize) = {input.token_ids[chunk.first_token + i], position};
+      At(chunk.block_table[position / kBlockSize], position % kBlockSize) = {input.token_ids[chunk.first_token + i],
+                                                                             position};
     }
   }
 

@@ -47,7 +47,8 @@ class ReferenceRun {
     }
     const StopCriteria& stop = request.stop;
     answer.reason = FinishReason::kLength;
-    while (static_cast<int>(answer.tokens.size()) < stop.max_new_tokens && static_cast<int>(context_.size()) < max_model_len) {
+    while (static_cast<int>(answer.tokens.size()) < stop.max_new_tokens &&
+           static_cast<int>(context_.size()) < max_model_len) {
       const SampledToken drawn = Draw(request, counts, static_cast<int>(answer.tokens.size()));
       answer.tokens.push_back(drawn.id);
       answer.logprobs.push_back(drawn.logprobs);
@@ -97,7 +98,8 @@ class ReferenceRun {
 };
 
 // Adds what has arrived to the answer. True once the end is there.
-inline bool Collect(TokenReader& reader, std::chrono::milliseconds timeout, Answer& answer, std::optional<Finish>& finish) {
+inline bool Collect(TokenReader& reader, std::chrono::milliseconds timeout, Answer& answer,
+                    std::optional<Finish>& finish) {
   for (TokenEvent& event : reader.Wait(timeout)) {
     switch (event.kind) {
       case TokenEvent::Kind::kPromptToken:

@@ -1,5 +1,5 @@
-// Reference data beside the project: the folder PUNA_SHARED, or ../shared. Tests that need it skip with a line where it is
-// not there.
+// Reference data beside the project: the folder PUNA_SHARED, or ../shared. Tests that need it skip with a line where it
+// is not there.
 #pragma once
 
 #include <cstdlib>

@@ -55,8 +55,8 @@ inline std::string SafetensorsBytes(const std::vector<TinyTensor>& tensors) {
     for (const int64_t n : tensor.shape) shape += (shape.empty() ? "" : ",") + std::to_string(n);
     const size_t begin = data.size();
     data += tensor.bytes;
-    header += ",\"" + tensor.name + "\":{\"dtype\":\"" + tensor.dtype + "\",\"shape\":[" + shape + "],\"data_offsets\":[" +
-              std::to_string(begin) + "," + std::to_string(data.size()) + "]}";
+    header += ",\"" + tensor.name + "\":{\"dtype\":\"" + tensor.dtype + "\",\"shape\":[" + shape +
+              "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(data.size()) + "]}";
   }
   header += "}";
   header.resize((header.size() + 7) / 8 * 8, ' ');
@@ -70,11 +70,13 @@ struct TinyModel {
 };
 
 inline std::string TinyConfigJson(const TinyModel& m, const std::string& more = "") {
-  const auto field = [](const char* key, int value) { return std::string(",\"") + key + "\":" + std::to_string(value); };
+  const auto field = [](const char* key, int value) {
+    return std::string(",\"") + key + "\":" + std::to_string(value);
+  };
   return "{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"hidden_act\":\"silu\"" +
          field("hidden_size", m.hidden) + field("num_hidden_layers", m.layers) + field("num_attention_heads", m.heads) +
-         field("num_key_value_heads", m.kv_heads) + field("head_dim", m.head_dim) +
-         field("intermediate_size", m.ffn) + field("vocab_size", m.vocab) +
+         field("num_key_value_heads", m.kv_heads) + field("head_dim", m.head_dim) + field("intermediate_size", m.ffn) +
+         field("vocab_size", m.vocab) +
          ",\"max_position_embeddings\":2048,\"rms_norm_eps\":1e-05,\"rope_theta\":10000.0,\"eos_token_id\":2" +
          ",\"tie_word_embeddings\":" + (m.tied ? "true" : "false") + more + "}";
 }
@@ -88,7 +90,8 @@ inline TinyTensor RandomTensor(const TinyModel& m, const std::string& name, std:
   std::normal_distribution<float> normal(0, 0.2f);
   if (m.dtype == "F16") {
     std::vector<uint16_t> halves;
-    for (size_t i = 0; i < count; ++i) halves.push_back(std::array<uint16_t, 3>{0xbc00, 0, 0x3c00}[static_cast<size_t>(pick(*rng) + 1)]);
+    for (size_t i = 0; i < count; ++i)
+      halves.push_back(std::array<uint16_t, 3>{0xbc00, 0, 0x3c00}[static_cast<size_t>(pick(*rng) + 1)]);
     return {name, m.dtype, std::move(shape), BytesOf(halves)};
   }
   for (float& x : values) x = normal(*rng);

@@ -12,7 +12,7 @@ namespace puna::testing {
 struct ZipEntry {
   std::string name;
   std::string bytes;
-  int method = 0;   // 0 stored
+  int method = 0;  // 0 stored
   int flags = 0x800;
 };
 
@@ -24,7 +24,8 @@ inline std::string ZipBytes(const std::vector<ZipEntry>& entries, bool zip64 = f
     const uint64_t at = out.size(), size = e.bytes.size(), small = zip64 ? 0xffffffff : size;
     out += n(0x04034b50, 4) + n(20, 2) + n(e.flags, 2) + n(e.method, 2) + n(0, 8) + n(size, 4) + n(size, 4) +
            n(e.name.size(), 2) + n(3, 2) + e.name + "pad" + e.bytes;
-    const std::string extra = zip64 ? n(0x9999, 2) + n(1, 2) + "x" + n(1, 2) + n(24, 2) + n(size, 8) + n(size, 8) + n(at, 8) : "";
+    const std::string extra =
+        zip64 ? n(0x9999, 2) + n(1, 2) + "x" + n(1, 2) + n(24, 2) + n(size, 8) + n(size, 8) + n(at, 8) : "";
     directory += n(0x02014b50, 4) + n(20, 2) + n(20, 2) + n(e.flags, 2) + n(e.method, 2) + n(0, 8) + n(small, 4) +
                  n(small, 4) + n(e.name.size(), 2) + n(extra.size(), 2) + n(0, 10) + n(zip64 ? 0xffffffff : at, 4) +
                  e.name + extra;
@@ -44,7 +45,9 @@ inline std::string ZipBytes(const std::vector<ZipEntry>& entries, bool zip64 = f
 // Pieces of a pickle.
 inline std::string PickleText(const std::string& text) { return "X" + LittleEndian(text.size(), 4) + text; }
 inline std::string PickleInt(int64_t value) { return "J" + LittleEndian(static_cast<uint64_t>(value), 4); }
-inline std::string PickleGlobal(const std::string& module, const std::string& name) { return "c" + module + "\n" + name + "\n"; }
+inline std::string PickleGlobal(const std::string& module, const std::string& name) {
+  return "c" + module + "\n" + name + "\n";
+}
 inline std::string PickleInts(const std::vector<int64_t>& values) {
   std::string out = "(";
   for (const int64_t value : values) out += PickleInt(value);
@@ -52,7 +55,8 @@ inline std::string PickleInts(const std::vector<int64_t>& values) {
 }
 
 inline std::string PickleStorage(const std::string& type, const std::string& key, int64_t size) {
-  return "(" + PickleText("storage") + PickleGlobal("torch", type) + PickleText(key) + PickleText("cpu") + PickleInt(size) + "tQ";
+  return "(" + PickleText("storage") + PickleGlobal("torch", type) + PickleText(key) + PickleText("cpu") +
+         PickleInt(size) + "tQ";
 }
 
 // A tensor over elements [offset, ...) of a storage.

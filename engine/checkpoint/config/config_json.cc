@@ -26,12 +26,11 @@ ordered_json ToJson(const ModelConfig& c) {
                        {"torch_dtype", "bfloat16"}};
   if (c.rope_scaling) {
     const RopeScaling& rope = *c.rope_scaling;
-    json["rope_scaling"] = {
-        {"rope_type", "llama3"},
-        {"factor", rope.factor},
-        {"low_freq_factor", rope.low_freq_factor},
-        {"high_freq_factor", rope.high_freq_factor},
-        {"original_max_position_embeddings", rope.original_max_position_embeddings}};
+    json["rope_scaling"] = {{"rope_type", "llama3"},
+                            {"factor", rope.factor},
+                            {"low_freq_factor", rope.low_freq_factor},
+                            {"high_freq_factor", rope.high_freq_factor},
+                            {"original_max_position_embeddings", rope.original_max_position_embeddings}};
   }
   if (c.bos_token_id != kNoToken) json["bos_token_id"] = c.bos_token_id;
   if (!c.eos_token_ids.empty()) json["eos_token_id"] = c.eos_token_ids;

@@ -8,8 +8,7 @@
 namespace puna::engine {
 namespace {
 
-constexpr char kOnlyLlama[] =
-    "only Llama models (3.0 to 3.3, Hermes and other LlamaForCausalLM) can be served";
+constexpr char kOnlyLlama[] = "only Llama models (3.0 to 3.3, Hermes and other LlamaForCausalLM) can be served";
 constexpr int kMaxPosition = 1 << 26;
 
 void CheckArchitecture(const JsonObject& config) {
@@ -40,16 +39,14 @@ void ReadShape(const JsonObject& json, ModelConfig* config) {
   config->hidden_size = size("hidden_size", 1, 1 << 17);
   config->num_hidden_layers = size("num_hidden_layers", 1, 1024);
   config->num_attention_heads = size("num_attention_heads", 1, 4096);
-  config->num_key_value_heads = static_cast<int>(
-      json.Int("num_key_value_heads", 1, 4096, config->num_attention_heads));
+  config->num_key_value_heads = static_cast<int>(json.Int("num_key_value_heads", 1, 4096, config->num_attention_heads));
   config->intermediate_size = size("intermediate_size", 1, 1 << 20);
   config->vocab_size = size("vocab_size", 1, 1 << 24);
   config->max_position_embeddings = size("max_position_embeddings", 1, kMaxPosition);
   if (json.Has("head_dim")) {
     config->head_dim = size("head_dim", 1, 4096);
   } else if (config->hidden_size % config->num_attention_heads != 0) {
-    json.Refuse("hidden_size", "a multiple of num_attention_heads (" +
-                                   std::to_string(config->num_attention_heads) +
+    json.Refuse("hidden_size", "a multiple of num_attention_heads (" + std::to_string(config->num_attention_heads) +
                                    "), as there is no head_dim");
   } else {
     config->head_dim = config->hidden_size / config->num_attention_heads;
@@ -107,8 +104,7 @@ void CheckModelConfig(const ModelConfig& config, const std::string& path) {
   if (config.num_attention_heads % config.num_key_value_heads != 0) {
     Throw({.path = path,
            .item = "num_key_value_heads",
-           .expected = "a divisor of num_attention_heads (" +
-                       std::to_string(config.num_attention_heads) + ")",
+           .expected = "a divisor of num_attention_heads (" + std::to_string(config.num_attention_heads) + ")",
            .found = std::to_string(config.num_key_value_heads),
            .remedy = "correct the file or download it again"});
   }

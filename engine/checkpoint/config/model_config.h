@@ -37,11 +37,12 @@ struct ModelConfig {
 
 class JsonObject;
 
-// Reads config.json as transformers 4 and 5 write it. Throws std::runtime_error (path, key, expected, found, remedy) for
-// any other architecture, biases, other activations or rope types, and for shapes that cannot be.
+// Reads config.json as transformers 4 and 5 write it. Throws std::runtime_error (path, key, expected, found, remedy)
+// for any other architecture, biases, other activations or rope types, and for shapes that cannot be.
 ModelConfig ParseModelConfig(const JsonObject& config);
 
-// What every source of a ModelConfig must hold: heads a multiple of kv heads, an even head_dim. `path` is for the message.
+// What every source of a ModelConfig must hold: heads a multiple of kv heads, an even head_dim. `path` is for the
+// message.
 void CheckModelConfig(const ModelConfig& config, const std::string& path);
 
 }  // namespace puna::engine

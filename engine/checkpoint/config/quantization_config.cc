@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/checkpoint/files/json_object.h"
 #include "engine/checkpoint/config/quantized_config.h"
+#include "engine/checkpoint/files/json_object.h"
 
 namespace puna::engine {
 namespace {

@@ -21,7 +21,7 @@ struct QuantizationConfig {
   std::optional<uint64_t> residual_rotation_seed;
 
   // GPTQ and AWQ, 4 bits.
-  int64_t group_size = 0;      // columns; 0: one group
+  int64_t group_size = 0;            // columns; 0: one group
   bool gptq_zero_minus_one = false;  // checkpoint_format "gptq" (version 1) stores zero - 1
 };
 

@@ -10,8 +10,7 @@ namespace {
 using nlohmann::ordered_json;
 
 ordered_json Weights(int bits) {
-  ordered_json json = {
-      {"num_bits", bits}, {"type", "int"}, {"symmetric", true}, {"dynamic", false}};
+  ordered_json json = {{"num_bits", bits}, {"type", "int"}, {"symmetric", true}, {"dynamic", false}};
   json["strategy"] = bits == 4 ? "group" : "channel";
   if (bits == 4) json["group_size"] = 32;
   return json;
@@ -21,16 +20,14 @@ ordered_json Transforms(const QuantizedScheme& scheme) {
   ordered_json groups = ordered_json::object();
   if (scheme.online_hadamard_down_proj) {
     groups["R4"] = {{"type", "hadamard"},
-                    {"apply", ordered_json::array(
-                                  {{{"targets", {"re:.*down_proj$"}}, {"location", "input"}}})}};
+                    {"apply", ordered_json::array({{{"targets", {"re:.*down_proj$"}}, {"location", "input"}}})}};
   }
   if (scheme.residual_rotation_seed) {
     groups["R1"] = {
         {"type", kResidualRotationType},
         {"seed", *scheme.residual_rotation_seed},
-        {"apply", ordered_json::array(
-                      {{{"targets", {"re:.*embed_tokens$"}}, {"location", "output"}},
-                       {{"targets", {"model.norm"}}, {"location", "input"}, {"inverse", true}}})}};
+        {"apply", ordered_json::array({{{"targets", {"re:.*embed_tokens$"}}, {"location", "output"}},
+                                       {{"targets", {"model.norm"}}, {"location", "input"}, {"inverse", true}}})}};
   }
   return groups;
 }
@@ -39,28 +36,23 @@ ordered_json Transforms(const QuantizedScheme& scheme) {
 
 std::string QuantizedConfigJson(const ModelConfig& config, const QuantizedScheme& scheme) {
   ordered_json json = ToJson(config);
-  ordered_json quantization = {{"quant_method", "compressed-tensors"},
-                               {"format", "int-quantized"},
-                               {"quantization_status", "compressed"},
-                               {"ignore", {"lm_head"}},
-                               {"config_groups",
-                                {{"group_0",
-                                  {{"targets", {"Linear"}},
-                                   {"weights", Weights(scheme.weight_bits)},
-                                   {"input_activations",
-                                    {{"num_bits", 8},
-                                     {"type", "int"},
-                                     {"symmetric", true},
-                                     {"strategy", "token"},
-                                     {"dynamic", true}}}}}}}};
+  ordered_json quantization = {
+      {"quant_method", "compressed-tensors"},
+      {"format", "int-quantized"},
+      {"quantization_status", "compressed"},
+      {"ignore", {"lm_head"}},
+      {"config_groups",
+       {{"group_0",
+         {{"targets", {"Linear"}},
+          {"weights", Weights(scheme.weight_bits)},
+          {"input_activations",
+           {{"num_bits", 8}, {"type", "int"}, {"symmetric", true}, {"strategy", "token"}, {"dynamic", true}}}}}}}};
   const ordered_json transforms = Transforms(scheme);
   if (!transforms.empty()) quantization["transform_config"] = {{"config_groups", transforms}};
   json["quantization_config"] = quantization;
   return json.dump(2) + "\n";
 }
 
-std::string GenerationConfigJson(const GenerationConfig& generation) {
-  return ToJson(generation).dump(2) + "\n";
-}
+std::string GenerationConfigJson(const GenerationConfig& generation) { return ToJson(generation).dump(2) + "\n"; }
 
 }  // namespace puna::engine

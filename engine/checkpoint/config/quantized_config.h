@@ -11,8 +11,7 @@
 namespace puna::engine {
 
 struct QuantizedScheme {
-  int weight_bits =
-      8;  // 8: one scale per row; 4: one per group of 32 columns, codes in int8 containers
+  int weight_bits = 8;  // 8: one scale per row; 4: one per group of 32 columns, codes in int8 containers
   bool online_hadamard_down_proj = false;
   std::optional<uint64_t> residual_rotation_seed;
 };

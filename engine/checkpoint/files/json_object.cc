@@ -70,10 +70,7 @@ JsonObject JsonObject::Parse(std::span<const std::byte> text, const std::string&
     Throw({.path = path, .expected = "valid JSON", .found = Printable(e.what()), .remedy = kDownloadAgain});
   }
   if (!value.is_object()) {
-    Throw({.path = path,
-           .expected = "a JSON object",
-           .found = value.type_name(),
-           .remedy = kDownloadAgain});
+    Throw({.path = path, .expected = "a JSON object", .found = value.type_name(), .remedy = kDownloadAgain});
   }
   return {std::make_shared<const Json>(std::move(value)), path, ""};
 }
@@ -96,8 +93,7 @@ bool JsonObject::IsList(const std::string& key) const {
   return value != nullptr && value->is_array();
 }
 
-void JsonObject::Refuse(const std::string& key, const std::string& expected,
-                        const std::string& remedy) const {
+void JsonObject::Refuse(const std::string& key, const std::string& expected, const std::string& remedy) const {
   const Json* value = Find(key);
   const auto replace = Json::error_handler_t::replace;
   Throw({.path = path_,

@@ -1,5 +1,5 @@
-// JsonObject: an object of a JSON file, read key by key with a type and a range; a wrong value is an error with path and
-// key. Keeps nlohmann's heavy header out of the rest of this room.
+// JsonObject: an object of a JSON file, read key by key with a type and a range; a wrong value is an error with path
+// and key. Keeps nlohmann's heavy header out of the rest of this room.
 #pragma once
 
 #include <cstddef>
@@ -42,16 +42,13 @@ class JsonObject {
   std::vector<JsonObject> Objects(const std::string& key) const;
 
   // An error about this key; what was found is the value in the file.
-  [[noreturn]] void Refuse(const std::string& key, const std::string& expected,
-                           const std::string& remedy = "") const;
+  [[noreturn]] void Refuse(const std::string& key, const std::string& expected, const std::string& remedy = "") const;
 
  private:
   JsonObject(std::shared_ptr<const nlohmann::json> value, std::string path, std::string prefix)
       : value_(std::move(value)), path_(std::move(path)), prefix_(std::move(prefix)) {}
   const nlohmann::json* Find(const std::string& key) const;  // null: absent or null
-  std::shared_ptr<const nlohmann::json> Share(const nlohmann::json& part) const {
-    return {value_, &part};
-  }
+  std::shared_ptr<const nlohmann::json> Share(const nlohmann::json& part) const { return {value_, &part}; }
 
   std::shared_ptr<const nlohmann::json> value_;
   std::string path_;

@@ -54,12 +54,10 @@ std::shared_ptr<const MappedFile> MappedFile::Open(const std::string& path) {
   if (size == 0) return std::shared_ptr<const MappedFile>(new MappedFile(path, {}, false));
   void* p = mmap(nullptr, size, PROT_READ, MAP_SHARED, file.fd, 0);
   if (p == MAP_FAILED) ThrowErrno(path, errno);
-  return std::shared_ptr<const MappedFile>(
-      new MappedFile(path, {static_cast<const std::byte*>(p), size}, true));
+  return std::shared_ptr<const MappedFile>(new MappedFile(path, {static_cast<const std::byte*>(p), size}, true));
 }
 
-std::shared_ptr<const MappedFile> MappedFile::Borrow(std::string name,
-                                                     std::span<const std::byte> bytes) {
+std::shared_ptr<const MappedFile> MappedFile::Borrow(std::string name, std::span<const std::byte> bytes) {
   return std::shared_ptr<const MappedFile>(new MappedFile(std::move(name), bytes, false));
 }
 

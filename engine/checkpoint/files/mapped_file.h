@@ -10,8 +10,8 @@ namespace puna::engine {
 
 class MappedFile {
  public:
-  // Throws std::runtime_error with the path. The file must not shrink while it is mapped (the kernel would answer a read
-  // past its end with SIGBUS).
+  // Throws std::runtime_error with the path. The file must not shrink while it is mapped (the kernel would answer a
+  // read past its end with SIGBUS).
   static std::shared_ptr<const MappedFile> Open(const std::string& path);
   // Bytes that outlive every user of the result, e.g. embedded in the binary.
   static std::shared_ptr<const MappedFile> Borrow(std::string name, std::span<const std::byte> bytes);

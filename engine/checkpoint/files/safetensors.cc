@@ -41,8 +41,7 @@ std::span<const std::byte> Header(const MappedFile& file) {
            .item = "header length",
            .expected = "2 to " + std::to_string(most) + " bytes",
            .found = std::to_string(length),
-           .remedy = bytes.size() < 2000 ? "this may be a Git LFS pointer: download the file itself"
-                                         : kDownloadAgain});
+           .remedy = bytes.size() < 2000 ? "this may be a Git LFS pointer: download the file itself" : kDownloadAgain});
   }
   return bytes.subspan(8, length);
 }

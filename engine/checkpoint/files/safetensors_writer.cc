@@ -18,12 +18,10 @@ using nlohmann::ordered_json;
 // A file under a temporary name until all of it is there.
 class WholeFile {
  public:
-  explicit WholeFile(const std::string& path)
-      : path_(path), out_(path + ".partial", std::ios::binary) {}
+  explicit WholeFile(const std::string& path) : path_(path), out_(path + ".partial", std::ios::binary) {}
 
   void Write(std::span<const std::byte> bytes) {
-    out_.write(reinterpret_cast<const char*>(bytes.data()),
-               static_cast<std::streamsize>(bytes.size()));
+    out_.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   }
   void Finish() {
     out_.close();
@@ -51,9 +49,8 @@ void WriteSafetensors(const std::string& path, std::span<const TensorToWrite> te
     PUNA_CHECK(ElementCount(tensor.shape) * static_cast<int64_t>(SizeOf(tensor.dtype)) ==
                static_cast<int64_t>(tensor.bytes.size()))
         << tensor.name;
-    header[tensor.name] = {{"dtype", NameOf(tensor.dtype)},
-                           {"shape", tensor.shape},
-                           {"data_offsets", {at, at + tensor.bytes.size()}}};
+    header[tensor.name] = {
+        {"dtype", NameOf(tensor.dtype)}, {"shape", tensor.shape}, {"data_offsets", {at, at + tensor.bytes.size()}}};
     at += tensor.bytes.size();
   }
   std::string text = header.dump(-1, ' ', true);
@@ -72,8 +69,7 @@ void WriteWholeFile(const std::string& path, const std::string& text) {
   file.Finish();
 }
 
-std::string SafetensorsIndexJson(const std::map<std::string, std::string>& shard_of,
-                                 int64_t total_bytes) {
+std::string SafetensorsIndexJson(const std::map<std::string, std::string>& shard_of, int64_t total_bytes) {
   const ordered_json json = {{"metadata", {{"total_size", total_bytes}}}, {"weight_map", shard_of}};
   return json.dump(2) + "\n";
 }

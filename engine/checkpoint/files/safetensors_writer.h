@@ -28,7 +28,6 @@ void WriteWholeFile(const std::string& path, const std::string& text);
 
 // model.safetensors.index.json for shards written with WriteSafetensors: each tensor's file, and
 // their bytes in all.
-std::string SafetensorsIndexJson(const std::map<std::string, std::string>& shard_of,
-                                 int64_t total_bytes);
+std::string SafetensorsIndexJson(const std::map<std::string, std::string>& shard_of, int64_t total_bytes);
 
 }  // namespace puna::engine

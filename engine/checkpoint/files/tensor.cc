@@ -17,41 +17,58 @@ size_t SizeOf(DType dtype) {
     case DType::kU8:
     case DType::kI8:
     case DType::kF8E4M3:
-    case DType::kF8E5M2: return 1;
+    case DType::kF8E5M2:
+      return 1;
     case DType::kI16:
     case DType::kU16:
     case DType::kF16:
-    case DType::kBf16: return 2;
+    case DType::kBf16:
+      return 2;
     case DType::kI32:
     case DType::kU32:
-    case DType::kF32: return 4;
-    default: return 8;
+    case DType::kF32:
+      return 4;
+    default:
+      return 8;
   }
 }
 
 const char* NameOf(DType dtype) {
   switch (dtype) {
-    case DType::kBool: return "BOOL";
-    case DType::kU8: return "U8";
-    case DType::kI8: return "I8";
-    case DType::kF8E4M3: return "F8_E4M3";
-    case DType::kF8E5M2: return "F8_E5M2";
-    case DType::kI16: return "I16";
-    case DType::kU16: return "U16";
-    case DType::kF16: return "F16";
-    case DType::kBf16: return "BF16";
-    case DType::kI32: return "I32";
-    case DType::kU32: return "U32";
-    case DType::kF32: return "F32";
-    case DType::kI64: return "I64";
-    case DType::kU64: return "U64";
-    default: return "F64";
+    case DType::kBool:
+      return "BOOL";
+    case DType::kU8:
+      return "U8";
+    case DType::kI8:
+      return "I8";
+    case DType::kF8E4M3:
+      return "F8_E4M3";
+    case DType::kF8E5M2:
+      return "F8_E5M2";
+    case DType::kI16:
+      return "I16";
+    case DType::kU16:
+      return "U16";
+    case DType::kF16:
+      return "F16";
+    case DType::kBf16:
+      return "BF16";
+    case DType::kI32:
+      return "I32";
+    case DType::kU32:
+      return "U32";
+    case DType::kF32:
+      return "F32";
+    case DType::kI64:
+      return "I64";
+    case DType::kU64:
+      return "U64";
+    default:
+      return "F64";
   }
 }
 
-bool IsWeightFloat(DType dtype) {
-  return dtype == DType::kBf16 || dtype == DType::kF16 || dtype == DType::kF32;
-}
+bool IsWeightFloat(DType dtype) { return dtype == DType::kBf16 || dtype == DType::kF16 || dtype == DType::kF32; }
 
 int64_t ElementCount(std::span<const int64_t> shape) {
   int64_t count = 1;

@@ -17,9 +17,9 @@ namespace puna::engine {
 
 enum class DType { kBool, kU8, kI8, kF8E4M3, kF8E5M2, kI16, kU16, kF16, kBf16, kI32, kU32, kF32, kI64, kU64, kF64 };
 
-size_t SizeOf(DType dtype);          // bytes per element
-const char* NameOf(DType dtype);     // as in safetensors: "BF16"
-bool IsWeightFloat(DType dtype);     // bf16, f16, f32
+size_t SizeOf(DType dtype);       // bytes per element
+const char* NameOf(DType dtype);  // as in safetensors: "BF16"
+bool IsWeightFloat(DType dtype);  // bf16, f16, f32
 
 // Product of the shape, or -1 when it is negative somewhere or does not fit.
 int64_t ElementCount(std::span<const int64_t> shape);

@@ -9,8 +9,8 @@ namespace puna::engine {
 namespace {
 
 constexpr GgufType kTypes[] = {
-    {kGgufF32, "F32", 1, 4},      {kGgufF16, "F16", 1, 2},      {kGgufBf16, "BF16", 1, 2},
-    {kGgufQ8_0, "Q8_0", 32, 34},  {kGgufQ4_0, "Q4_0", 32, 18},  {kGgufQ4_K, "Q4_K", 256, 144},
+    {kGgufF32, "F32", 1, 4},       {kGgufF16, "F16", 1, 2},     {kGgufBf16, "BF16", 1, 2},
+    {kGgufQ8_0, "Q8_0", 32, 34},   {kGgufQ4_0, "Q4_0", 32, 18}, {kGgufQ4_K, "Q4_K", 256, 144},
     {kGgufQ6_K, "Q6_K", 256, 210},
 };
 

@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "engine/checkpoint/files/checkpoint_fault.h"
+#include "engine/checkpoint/files/tensor.h"
 #include "engine/checkpoint/gguf/gguf_file.h"
 #include "engine/checkpoint/gguf/gguf_source.h"
-#include "engine/checkpoint/files/tensor.h"
 
 namespace puna::engine {
 namespace {
@@ -122,7 +122,8 @@ double Divisor(const ModelConfig& config, const RopeScaling& scaling, int i) {
   const double original = scaling.original_max_position_embeddings;
   if (wavelength < original / scaling.high_freq_factor) return 1;
   if (wavelength > original / scaling.low_freq_factor) return scaling.factor;
-  const double t = (original / wavelength - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor);
+  const double t =
+      (original / wavelength - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor);
   return 1 / ((1 - t) / scaling.factor + t);
 }
 
@@ -146,12 +147,14 @@ void SetTokens(const GgufFile& file, ModelConfig* config) {
   config->bos_token_id = static_cast<TokenId>(file.Int("tokenizer.ggml.bos_token_id", 0, last, kNoToken));
   std::vector<TokenId>& eos = config->eos_token_ids;
   const auto add = [&](int64_t id) {
-    if (id >= 0 && id <= last && std::find(eos.begin(), eos.end(), id) == eos.end()) eos.push_back(static_cast<TokenId>(id));
+    if (id >= 0 && id <= last && std::find(eos.begin(), eos.end(), id) == eos.end())
+      eos.push_back(static_cast<TokenId>(id));
   };
   add(file.Int("tokenizer.ggml.eos_token_id", 0, last, kNoToken));
   const auto tokens = file.Strings("tokenizer.ggml.tokens");
   for (size_t i = 0; i < tokens.size(); ++i) {
-    if (tokens[i] == "<|end_of_text|>" || tokens[i] == "<|eom_id|>" || tokens[i] == "<|eot_id|>") add(static_cast<int64_t>(i));
+    if (tokens[i] == "<|end_of_text|>" || tokens[i] == "<|eom_id|>" || tokens[i] == "<|eot_id|>")
+      add(static_cast<int64_t>(i));
   }
 }
 
@@ -170,7 +173,8 @@ Checkpoint OpenGgufCheckpoint(const FileSet& files, const std::string& name) {
   checkpoint.embed_tokens = reader.Weight("token_embd.weight", config.vocab_size, config.hidden_size);
   for (int n = 0; n < config.num_hidden_layers; ++n) checkpoint.layers.push_back(reader.Layer(n));
   checkpoint.norm = reader.Vector("output_norm.weight", config.hidden_size);
-  if (!config.tie_word_embeddings) checkpoint.lm_head = reader.Weight("output.weight", config.vocab_size, config.hidden_size);
+  if (!config.tie_word_embeddings)
+    checkpoint.lm_head = reader.Weight("output.weight", config.vocab_size, config.hidden_size);
   reader.CheckNothingLeft();
   return checkpoint;
 }

@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "engine/checkpoint/sources/checkpoint.h"
 #include "engine/checkpoint/files/file_set.h"
+#include "engine/checkpoint/sources/checkpoint.h"
 
 namespace puna::engine {
 

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "engine/checkpoint/files/checkpoint_fault.h"
-#include "engine/checkpoint/gguf/gguf_blocks.h"
 #include "engine/checkpoint/files/tensor.h"
+#include "engine/checkpoint/gguf/gguf_blocks.h"
 
 namespace puna::engine {
 namespace {
@@ -60,7 +60,19 @@ class Cursor {
 };
 
 enum ValueType : uint32_t {
-  kU8 = 0, kI8, kU16, kI16, kU32, kI32, kF32, kBool, kString, kArray, kU64, kI64, kF64,
+  kU8 = 0,
+  kI8,
+  kU16,
+  kI16,
+  kU32,
+  kI32,
+  kF32,
+  kBool,
+  kString,
+  kArray,
+  kU64,
+  kI64,
+  kF64,
 };
 
 size_t WidthOf(uint32_t type) {
@@ -148,8 +160,9 @@ std::span<const std::byte> Locate(const GgufTensor& tensor, uint64_t offset, uin
   }
   const auto blocks = static_cast<uint64_t>(count / type->block);
   if (offset % alignment != 0 || offset > data.size() || blocks > (data.size() - offset) / type->bytes) {
-    Refuse(file, item, std::string(type->name) + " " + ShapeText(tensor.shape) + " inside the data of " +
-                           std::to_string(data.size()) + " bytes",
+    Refuse(file, item,
+           std::string(type->name) + " " + ShapeText(tensor.shape) + " inside the data of " +
+               std::to_string(data.size()) + " bytes",
            "offset " + std::to_string(offset));
   }
   return data.subspan(offset, blocks * type->bytes);
@@ -198,7 +211,7 @@ int64_t GgufFile::Int(const std::string& key, int64_t low, int64_t high) const {
   const GgufValue* value = Find(key);
   const bool good = value != nullptr && value->kind == Kind::kInt && value->number >= low && value->number <= high;
   if (!good) {
-    const std::string found = value == nullptr             ? "nothing"
+    const std::string found = value == nullptr            ? "nothing"
                               : value->kind == Kind::kInt ? std::to_string(value->number)
                                                           : "another type";
     Refuse(*file_, key, "an integer from " + std::to_string(low) + " to " + std::to_string(high), found);

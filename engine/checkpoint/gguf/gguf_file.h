@@ -16,12 +16,12 @@ namespace puna::engine {
 struct GgufValue {
   enum class Kind { kInt, kFloat, kBool, kString, kStrings, kArray };
   Kind kind = Kind::kInt;
-  int64_t number = 0;    // kInt, kBool
-  double real = 0;       // kFloat
-  std::string_view text;                   // kString; points into the file
-  std::vector<std::string_view> strings;   // kStrings
-  uint32_t element_type = 0;               // kArray
-  std::span<const std::byte> elements;     // kArray; points into the file
+  int64_t number = 0;                     // kInt, kBool
+  double real = 0;                        // kFloat
+  std::string_view text;                  // kString; points into the file
+  std::vector<std::string_view> strings;  // kStrings
+  uint32_t element_type = 0;              // kArray
+  std::span<const std::byte> elements;    // kArray; points into the file
 };
 
 struct GgufTensor {
@@ -46,7 +46,7 @@ class GgufFile {
   double Number(const std::string& key, double low, double high, double fallback) const;
   std::string String(const std::string& key, const std::string& fallback) const;
   std::span<const std::string_view> Strings(const std::string& key) const;  // absent: empty
-  std::vector<int64_t> Ints(const std::string& key) const;                   // absent: empty
+  std::vector<int64_t> Ints(const std::string& key) const;                  // absent: empty
 
  private:
   const GgufValue* Find(const std::string& key) const;

@@ -2,9 +2,9 @@
 
 #include "engine/base/check.h"
 #include "engine/checkpoint/files/checkpoint_fault.h"
-#include "engine/checkpoint/sources/dense_source.h"
-#include "engine/checkpoint/gguf/gguf_blocks.h"
 #include "engine/checkpoint/files/tensor.h"
+#include "engine/checkpoint/gguf/gguf_blocks.h"
+#include "engine/checkpoint/sources/dense_source.h"
 
 namespace puna::engine {
 namespace {
@@ -33,7 +33,8 @@ class GgufSource : public WeightSource {
     for (int64_t r = 0; r < count; ++r) {
       const std::byte* row = Row(first + r);
       for (int64_t b = 0; b < blocks; ++b) {
-        ReadQ4_0(row + b * static_cast<int64_t>(type_.bytes), codes + r * cols() + b * type_.block, scales + r * blocks + b);
+        ReadQ4_0(row + b * static_cast<int64_t>(type_.bytes), codes + r * cols() + b * type_.block,
+                 scales + r * blocks + b);
       }
     }
   }

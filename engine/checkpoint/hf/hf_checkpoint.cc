@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/checkpoint/files/checkpoint_fault.h"
-#include "engine/checkpoint/hf/hf_linear.h"
-#include "engine/checkpoint/files/json_object.h"
 #include "engine/checkpoint/config/quantization_config.h"
+#include "engine/checkpoint/files/checkpoint_fault.h"
+#include "engine/checkpoint/files/json_object.h"
 #include "engine/checkpoint/files/safetensors.h"
+#include "engine/checkpoint/hf/hf_linear.h"
 
 namespace puna::engine {
 namespace {

@@ -1,8 +1,8 @@
 // A Llama in Hugging Face's layout: config.json, generation_config.json, safetensors.
 #pragma once
 
-#include "engine/checkpoint/sources/checkpoint.h"
 #include "engine/checkpoint/files/file_set.h"
+#include "engine/checkpoint/sources/checkpoint.h"
 
 namespace puna::engine {
 

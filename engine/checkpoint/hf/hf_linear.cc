@@ -71,20 +71,19 @@ void TakeZeroBias(TensorSet* tensors, const std::string& prefix, int64_t rows) {
          .remedy = "this model is not a Llama as we know it: use another"});
 }
 
-std::unique_ptr<WeightSource> OpenTransposed(TensorSet* tensors, const std::string& prefix, int64_t rows,
-                                             int64_t cols, const QuantizationConfig& quantization) {
+std::unique_ptr<WeightSource> OpenTransposed(TensorSet* tensors, const std::string& prefix, int64_t rows, int64_t cols,
+                                             const QuantizationConfig& quantization) {
   const Tensor& qweight = tensors->Take(prefix + ".qweight");
   const bool gptq = quantization.method == Method::kGptq;
   if (!gptq && quantization.method != Method::kAwq) RefuseQuantised(qweight, "gptq or awq");
   TakeZeroBias(tensors, prefix, rows);
-  return MakeTransposedSource(
-      {.packing = gptq ? TransposedTensors::Packing::kGptq : TransposedTensors::Packing::kAwq,
-       .qweight = &qweight,
-       .qzeros = &tensors->Take(prefix + ".qzeros"),
-       .scales = &tensors->Take(prefix + ".scales"),
-       .g_idx = gptq ? TakeIfPresent(tensors, prefix + ".g_idx") : nullptr,
-       .zero_minus_one = quantization.gptq_zero_minus_one},
-      rows, cols, quantization.group_size);
+  return MakeTransposedSource({.packing = gptq ? TransposedTensors::Packing::kGptq : TransposedTensors::Packing::kAwq,
+                               .qweight = &qweight,
+                               .qzeros = &tensors->Take(prefix + ".qzeros"),
+                               .scales = &tensors->Take(prefix + ".scales"),
+                               .g_idx = gptq ? TakeIfPresent(tensors, prefix + ".g_idx") : nullptr,
+                               .zero_minus_one = quantization.gptq_zero_minus_one},
+                              rows, cols, quantization.group_size);
 }
 
 }  // namespace

@@ -6,12 +6,12 @@
 #include <utility>
 
 #include "engine/checkpoint/files/checkpoint_fault.h"
-#include "engine/checkpoint/sources/concat_source.h"
-#include "engine/checkpoint/sources/dense_source.h"
-#include "engine/checkpoint/sources/int8_source.h"
 #include "engine/checkpoint/files/json_object.h"
 #include "engine/checkpoint/meta/meta_params.h"
 #include "engine/checkpoint/meta/pth_file.h"
+#include "engine/checkpoint/sources/concat_source.h"
+#include "engine/checkpoint/sources/dense_source.h"
+#include "engine/checkpoint/sources/int8_source.h"
 
 namespace puna::engine {
 namespace {
@@ -57,14 +57,15 @@ class MetaReader {
     const int64_t vocab = params_.config.vocab_size;
     if (parts_.front().Has(name + ".scales")) return Codes(name, vocab, hidden_, 8, {});
     const auto count = static_cast<int64_t>(parts_.size());
-    const bool by_cols = count > 1 && parts_.front().Take(name + ".weight").shape == std::vector{vocab, hidden_ / count};
+    const bool by_cols =
+        count > 1 && parts_.front().Take(name + ".weight").shape == std::vector{vocab, hidden_ / count};
     return Dense(name + ".weight", vocab, hidden_, by_cols ? ConcatAxis::kCols : ConcatAxis::kRows, {});
   }
 
   LinearSource Linear(const std::string& name, int64_t rows, int64_t cols, ConcatAxis axis, RowOrder order = {}) {
     LinearSource linear;
-    linear.weight = params_.group_size == 0 ? Dense(name + ".weight", rows, cols, axis, order)
-                                            : Codes(name, rows, cols, 4, order);
+    linear.weight =
+        params_.group_size == 0 ? Dense(name + ".weight", rows, cols, axis, order) : Codes(name, rows, cols, 4, order);
     if (params_.lora_rank == 0) return linear;
     const int64_t rank = params_.lora_rank;
     TensorSet& part = parts_.front();
@@ -85,10 +86,12 @@ class MetaReader {
     for (const TensorSet& part : parts_) {
       for (const Tensor* tensor : part.Unused()) {
         // Constants; a tied head; zero points, which this symmetric scheme does not use.
-        if (tensor->name == "rope.freqs" || tensor->name == "output.weight" || tensor->name.ends_with(".zeros")) continue;
+        if (tensor->name == "rope.freqs" || tensor->name == "output.weight" || tensor->name.ends_with(".zeros"))
+          continue;
         Throw({.path = part.path(),
                .item = Printable(tensor->name),
-               .expected = "only the tensors of a Llama with " + std::to_string(params_.config.num_hidden_layers) + " layers",
+               .expected =
+                   "only the tensors of a Llama with " + std::to_string(params_.config.num_hidden_layers) + " layers",
                .found = "this one of shape " + ShapeText(tensor->shape),
                .remedy = "check that params.json belongs to these weights"});
       }

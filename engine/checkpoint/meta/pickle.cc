@@ -14,11 +14,10 @@ using Kind = PickleValue::Kind;
 
 std::optional<DType> StorageType(const std::string& global) {
   constexpr std::pair<const char*, DType> kTypes[] = {
-      {"torch BFloat16Storage", DType::kBf16}, {"torch HalfStorage", DType::kF16},
-      {"torch FloatStorage", DType::kF32},     {"torch DoubleStorage", DType::kF64},
-      {"torch CharStorage", DType::kI8},       {"torch ByteStorage", DType::kU8},
-      {"torch ShortStorage", DType::kI16},     {"torch IntStorage", DType::kI32},
-      {"torch LongStorage", DType::kI64},      {"torch BoolStorage", DType::kBool}};
+      {"torch BFloat16Storage", DType::kBf16}, {"torch HalfStorage", DType::kF16}, {"torch FloatStorage", DType::kF32},
+      {"torch DoubleStorage", DType::kF64},    {"torch CharStorage", DType::kI8},  {"torch ByteStorage", DType::kU8},
+      {"torch ShortStorage", DType::kI16},     {"torch IntStorage", DType::kI32},  {"torch LongStorage", DType::kI64},
+      {"torch BoolStorage", DType::kBool}};
   for (const auto& [name, dtype] : kTypes) {
     if (global == name) return dtype;
   }

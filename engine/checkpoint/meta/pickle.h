@@ -1,6 +1,6 @@
-// A reader for the few pickles that torch.save writes for a dictionary of tensors. It runs nothing: of all the callables
-// that a pickle can name it knows OrderedDict, torch._utils._rebuild_tensor_v2 and torch's storage types, as data; any
-// other is an error that names it. Opcodes: Python's pickletools.py, protocol 2.
+// A reader for the few pickles that torch.save writes for a dictionary of tensors. It runs nothing: of all the
+// callables that a pickle can name it knows OrderedDict, torch._utils._rebuild_tensor_v2 and torch's storage types, as
+// data; any other is an error that names it. Opcodes: Python's pickletools.py, protocol 2.
 #pragma once
 
 #include <cstddef>

@@ -14,11 +14,37 @@ constexpr size_t kMaxValues = 1 << 20;  // a 70B checkpoint needs some 20000
 
 // The opcodes of protocol 2 that torch.save uses; the names are pickletools'.
 enum Opcode : uint8_t {
-  kMark = '(', kStop = '.', kBinInt = 'J', kBinInt1 = 'K', kBinInt2 = 'M', kLong1 = 0x8a, kBinFloat = 'G',
-  kNone = 'N', kNewTrue = 0x88, kNewFalse = 0x89, kBinUnicode = 'X', kEmptyTuple = ')', kTuple = 't',
-  kTuple1 = 0x85, kTuple2 = 0x86, kTuple3 = 0x87, kEmptyDict = '}', kSetItem = 's', kSetItems = 'u',
-  kEmptyList = ']', kAppend = 'a', kAppends = 'e', kBinPut = 'q', kLongBinPut = 'r', kBinGet = 'h',
-  kLongBinGet = 'j', kGlobal = 'c', kReduce = 'R', kBinPersId = 'Q', kBuild = 'b', kProto = 0x80,
+  kMark = '(',
+  kStop = '.',
+  kBinInt = 'J',
+  kBinInt1 = 'K',
+  kBinInt2 = 'M',
+  kLong1 = 0x8a,
+  kBinFloat = 'G',
+  kNone = 'N',
+  kNewTrue = 0x88,
+  kNewFalse = 0x89,
+  kBinUnicode = 'X',
+  kEmptyTuple = ')',
+  kTuple = 't',
+  kTuple1 = 0x85,
+  kTuple2 = 0x86,
+  kTuple3 = 0x87,
+  kEmptyDict = '}',
+  kSetItem = 's',
+  kSetItems = 'u',
+  kEmptyList = ']',
+  kAppend = 'a',
+  kAppends = 'e',
+  kBinPut = 'q',
+  kLongBinPut = 'r',
+  kBinGet = 'h',
+  kLongBinGet = 'j',
+  kGlobal = 'c',
+  kReduce = 'R',
+  kBinPersId = 'Q',
+  kBuild = 'b',
+  kProto = 0x80,
 };
 
 // What a pickle may name. Storage types stay names; the reader of tensors knows them.
@@ -100,30 +126,45 @@ std::vector<int> PickleMachine::PopToMark() {
 void PickleMachine::Step(uint8_t opcode) {
   if (StepScalar(opcode) || StepMemo(opcode) || StepContainer(opcode)) return;
   switch (opcode) {
-    case kMark: return marks_.push_back(stack_.size());
-    case kGlobal: return PushGlobal();
-    case kReduce: return Reduce();
-    case kBuild: return Build();
+    case kMark:
+      return marks_.push_back(stack_.size());
+    case kGlobal:
+      return PushGlobal();
+    case kReduce:
+      return Reduce();
+    case kBuild:
+      return Build();
     case kBinPersId: {
       const PickleValue& id = values_[static_cast<size_t>(Pop())];
       if (id.kind != Kind::kTuple || id.items.size() != 5) Refuse("a tuple of 5 as persistent id", "another value");
       return PushNew({.kind = Kind::kStorage, .number = 0, .text = {}, .items = id.items});
     }
-    default: Refuse("an opcode that torch.save writes for tensors", "opcode " + std::to_string(opcode));
+    default:
+      Refuse("an opcode that torch.save writes for tensors", "opcode " + std::to_string(opcode));
   }
 }
 
 bool PickleMachine::StepScalar(uint8_t opcode) {
   switch (opcode) {
-    case kBinInt: PushInt(static_cast<int32_t>(Take(4))); return true;
-    case kBinInt1: PushInt(static_cast<int64_t>(Take(1))); return true;
-    case kBinInt2: PushInt(static_cast<int64_t>(Take(2))); return true;
-    case kLong1: PushLong(); return true;
+    case kBinInt:
+      PushInt(static_cast<int32_t>(Take(4)));
+      return true;
+    case kBinInt1:
+      PushInt(static_cast<int64_t>(Take(1)));
+      return true;
+    case kBinInt2:
+      PushInt(static_cast<int64_t>(Take(2)));
+      return true;
+    case kLong1:
+      PushLong();
+      return true;
     case kBinFloat:
       Take(8);  // no tensor needs one: kept as a value without a number
       PushNew({.kind = Kind::kFloat, .number = 0, .text = {}, .items = {}});
       return true;
-    case kNone: PushNew({}); return true;
+    case kNone:
+      PushNew({});
+      return true;
     case kNewTrue:
     case kNewFalse:
       PushNew({.kind = Kind::kBool, .number = opcode == kNewTrue, .text = {}, .items = {}});
@@ -133,14 +174,19 @@ bool PickleMachine::StepScalar(uint8_t opcode) {
       PushNew({.kind = Kind::kString, .number = 0, .text = TakeText(size), .items = {}});
       return true;
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 
 bool PickleMachine::StepMemo(uint8_t opcode) {
   switch (opcode) {
-    case kBinPut: Memoize(Take(1)); return true;
-    case kLongBinPut: Memoize(Take(4)); return true;
+    case kBinPut:
+      Memoize(Take(1));
+      return true;
+    case kLongBinPut:
+      Memoize(Take(4));
+      return true;
     case kBinGet:
     case kLongBinGet: {
       const uint64_t slot = Take(opcode == kBinGet ? 1 : 4);
@@ -150,7 +196,8 @@ bool PickleMachine::StepMemo(uint8_t opcode) {
       if (stack_.size() > 4 * kMaxValues) Refuse("a shorter stack", std::to_string(stack_.size()) + " values");
       return true;
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -162,23 +209,44 @@ void PickleMachine::Memoize(uint64_t slot) {
 
 bool PickleMachine::StepContainer(uint8_t opcode) {
   switch (opcode) {
-    case kEmptyTuple: PushTuple(0); return true;
-    case kTuple1: PushTuple(1); return true;
-    case kTuple2: PushTuple(2); return true;
-    case kTuple3: PushTuple(3); return true;
-    case kTuple: PushNew({.kind = Kind::kTuple, .number = 0, .text = {}, .items = PopToMark()}); return true;
-    case kEmptyDict: PushNew({.kind = Kind::kDict, .number = 0, .text = {}, .items = {}}); return true;
-    case kEmptyList: PushNew({.kind = Kind::kList, .number = 0, .text = {}, .items = {}}); return true;
-    case kSetItems: AddItems(Kind::kDict, PopToMark()); return true;
-    case kAppends: AddItems(Kind::kList, PopToMark()); return true;
-    case kAppend: AddItems(Kind::kList, {Pop()}); return true;
+    case kEmptyTuple:
+      PushTuple(0);
+      return true;
+    case kTuple1:
+      PushTuple(1);
+      return true;
+    case kTuple2:
+      PushTuple(2);
+      return true;
+    case kTuple3:
+      PushTuple(3);
+      return true;
+    case kTuple:
+      PushNew({.kind = Kind::kTuple, .number = 0, .text = {}, .items = PopToMark()});
+      return true;
+    case kEmptyDict:
+      PushNew({.kind = Kind::kDict, .number = 0, .text = {}, .items = {}});
+      return true;
+    case kEmptyList:
+      PushNew({.kind = Kind::kList, .number = 0, .text = {}, .items = {}});
+      return true;
+    case kSetItems:
+      AddItems(Kind::kDict, PopToMark());
+      return true;
+    case kAppends:
+      AddItems(Kind::kList, PopToMark());
+      return true;
+    case kAppend:
+      AddItems(Kind::kList, {Pop()});
+      return true;
     case kSetItem: {
       const int value = Pop();
       const int key = Pop();
       AddItems(Kind::kDict, {key, value});
       return true;
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -227,7 +295,8 @@ void PickleMachine::Reduce() {
 // torch.save of a state_dict sets the OrderedDict's attribute _metadata, which says nothing about the tensors.
 void PickleMachine::Build() {
   Pop();
-  if (values_[static_cast<size_t>(Top())].kind != Kind::kDict) Refuse("attributes of an OrderedDict", "of another value");
+  if (values_[static_cast<size_t>(Top())].kind != Kind::kDict)
+    Refuse("attributes of an OrderedDict", "of another value");
 }
 
 }  // namespace puna::engine

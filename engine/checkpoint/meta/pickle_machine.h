@@ -23,15 +23,17 @@ class PickleMachine {
 
  private:
   [[noreturn]] void Refuse(const std::string& expected, const std::string& found) const;
-  uint64_t Take(size_t width);          // an unsigned little-endian number of the program
+  uint64_t Take(size_t width);  // an unsigned little-endian number of the program
   std::string TakeText(uint64_t size);
   std::string TakeLine();
   int Add(PickleValue value);
   void Push(int value) { stack_.push_back(value); }
   void PushNew(PickleValue value) { Push(Add(std::move(value))); }
-  void PushInt(int64_t number) { PushNew({.kind = PickleValue::Kind::kInt, .number = number, .text = {}, .items = {}}); }
+  void PushInt(int64_t number) {
+    PushNew({.kind = PickleValue::Kind::kInt, .number = number, .text = {}, .items = {}});
+  }
   int Pop();
-  int Top();                            // stays
+  int Top();  // stays
   std::vector<int> PopToMark();
   void Step(uint8_t opcode);
   bool StepScalar(uint8_t opcode);
@@ -50,8 +52,8 @@ class PickleMachine {
   size_t at_ = 0;
   PickleValues values_;
   std::vector<int> stack_;
-  std::vector<size_t> marks_;   // stack sizes
-  std::vector<int> memo_;       // -1: empty
+  std::vector<size_t> marks_;  // stack sizes
+  std::vector<int> memo_;      // -1: empty
 };
 
 }  // namespace puna::engine

@@ -12,10 +12,10 @@ namespace puna::engine {
 struct PickleValue {
   enum class Kind { kNone, kBool, kInt, kFloat, kString, kGlobal, kTuple, kList, kDict, kStorage, kTensor };
   Kind kind = Kind::kNone;
-  int64_t number = 0;        // kBool, kInt
-  std::string text;          // kString; kGlobal: "module name"
-  std::vector<int> items;    // kTuple, kList; kDict: key, value, key, value; kStorage: the persistent id's tuple;
-                             // kTensor: the arguments of _rebuild_tensor_v2
+  int64_t number = 0;      // kBool, kInt
+  std::string text;        // kString; kGlobal: "module name"
+  std::vector<int> items;  // kTuple, kList; kDict: key, value, key, value; kStorage: the persistent id's tuple;
+                           // kTensor: the arguments of _rebuild_tensor_v2
 };
 
 using PickleValues = std::vector<PickleValue>;

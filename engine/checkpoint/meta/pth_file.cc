@@ -75,7 +75,8 @@ Tensor MakeTensor(const PickledTensor& pickled, const Entries& entries, const st
     fail("a part of its storage of " + std::to_string(held) + " elements",
          ShapeText(pickled.shape) + " at offset " + std::to_string(pickled.offset));
   }
-  if (!IsContiguous(pickled)) fail("a contiguous tensor", ShapeText(pickled.shape) + " with strides " + ShapeText(pickled.stride));
+  if (!IsContiguous(pickled))
+    fail("a contiguous tensor", ShapeText(pickled.shape) + " with strides " + ShapeText(pickled.stride));
   const auto part = storage.subspan(static_cast<size_t>(pickled.offset * width), static_cast<size_t>(count * width));
   return {.name = pickled.name, .dtype = pickled.dtype, .shape = pickled.shape, .bytes = part, .file = file};
 }

@@ -14,13 +14,12 @@
 namespace puna::engine {
 namespace {
 
-constexpr char kPackAgain[] =
-    "the file is damaged or incomplete: delete it, or make it again with puna pack";
+constexpr char kPackAgain[] = "the file is damaged or incomplete: delete it, or make it again with puna pack";
 constexpr int64_t kMaxCount = int64_t{1} << 50;
 constexpr uint64_t kMaxHeader = 100 << 20;
 
-[[noreturn]] void Damaged(const std::string& path, const std::string& item,
-                          const std::string& expected, const std::string& found) {
+[[noreturn]] void Damaged(const std::string& path, const std::string& item, const std::string& expected,
+                          const std::string& found) {
   Throw({.path = path, .item = item, .expected = expected, .found = found, .remedy = kPackAgain});
 }
 
@@ -29,8 +28,7 @@ PackedPrefix ReadPrefix(const MappedFile& file) {
   PackedPrefix prefix;
   const PackedPrefix wanted;
   if (bytes.size() >= sizeof prefix) std::memcpy(&prefix, bytes.data(), sizeof prefix);
-  if (bytes.size() < sizeof prefix ||
-      std::memcmp(prefix.magic, wanted.magic, sizeof prefix.magic) != 0) {
+  if (bytes.size() < sizeof prefix || std::memcmp(prefix.magic, wanted.magic, sizeof prefix.magic) != 0) {
     Damaged(file.path(), "", "a packed model, which starts with PUNAPACK",
             std::to_string(bytes.size()) + " other bytes");
   }
@@ -44,9 +42,8 @@ PackedPrefix ReadPrefix(const MappedFile& file) {
   const uint64_t size = bytes.size();
   if (prefix.header_bytes > kMaxHeader || prefix.header_offset > size ||
       prefix.header_bytes > size - prefix.header_offset) {
-    Damaged(
-        file.path(), "header", "to lie within the file of " + std::to_string(size) + " bytes",
-        std::to_string(prefix.header_bytes) + " bytes at " + std::to_string(prefix.header_offset));
+    Damaged(file.path(), "header", "to lie within the file of " + std::to_string(size) + " bytes",
+            std::to_string(prefix.header_bytes) + " bytes at " + std::to_string(prefix.header_offset));
   }
   return prefix;
 }
@@ -54,8 +51,7 @@ PackedPrefix ReadPrefix(const MappedFile& file) {
 std::span<const std::byte> HeaderOf(const MappedFile& file) {
   const PackedPrefix prefix = ReadPrefix(file);
   const auto header = file.bytes().subspan(prefix.header_offset, prefix.header_bytes);
-  if (ContentHash(header) != prefix.header_hash)
-    Damaged(file.path(), "header", "its checksum", "another");
+  if (ContentHash(header) != prefix.header_hash) Damaged(file.path(), "header", "its checksum", "another");
   return header;
 }
 
@@ -67,12 +63,10 @@ PackedInfo ReadInfo(const JsonObject& json) {
   info.head_weights = json.String("head_weights");
   info.config = ParseModelConfig(json.Object("config"));
   info.generation = ParseGenerationConfig(json.Object("generation_config"), info.config.vocab_size);
-  if (json.Bool("asymmetric_activations", false))
-    info.activation_rule = Checkpoint::ActivationRule::kAsymmetric;
+  if (json.Bool("asymmetric_activations", false)) info.activation_rule = Checkpoint::ActivationRule::kAsymmetric;
   info.online_hadamard_down_proj = json.Bool("online_hadamard_down_proj", false);
   if (json.Has("residual_rotation_seed")) {
-    info.residual_rotation_seed =
-        static_cast<uint64_t>(json.Int("residual_rotation_seed", 0, INT64_MAX));
+    info.residual_rotation_seed = static_cast<uint64_t>(json.Int("residual_rotation_seed", 0, INT64_MAX));
   }
   for (const JsonObject& origin : json.Objects("origins")) {
     PackedOrigin& to = info.origins.emplace_back();
@@ -80,8 +74,7 @@ PackedInfo ReadInfo(const JsonObject& json) {
     to.bytes = origin.Int("bytes", 0, kMaxCount);
     to.modified_ns = origin.Int("modified_ns", INT64_MIN, INT64_MAX);
     to.hash = std::strtoull(origin.String("hash").c_str(), nullptr, 16);
-    if (std::filesystem::path(to.name).filename() != to.name)
-      origin.Refuse("name", "a plain file name", kPackAgain);
+    if (std::filesystem::path(to.name).filename() != to.name) origin.Refuse("name", "a plain file name", kPackAgain);
   }
   return info;
 }
@@ -95,9 +88,7 @@ PackedSection ReadSection(const JsonObject& json, const MappedFile& file) {
   section.bytes = json.Int("bytes", 0, kMaxCount);
   if (section.offset % 4096 != 0) json.Refuse("offset", "a multiple of 4096", kPackAgain);
   if (section.offset + section.bytes > static_cast<int64_t>(file.bytes().size())) {
-    json.Refuse("bytes",
-                "a section within the file of " + std::to_string(file.bytes().size()) + " bytes",
-                kPackAgain);
+    json.Refuse("bytes", "a section within the file of " + std::to_string(file.bytes().size()) + " bytes", kPackAgain);
   }
   return section;
 }
@@ -134,8 +125,7 @@ const PackedSection& PackedFile::Section(const std::string& name) const {
 }
 
 std::span<const std::byte> PackedFile::Bytes(const PackedSection& section) const {
-  return file_->bytes().subspan(static_cast<size_t>(section.offset),
-                                static_cast<size_t>(section.bytes));
+  return file_->bytes().subspan(static_cast<size_t>(section.offset), static_cast<size_t>(section.bytes));
 }
 
 void PackedFile::CheckOrigins() const {
@@ -150,8 +140,7 @@ void PackedFile::CheckOrigins() const {
   for (const PackedOrigin& origin : info_.origins) {
     const std::string origin_path = (folder.empty() ? "." : folder) + "/" + origin.name;
     struct stat status {};
-    if (stat(origin_path.c_str(), &status) != 0)
-      continue;  // the packed file alone is a whole model
+    if (stat(origin_path.c_str(), &status) != 0) continue;  // the packed file alone is a whole model
     if (status.st_size != origin.bytes) refuse(origin, std::to_string(status.st_size) + " bytes");
     if (ModifiedNs(status) == origin.modified_ns) continue;
     const auto file = MappedFile::Open(origin_path);
@@ -168,8 +157,8 @@ std::vector<PackedOrigin> OriginsIn(const std::string& folder) {
     const auto file = files.Open(name);
     struct stat status {};
     if (stat(file->path().c_str(), &status) != 0) continue;
-    origins.push_back({name, static_cast<int64_t>(file->bytes().size()), ModifiedNs(status),
-                       ContentHash(file->bytes())});
+    origins.push_back(
+        {name, static_cast<int64_t>(file->bytes().size()), ModifiedNs(status), ContentHash(file->bytes())});
     file->Release(file->bytes());
   }
   return origins;

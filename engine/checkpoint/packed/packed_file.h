@@ -17,8 +17,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/checkpoint/sources/checkpoint.h"
 #include "engine/checkpoint/files/mapped_file.h"
+#include "engine/checkpoint/sources/checkpoint.h"
 
 namespace puna::engine {
 
@@ -63,8 +63,7 @@ class PackedFileWriter {
   PackedFileWriter(const PackedFileWriter&) = delete;
 
   // A section of these parts, each padded to a multiple of 64 bytes.
-  void Add(const std::string& name, PackedSection section,
-           std::span<const std::span<const std::byte>> parts);
+  void Add(const std::string& name, PackedSection section, std::span<const std::span<const std::byte>> parts);
   void Finish(const PackedInfo& info);
 
  private:

@@ -9,8 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/check.h"
-#include "engine/checkpoint/files/checkpoint_fault.h"
 #include "engine/checkpoint/config/config_json.h"
+#include "engine/checkpoint/files/checkpoint_fault.h"
 #include "engine/checkpoint/files/content_hash.h"
 #include "engine/checkpoint/packed/packed_file.h"
 #include "engine/checkpoint/packed/packed_prefix.h"
@@ -40,16 +40,15 @@ ordered_json ToJson(const PackedInfo& info) {
                        {"modified_ns", origin.modified_ns},
                        {"hash", HashText(origin.hash)}});
   }
-  ordered_json json = {
-      {"name", info.name},
-      {"layout", info.layout},
-      {"weights", info.weights},
-      {"head_weights", info.head_weights},
-      {"config", ToJson(info.config)},
-      {"generation_config", ToJson(info.generation)},
-      {"asymmetric_activations", info.activation_rule == Checkpoint::ActivationRule::kAsymmetric},
-      {"online_hadamard_down_proj", info.online_hadamard_down_proj},
-      {"origins", origins}};
+  ordered_json json = {{"name", info.name},
+                       {"layout", info.layout},
+                       {"weights", info.weights},
+                       {"head_weights", info.head_weights},
+                       {"config", ToJson(info.config)},
+                       {"generation_config", ToJson(info.generation)},
+                       {"asymmetric_activations", info.activation_rule == Checkpoint::ActivationRule::kAsymmetric},
+                       {"online_hadamard_down_proj", info.online_hadamard_down_proj},
+                       {"origins", origins}};
   if (info.residual_rotation_seed) json["residual_rotation_seed"] = *info.residual_rotation_seed;
   return json;
 }
@@ -99,11 +98,8 @@ void PackedFileWriter::Add(const std::string& name, PackedSection section,
 void PackedFileWriter::Finish(const PackedInfo& info) {
   ordered_json json = {{"model", ToJson(info)}, {"sections", ordered_json::object()}};
   for (const auto& [name, s] : sections_) {
-    json["sections"][name] = {{"format", s.format},
-                              {"outputs", s.outputs},
-                              {"inputs", s.inputs},
-                              {"offset", s.offset},
-                              {"bytes", s.bytes}};
+    json["sections"][name] = {
+        {"format", s.format}, {"outputs", s.outputs}, {"inputs", s.inputs}, {"offset", s.offset}, {"bytes", s.bytes}};
   }
   const std::string header = json.dump(-1, ' ', true);
   PadTo(kPage);

@@ -26,20 +26,18 @@ class ConcatSource : public WeightSource {
   int64_t rows() const override { return rows_; }
   int64_t cols() const override { return cols_; }
   Encoding encoding() const override {
-    const bool bf16_only = std::all_of(parts_.begin(), parts_.end(),
-                                       [](const auto& part) { return part->encoding() == Encoding::kBf16; });
+    const bool bf16_only =
+        std::all_of(parts_.begin(), parts_.end(), [](const auto& part) { return part->encoding() == Encoding::kBf16; });
     return bf16_only ? Encoding::kBf16 : Encoding::kFloat;
   }
 
   void ReadFloat(int64_t first, int64_t count, float* out) const override {
-    Read(first, count, out, [](const WeightSource& part, int64_t from, int64_t n, float* to) {
-      part.ReadFloat(from, n, to);
-    });
+    Read(first, count, out,
+         [](const WeightSource& part, int64_t from, int64_t n, float* to) { part.ReadFloat(from, n, to); });
   }
   void ReadBf16(int64_t first, int64_t count, bf16* out) const override {
-    Read(first, count, out, [](const WeightSource& part, int64_t from, int64_t n, bf16* to) {
-      part.ReadBf16(from, n, to);
-    });
+    Read(first, count, out,
+         [](const WeightSource& part, int64_t from, int64_t n, bf16* to) { part.ReadBf16(from, n, to); });
   }
   void Release() const override {
     for (const auto& part : parts_) part->Release();

@@ -14,9 +14,7 @@ class DenseSource : public WeightSource {
   std::string name() const override { return tensor_.name; }
   int64_t rows() const override { return tensor_.shape[0]; }
   int64_t cols() const override { return tensor_.shape[1]; }
-  Encoding encoding() const override {
-    return tensor_.dtype == DType::kBf16 ? Encoding::kBf16 : Encoding::kFloat;
-  }
+  Encoding encoding() const override { return tensor_.dtype == DType::kBf16 ? Encoding::kBf16 : Encoding::kFloat; }
 
   void ReadFloat(int64_t first, int64_t count, float* out) const override {
     PUNA_CHECK(first >= 0 && count >= 0 && first + count <= rows()) << name();

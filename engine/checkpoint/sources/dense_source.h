@@ -3,8 +3,8 @@
 
 #include <memory>
 
-#include "engine/checkpoint/sources/row_order.h"
 #include "engine/checkpoint/files/tensor.h"
+#include "engine/checkpoint/sources/row_order.h"
 #include "engine/checkpoint/sources/weight_source.h"
 
 namespace puna::engine {

@@ -93,8 +93,13 @@ int64_t GroupsOf(const Tensor& scales, int64_t rows, int64_t cols) {
 std::unique_ptr<WeightSource> MakeInt8Source(const Tensor& codes, const Tensor& scales, const Tensor* zeros, int bits,
                                              RowOrder order) {
   CheckDType(codes, DType::kI8);
-  QuantizedLayout layout{.name = codes.name, .rows = codes.shape.at(0), .cols = codes.shape.at(1), .groups = 1,
-                         .bits = bits, .group_of = {}, .zeros = {}};
+  QuantizedLayout layout{.name = codes.name,
+                         .rows = codes.shape.at(0),
+                         .cols = codes.shape.at(1),
+                         .groups = 1,
+                         .bits = bits,
+                         .group_of = {},
+                         .zeros = {}};
   layout.groups = GroupsOf(scales, layout.rows, layout.cols);
   if (zeros != nullptr) layout.zeros = ReadZeros(*zeros, scales, layout.rows, layout.groups);
   return std::make_unique<Int8Source>(std::move(layout), codes, scales, order);

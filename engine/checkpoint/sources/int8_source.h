@@ -4,8 +4,8 @@
 
 #include <memory>
 
-#include "engine/checkpoint/sources/row_order.h"
 #include "engine/checkpoint/files/tensor.h"
+#include "engine/checkpoint/sources/row_order.h"
 #include "engine/checkpoint/sources/weight_source.h"
 
 namespace puna::engine {
@@ -15,7 +15,8 @@ namespace puna::engine {
 std::unique_ptr<WeightSource> MakeInt8Source(const Tensor& codes, const Tensor& scales, const Tensor* zeros, int bits,
                                              RowOrder order = {});
 
-// How many scales each of `rows` rows of `cols` columns has, from the shape [rows, n], [rows], [1] or []. Throws for others.
+// How many scales each of `rows` rows of `cols` columns has, from the shape [rows, n], [rows], [1] or []. Throws for
+// others.
 int64_t GroupsOf(const Tensor& scales, int64_t rows, int64_t cols);
 
 }  // namespace puna::engine

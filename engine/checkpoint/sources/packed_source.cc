@@ -102,8 +102,13 @@ std::vector<int32_t> ReadGroupIndex(const Tensor& g_idx, int64_t cols, int64_t g
 }
 
 std::unique_ptr<WeightSource> MakePackedSource(const PackedTensors& tensors, int64_t rows, int64_t cols) {
-  QuantizedLayout layout{.name = tensors.packed->name, .rows = rows, .cols = cols, .groups = 1,
-                         .bits = BitsOf(*tensors.packed, rows, cols), .group_of = {}, .zeros = {}};
+  QuantizedLayout layout{.name = tensors.packed->name,
+                         .rows = rows,
+                         .cols = cols,
+                         .groups = 1,
+                         .bits = BitsOf(*tensors.packed, rows, cols),
+                         .group_of = {},
+                         .zeros = {}};
   layout.groups = GroupsOf(*tensors.scales, rows, cols);
   if (tensors.g_idx != nullptr) layout.group_of = ReadGroupIndex(*tensors.g_idx, cols, layout.groups);
   if (tensors.zeros != nullptr) layout.zeros = ReadPackedZeros(*tensors.zeros, rows, layout.groups, layout.bits);

@@ -1,5 +1,5 @@
-// compressed-tensors "pack-quantized": codes of 4 or 8 bits packed into int32 words along a row, lowest first, stored with
-// half their range added.
+// compressed-tensors "pack-quantized": codes of 4 or 8 bits packed into int32 words along a row, lowest first, stored
+// with half their range added.
 #pragma once
 
 #include <memory>

@@ -27,7 +27,7 @@ QuantizedSource::QuantizedSource(QuantizedLayout layout) : layout_(std::move(lay
   if (natural) layout_.group_of.clear();
   PUNA_CHECK(natural || layout_.group_of.size() == static_cast<size_t>(layout_.cols)) << layout_.name;
   const bool symmetric = natural && layout_.zeros.empty();
-  encoding_ = symmetric && layout_.bits == 4                         ? Encoding::kInt4
+  encoding_ = symmetric && layout_.bits == 4                          ? Encoding::kInt4
               : symmetric && layout_.bits == 8 && layout_.groups == 1 ? Encoding::kInt8
                                                                       : Encoding::kFloat;
 }

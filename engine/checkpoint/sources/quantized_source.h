@@ -38,8 +38,8 @@ class QuantizedSource : public WeightSource {
   explicit QuantizedSource(QuantizedLayout layout);
 
   const QuantizedLayout& layout() const { return layout_; }
-  virtual void ReadRawCodes(int64_t first, int64_t count, int8_t* codes) const = 0;   // [count, cols]
-  virtual void ReadScales(int64_t first, int64_t count, float* scales) const = 0;     // [count, groups]
+  virtual void ReadRawCodes(int64_t first, int64_t count, int8_t* codes) const = 0;  // [count, cols]
+  virtual void ReadScales(int64_t first, int64_t count, float* scales) const = 0;    // [count, groups]
 
  private:
   QuantizedLayout layout_;
@@ -47,8 +47,6 @@ class QuantizedSource : public WeightSource {
 };
 
 // The 4-bit value of nibble i (lowest first), 0..15 less 8.
-inline int8_t Nibble(uint32_t word, int i) {
-  return static_cast<int8_t>(static_cast<int>(word >> (4 * i) & 15u) - 8);
-}
+inline int8_t Nibble(uint32_t word, int i) { return static_cast<int8_t>(static_cast<int>(word >> (4 * i) & 15u) - 8); }
 
 }  // namespace puna::engine

@@ -111,8 +111,13 @@ std::unique_ptr<WeightSource> MakeTransposedSource(const TransposedTensors& tens
   const int64_t groups = (cols + size - 1) / size;
   CheckShape(*tensors.scales, {groups, rows});
   CheckWeightFloat(*tensors.scales);
-  QuantizedLayout layout{.name = tensors.qweight->name, .rows = rows, .cols = cols, .groups = groups,
-                         .bits = 4, .group_of = {}, .zeros = {}};
+  QuantizedLayout layout{.name = tensors.qweight->name,
+                         .rows = rows,
+                         .cols = cols,
+                         .groups = groups,
+                         .bits = 4,
+                         .group_of = {},
+                         .zeros = {}};
   if (tensors.g_idx != nullptr) {
     layout.group_of = ReadGroupIndex(*tensors.g_idx, cols, groups);
   } else if (cols % groups != 0 || cols / groups != size) {

@@ -4,9 +4,7 @@
 
 namespace puna::engine {
 
-void WeightSource::ReadBf16(int64_t, int64_t, bf16*) const {
-  PUNA_CHECK(false) << name() << " is not held as bf16";
-}
+void WeightSource::ReadBf16(int64_t, int64_t, bf16*) const { PUNA_CHECK(false) << name() << " is not held as bf16"; }
 
 void WeightSource::ReadCodes(int64_t, int64_t, int8_t*, float*) const {
   PUNA_CHECK(false) << name() << " is not held as integer codes";

@@ -27,8 +27,8 @@ class WeightSource {
   virtual Encoding encoding() const = 0;
   virtual int64_t group_size() const { return cols(); }
 
-  // Reading: thread-safe; rows [first, first + count) must lie in [0, rows()). Throws std::runtime_error when the file holds
-  // values that its format forbids.
+  // Reading: thread-safe; rows [first, first + count) must lie in [0, rows()). Throws std::runtime_error when the file
+  // holds values that its format forbids.
 
   // Dequantised rows [first, first + count) into out [count, cols]. Any encoding.
   virtual void ReadFloat(int64_t first, int64_t count, float* out) const = 0;

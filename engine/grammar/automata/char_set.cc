@@ -7,14 +7,13 @@ namespace {
 
 // The UTF-8 of [lo, hi], whose ends have the same number of bytes: split until each byte's range is
 // free of the others'.
-void AddUtf8Range(const std::string& lo, const std::string& hi, GrammarBuilder& builder,
-                  std::vector<NodeId>& out) {
+void AddUtf8Range(const std::string& lo, const std::string& hi, GrammarBuilder& builder, std::vector<NodeId>& out) {
   const auto byte = [](char c) { return static_cast<uint8_t>(c); };
   size_t first = 0;  // where they begin to differ
   while (first < lo.size() && lo[first] == hi[first]) ++first;
   const auto ends = [&](const std::string& text, uint8_t end) {
-    return std::all_of(text.begin() + static_cast<std::ptrdiff_t>(std::min(first + 1, text.size())),
-                       text.end(), [&](char c) { return byte(c) == end; });
+    return std::all_of(text.begin() + static_cast<std::ptrdiff_t>(std::min(first + 1, text.size())), text.end(),
+                       [&](char c) { return byte(c) == end; });
   };
   if (first < lo.size() && !ends(lo, 0x80)) {
     std::string top = lo, next = lo;
@@ -67,8 +66,7 @@ CharSet::CharSet(std::vector<Range> ranges) {
 }
 
 bool CharSet::Contains(uint32_t c) const {
-  return std::any_of(ranges_.begin(), ranges_.end(),
-                     [c](const Range& r) { return r.first <= c && c <= r.second; });
+  return std::any_of(ranges_.begin(), ranges_.end(), [c](const Range& r) { return r.first <= c && c <= r.second; });
 }
 
 CharSet CharSet::Union(const CharSet& other) const {
@@ -140,8 +138,10 @@ NodeId CharNode(const CharSet& set, CharEncoding encoding, GrammarBuilder& build
     for (uint32_t c = range.first; c <= std::min(range.second, 0x7Fu); ++c) {
       std::string text;
       if (encoding == CharEncoding::kJson) AppendJsonChar(c, text);
-      if (text.size() > 1) escapes.push_back(text);
-      else ascii.set(c);
+      if (text.size() > 1)
+        escapes.push_back(text);
+      else
+        ascii.set(c);
     }
     AddUtf8({std::max(range.first, 0x80u), range.second}, builder, branches);
   }

@@ -27,8 +27,7 @@ int TimesLength(int a, int times) {
 
 NodeId GrammarBuilder::Add(GrammarNode node) {
   if (grammar_.size() >= kMaxNodes)
-    throw GrammarError("grammar", "#", "it is too large; the limit is " +
-                                           std::to_string(kMaxNodes) + " nodes");
+    throw GrammarError("grammar", "#", "it is too large; the limit is " + std::to_string(kMaxNodes) + " nodes");
   grammar_.nodes_.push_back(std::move(node));
   return grammar_.size() - 1;
 }
@@ -95,9 +94,7 @@ NodeId GrammarBuilder::Repeat(NodeId child, int min, int max) {
   return Add({.kind = Kind::kRepeat, .min = min, .max = max, .children = {child}, .bytes = {}});
 }
 
-NodeId GrammarBuilder::DeclareRule() {
-  return Add({.kind = Kind::kRule, .children = {}, .bytes = {}});
-}
+NodeId GrammarBuilder::DeclareRule() { return Add({.kind = Kind::kRule, .children = {}, .bytes = {}}); }
 
 void GrammarBuilder::DefineRule(NodeId rule, NodeId body) {
   PUNA_CHECK(grammar_.nodes_[rule].kind == Kind::kRule && grammar_.nodes_[rule].children.empty());
@@ -176,7 +173,8 @@ NodeId GrammarBuilder::WithoutEmpty(NodeId id, int depth) {
     }
   } else if (node.kind == Kind::kRepeat) {
     const NodeId child = WithoutEmpty(node.children[0], depth + 1);
-    branches.push_back(Repeat(child, std::max(1, grammar_.nodes_[node.children[0]].min_bytes == 0 ? 1 : node.min), node.max));
+    branches.push_back(
+        Repeat(child, std::max(1, grammar_.nodes_[node.children[0]].min_bytes == 0 ? 1 : node.min), node.max));
   } else {
     for (const NodeId child : node.children) branches.push_back(WithoutEmpty(child, depth + 1));
   }
@@ -226,11 +224,9 @@ void GrammarBuilder::CheckLeftRecursion(const std::string& what, const std::stri
 }
 
 Grammar GrammarBuilder::Finish(NodeId root, const std::string& what, const std::string& path) && {
-  for (const GrammarNode& node : grammar_.nodes_)
-    PUNA_CHECK(node.kind != Kind::kRule || node.children.size() == 1);
+  for (const GrammarNode& node : grammar_.nodes_) PUNA_CHECK(node.kind != Kind::kRule || node.children.size() == 1);
   ComputeMinBytes();
-  if (grammar_.nodes_[root].min_bytes == kUnbounded)
-    throw GrammarError(what, path, "nothing can satisfy it");
+  if (grammar_.nodes_[root].min_bytes == kUnbounded) throw GrammarError(what, path, "nothing can satisfy it");
   DropUnproductive();
   RemoveEmptyRepeats();
   ComputeMinBytes();

@@ -21,10 +21,17 @@ std::string_view WholeChars(std::string_view text) {
 
 }  // namespace
 
-GrammarConstraint::GrammarConstraint(std::shared_ptr<const Grammar> grammar, MaskCache& masks, std::vector<TokenId> end_ids)
-    : grammar_(std::move(grammar)), masks_(masks), end_ids_(std::move(end_ids)), arena_(*grammar_), state_(arena_.Start()) {}
+GrammarConstraint::GrammarConstraint(std::shared_ptr<const Grammar> grammar, MaskCache& masks,
+                                     std::vector<TokenId> end_ids)
+    : grammar_(std::move(grammar)),
+      masks_(masks),
+      end_ids_(std::move(end_ids)),
+      arena_(*grammar_),
+      state_(arena_.Start()) {}
 
-bool GrammarConstraint::IsEnd(TokenId id) const { return std::find(end_ids_.begin(), end_ids_.end(), id) != end_ids_.end(); }
+bool GrammarConstraint::IsEnd(TokenId id) const {
+  return std::find(end_ids_.begin(), end_ids_.end(), id) != end_ids_.end();
+}
 
 StackSet GrammarConstraint::After(const StackSet& state, std::string_view bytes) {
   StackSet next = state;
@@ -44,8 +51,10 @@ void GrammarConstraint::MaskNext(std::span<uint64_t> allowed) {
       if (id < 0 || static_cast<size_t>(id) / 64 != i) continue;
       const uint64_t bit = uint64_t{1} << (id % 64);
       const bool is_text = !masks_.vocabulary().TextOf(id).empty();
-      if (!is_text) word = state_.accepting ? word | bit : word & ~bit;
-      else if (state_.accepting) word |= bit;
+      if (!is_text)
+        word = state_.accepting ? word | bit : word & ~bit;
+      else if (state_.accepting)
+        word |= bit;
     }
     allowed[i] &= word;
   }

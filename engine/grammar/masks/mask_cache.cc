@@ -175,7 +175,8 @@ MaskCache::Mask MaskCache::Find(StackArena& arena, const StackSet& state) {
   StackSet start;
   for (const auto& frames : stacks) {
     StackId id = frames.back().parent;
-    for (auto frame = frames.rbegin() + 1; frame != frames.rend(); ++frame) id = small.Push(id, frame->node, frame->count);
+    for (auto frame = frames.rbegin() + 1; frame != frames.rend(); ++frame)
+      id = small.Push(id, frame->node, frame->count);
     start.stacks.push_back(id);
   }
   std::sort(start.stacks.begin(), start.stacks.end());
@@ -185,7 +186,9 @@ MaskCache::Mask MaskCache::Find(StackArena& arena, const StackSet& state) {
   if (free_chars > 0) vocabulary_.AddPlain(free_chars, *mask);
   StateTable table(small);
   const int32_t first = table.Add(std::move(start));
-  if (first != StateTable::kDead) Walk(free_chars > 0 ? vocabulary_.not_plain() : vocabulary_.all(), table, first, vocabulary_.max_token_bytes(), *mask);
+  if (first != StateTable::kDead)
+    Walk(free_chars > 0 ? vocabulary_.not_plain() : vocabulary_.all(), table, first, vocabulary_.max_token_bytes(),
+         *mask);
   const std::lock_guard lock(mutex_);
   if (masks_.contains(whole)) return mask;
   order_.push_front(whole);

@@ -17,7 +17,8 @@ int CountPlain(std::string_view text) {
       if ((static_cast<uint8_t>(text[i + k]) & 0xC0) != 0x80) return 0;
     }
     const auto next = length > 1 ? static_cast<uint8_t>(text[i + 1]) : 0;
-    const bool bad = (b == 0xE0 && next < 0xA0) || (b == 0xED && next > 0x9F) || (b == 0xF0 && next < 0x90) || (b == 0xF4 && next > 0x8F);
+    const bool bad = (b == 0xE0 && next < 0xA0) || (b == 0xED && next > 0x9F) || (b == 0xF0 && next < 0x90) ||
+                     (b == 0xF4 && next > 0x8F);
     if (bad) return 0;
     i += length;
   }
@@ -39,7 +40,8 @@ TokenTrie::TokenTrie(std::vector<std::pair<std::string, TokenId>> tokens) {
     close(shared);
     for (size_t i = shared; i < bytes.size(); ++i) {
       open.push_back(static_cast<int32_t>(nodes_.size()));
-      nodes_.push_back({static_cast<uint8_t>(bytes[i]), static_cast<uint16_t>(i + 1), 0, static_cast<int32_t>(tokens_.size()), 0});
+      nodes_.push_back(
+          {static_cast<uint8_t>(bytes[i]), static_cast<uint16_t>(i + 1), 0, static_cast<int32_t>(tokens_.size()), 0});
     }
     Node& node = nodes_[open.back()];
     if (node.num_tokens++ == 0) node.first_token = static_cast<int32_t>(tokens_.size());
@@ -58,8 +60,10 @@ TokenVocabulary::TokenVocabulary(const Tokenizer& tokenizer, int vocab_size)
     max_token_bytes_ = std::max(max_token_bytes_, static_cast<int>(bytes.size()));
     all.emplace_back(bytes, id);
     const int chars = CountPlain(bytes);
-    if (chars == 0) not_plain.emplace_back(bytes, id);
-    else if (chars > kCountedChars) long_plain_.emplace_back(chars, id);
+    if (chars == 0)
+      not_plain.emplace_back(bytes, id);
+    else if (chars > kCountedChars)
+      long_plain_.emplace_back(chars, id);
     for (int n = chars; chars > 0 && n <= kCountedChars; ++n) plain_[n][id / 64] |= uint64_t{1} << (id % 64);
   }
   all_ = TokenTrie(std::move(all));

@@ -17,15 +17,17 @@ class TokenTrie {
  public:
   struct Node {
     uint8_t byte;
-    uint16_t depth;      // 1 for the first byte
-    int32_t end;         // the first node behind this one's subtree
+    uint16_t depth;                   // 1 for the first byte
+    int32_t end;                      // the first node behind this one's subtree
     int32_t first_token, num_tokens;  // in tokens()
   };
 
   TokenTrie() = default;
   explicit TokenTrie(std::vector<std::pair<std::string, TokenId>> tokens);
   const std::vector<Node>& nodes() const { return nodes_; }
-  std::span<const TokenId> tokens(const Node& node) const { return std::span(tokens_).subspan(node.first_token, node.num_tokens); }
+  std::span<const TokenId> tokens(const Node& node) const {
+    return std::span(tokens_).subspan(node.first_token, node.num_tokens);
+  }
 
  private:
   std::vector<Node> nodes_;
@@ -58,7 +60,7 @@ class TokenVocabulary {
   int vocab_size_;
   int max_token_bytes_ = 1;
   TokenTrie all_, not_plain_;
-  std::vector<std::vector<uint64_t>> plain_;          // by characters, up to kCountedChars
+  std::vector<std::vector<uint64_t>> plain_;         // by characters, up to kCountedChars
   std::vector<std::pair<int, TokenId>> long_plain_;  // with more
 };
 

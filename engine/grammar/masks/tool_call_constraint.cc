@@ -20,7 +20,8 @@ void Forbid(TokenId id, std::span<uint64_t> allowed) {
 
 }  // namespace
 
-ToolCallConstraint::ToolCallConstraint(const std::vector<Form>& forms, MaskCache& masks, const Ends& ends, TokenId python_tag)
+ToolCallConstraint::ToolCallConstraint(const std::vector<Form>& forms, MaskCache& masks, const Ends& ends,
+                                       TokenId python_tag)
     : masks_(masks), ends_(ends), python_tag_(python_tag) {
   for (const Form& form : forms) {
     auto grammar = std::make_unique<GrammarConstraint>(form.calls, masks, ends.ids);
@@ -131,7 +132,9 @@ void ToolCallConstraint::AcceptFree(std::string_view token) {
 std::vector<TokenId> ToolCallConstraint::Forced() {
   if (free_ || call_ == nullptr) return {};
   std::vector<TokenId> ids = call_->Forced();
-  const auto is_end = [this](TokenId id) { return std::find(ends_.ids.begin(), ends_.ids.end(), id) != ends_.ids.end(); };
+  const auto is_end = [this](TokenId id) {
+    return std::find(ends_.ids.begin(), ends_.ids.end(), id) != ends_.ids.end();
+  };
   while (ends_.goes_on && !ids.empty() && is_end(ids.back())) ids.pop_back();
   return ids;
 }

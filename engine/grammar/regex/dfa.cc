@@ -9,8 +9,8 @@ namespace puna::engine {
 namespace {
 
 [[noreturn]] void TooLarge(const std::string& keyword, const std::string& path) {
-  throw GrammarError(keyword, path, "it needs too large an automaton; the limit is " +
-                                        std::to_string(Dfa::kMaxStates) + " states");
+  throw GrammarError(keyword, path,
+                     "it needs too large an automaton; the limit is " + std::to_string(Dfa::kMaxStates) + " states");
 }
 
 // Thompson's construction, read in the other direction: each part gets the state behind it.
@@ -35,16 +35,17 @@ class Nfa {
   // The state from which `regex` leads to `end`.
   int Build(const Regex& regex, int end) {
     switch (regex.kind) {
-      case Regex::Kind::kChars: return Add({.skips = {}, .chars = regex.chars, .to = end});
+      case Regex::Kind::kChars:
+        return Add({.skips = {}, .chars = regex.chars, .to = end});
       case Regex::Kind::kChoice: {
         State choice;
         for (const Regex& child : regex.children) choice.skips.push_back(Build(child, end));
         return Add(std::move(choice));
       }
-      case Regex::Kind::kRepeat: return BuildRepeat(regex, end);
+      case Regex::Kind::kRepeat:
+        return BuildRepeat(regex, end);
       default:
-        for (auto child = regex.children.rbegin(); child != regex.children.rend(); ++child)
-          end = Build(*child, end);
+        for (auto child = regex.children.rbegin(); child != regex.children.rend(); ++child) end = Build(*child, end);
         return end;
     }
   }
@@ -148,8 +149,7 @@ Dfa Dfa::OfLength(int min, int max, const std::string& keyword, const std::strin
   dfa.states_.resize(static_cast<size_t>(last) + 1);
   for (int i = 0; i <= last; ++i) {
     dfa.states_[i].accepting = i >= min;
-    if (i < last || max == kUnbounded)
-      dfa.states_[i].edges = {{0, CharSet::kMaxChar, std::min(i + 1, last)}};
+    if (i < last || max == kUnbounded) dfa.states_[i].edges = {{0, CharSet::kMaxChar, std::min(i + 1, last)}};
   }
   return dfa;
 }
@@ -194,7 +194,10 @@ Dfa Dfa::Intersect(const Dfa& other, const std::string& keyword, const std::stri
         }
         both.states_[i].edges.push_back({lo, hi, at->second});
       }
-      if (ea.hi < eb.hi) ++x; else ++y;
+      if (ea.hi < eb.hi)
+        ++x;
+      else
+        ++y;
     }
   }
   return both;

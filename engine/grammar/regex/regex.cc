@@ -73,8 +73,7 @@ Regex Anything() {
 
 }  // namespace
 
-Regex ParseRegex(std::string_view pattern, RegexScope scope, const std::string& keyword,
-                 const std::string& path) {
+Regex ParseRegex(std::string_view pattern, RegexScope scope, const std::string& keyword, const std::string& path) {
   const Regex regex = RegexParser(pattern, keyword, path).Parse();
   Regex choice{.kind = Kind::kChoice, .chars = {}, .children = {}};
   for (Tied& tied : AnchorReader(keyword, path).Read(regex)) {

@@ -23,8 +23,7 @@ enum class RegexScope { kWhole, kSearch };  // must match all of the text, or an
 // difference to what matches. Refused: look-around, back references, \b, \p{...}, flags, and ^ or $
 // that are not at the ends. The result has no anchors left: with kSearch, the text around is part of
 // it. `path` says where the expression stands, for errors (GrammarError, keyword `keyword`).
-Regex ParseRegex(std::string_view pattern, RegexScope scope, const std::string& keyword,
-                 const std::string& path);
+Regex ParseRegex(std::string_view pattern, RegexScope scope, const std::string& keyword, const std::string& path);
 
 // `regex` must be free of anchors, as ParseRegex leaves it.
 NodeId RegexNode(const Regex& regex, CharEncoding encoding, GrammarBuilder& builder);

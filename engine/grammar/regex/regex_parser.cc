@@ -9,9 +9,8 @@ namespace {
 
 const CharSet kDigits{{'0', '9'}};
 const CharSet kWord{{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
-const CharSet kSpace{{9, 13},          {32, 32},         {0xA0, 0xA0},     {0x1680, 0x1680},
-                     {0x2000, 0x200A}, {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x205F},
-                     {0x3000, 0x3000}, {0xFEFF, 0xFEFF}};
+const CharSet kSpace{{9, 13},          {32, 32},         {0xA0, 0xA0},     {0x1680, 0x1680}, {0x2000, 0x200A},
+                     {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x205F}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF}};
 const CharSet kLineEnds{{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}};
 
 Regex Chars(CharSet set) { return {.kind = Regex::Kind::kChars, .chars = std::move(set), .children = {}}; }
@@ -76,14 +75,24 @@ Regex RegexParser::ParseConcat(int depth) {
 Regex RegexParser::ParseAtom(int depth) {
   const uint32_t c = chars_[at_++];
   switch (c) {
-    case '^': return {.kind = Regex::Kind::kBegin, .chars = {}, .children = {}};
-    case '$': return {.kind = Regex::Kind::kEnd, .chars = {}, .children = {}};
-    case '.': return Chars(kLineEnds.Complement());
-    case '[': return Chars(ParseClass());
-    case '(': return ParseGroup(depth);
-    case '\\': return Chars(ParseEscape(false));
-    case '*': case '+': case '?': Fail("has a quantifier with nothing before it");
-    default: return Chars({{c, c}});
+    case '^':
+      return {.kind = Regex::Kind::kBegin, .chars = {}, .children = {}};
+    case '$':
+      return {.kind = Regex::Kind::kEnd, .chars = {}, .children = {}};
+    case '.':
+      return Chars(kLineEnds.Complement());
+    case '[':
+      return Chars(ParseClass());
+    case '(':
+      return ParseGroup(depth);
+    case '\\':
+      return Chars(ParseEscape(false));
+    case '*':
+    case '+':
+    case '?':
+      Fail("has a quantifier with nothing before it");
+    default:
+      return Chars({{c, c}});
   }
 }
 
@@ -170,9 +179,12 @@ uint32_t RegexParser::ParseHex(int digits) {
   uint32_t value = 0;
   for (int i = 0; i < digits; ++i, ++at_) {
     const uint32_t c = AtEnd() ? 0 : chars_[at_];
-    if (c >= '0' && c <= '9') value = value * 16 + (c - '0');
-    else if ((c | 32) >= 'a' && (c | 32) <= 'f') value = value * 16 + ((c | 32) - 'a' + 10);
-    else Fail("has a bad hexadecimal escape");
+    if (c >= '0' && c <= '9')
+      value = value * 16 + (c - '0');
+    else if ((c | 32) >= 'a' && (c | 32) <= 'f')
+      value = value * 16 + ((c | 32) - 'a' + 10);
+    else
+      Fail("has a bad hexadecimal escape");
   }
   return value;
 }
@@ -197,20 +209,34 @@ CharSet RegexParser::ParseEscape(bool in_class) {
   const uint32_t c = chars_[at_++];
   const auto just = [](uint32_t value) { return CharSet{{value, value}}; };
   switch (c) {
-    case 'd': return kDigits;
-    case 'D': return kDigits.Complement();
-    case 'w': return kWord;
-    case 'W': return kWord.Complement();
-    case 's': return kSpace;
-    case 'S': return kSpace.Complement();
-    case 't': return just('\t');
-    case 'n': return just('\n');
-    case 'r': return just('\r');
-    case 'f': return just('\f');
-    case 'v': return just('\v');
-    case '0': return just(0);
-    case 'x': return just(ParseHex(2));
-    case 'u': return just(ParseUnicodeEscape());
+    case 'd':
+      return kDigits;
+    case 'D':
+      return kDigits.Complement();
+    case 'w':
+      return kWord;
+    case 'W':
+      return kWord.Complement();
+    case 's':
+      return kSpace;
+    case 'S':
+      return kSpace.Complement();
+    case 't':
+      return just('\t');
+    case 'n':
+      return just('\n');
+    case 'r':
+      return just('\r');
+    case 'f':
+      return just('\f');
+    case 'v':
+      return just('\v');
+    case '0':
+      return just(0);
+    case 'x':
+      return just(ParseHex(2));
+    case 'u':
+      return just(ParseUnicodeEscape());
     case 'b':
       if (in_class) return just('\b');
       Fail("has \\b, which cannot be enforced");
@@ -218,7 +244,8 @@ CharSet RegexParser::ParseEscape(bool in_class) {
       if (AtEnd() || (chars_[at_] | 32) < 'a' || (chars_[at_] | 32) > 'z') Fail("has a bad escape \\c");
       return just(chars_[at_++] & 31);
     default:
-      if ((c | 32) >= 'a' && (c | 32) <= 'z') Fail(std::string("has \\") + static_cast<char>(c) + ", which is not supported");
+      if ((c | 32) >= 'a' && (c | 32) <= 'z')
+        Fail(std::string("has \\") + static_cast<char>(c) + ", which is not supported");
       if (c >= '1' && c <= '9') Fail("has a back reference, which cannot be enforced");
       return just(c);
   }

@@ -36,8 +36,7 @@ std::string DumpJson(const Json& value) {
   return out;
 }
 
-JsonNodes::JsonNodes(GrammarBuilder& builder)
-    : b_(builder), char_(MakeChar()), values_(kMaxDepth + 1, -1) {}
+JsonNodes::JsonNodes(GrammarBuilder& builder) : b_(builder), char_(MakeChar()), values_(kMaxDepth + 1, -1) {}
 
 NodeId JsonNodes::MakeChar() {
   const NodeId ascii = CharNode({{0x20, 0x21}, {0x23, 0x5B}, {0x5D, 0x7F}}, CharEncoding::kUtf8, b_);
@@ -54,10 +53,10 @@ NodeId JsonNodes::MakeChar() {
   for (char c = '0'; c <= '7'; ++c) below_8.set(static_cast<uint8_t>(c));
   const NodeId x = b_.Bytes(hex);
   // Any unit that is no surrogate, or a pair of them.
-  const NodeId unit = b_.Choice({b_.Sequence({b_.Bytes(not_d), x, x, x}),
-                                 b_.Sequence({b_.Bytes(d), b_.Bytes(below_8), x, x})});
-  const NodeId pair = b_.Sequence({b_.Bytes(d), b_.Bytes(high), x, x, b_.Literal("\\u"), b_.Bytes(d),
-                                   b_.Bytes(low), x, x});
+  const NodeId unit =
+      b_.Choice({b_.Sequence({b_.Bytes(not_d), x, x, x}), b_.Sequence({b_.Bytes(d), b_.Bytes(below_8), x, x})});
+  const NodeId pair =
+      b_.Sequence({b_.Bytes(d), b_.Bytes(high), x, x, b_.Literal("\\u"), b_.Bytes(d), b_.Bytes(low), x, x});
   const NodeId escape = b_.Sequence(
       {b_.Literal("\\"), b_.Choice({b_.Bytes(letters), b_.Sequence({b_.Literal("u"), b_.Choice({unit, pair})})})});
   const NodeId json_char = b_.Choice({ascii, others, escape});
@@ -65,13 +64,9 @@ NodeId JsonNodes::MakeChar() {
   return json_char;
 }
 
-NodeId JsonNodes::Quoted(NodeId characters) {
-  return b_.Sequence({b_.Literal("\""), characters, b_.Literal("\"")});
-}
+NodeId JsonNodes::Quoted(NodeId characters) { return b_.Sequence({b_.Literal("\""), characters, b_.Literal("\"")}); }
 
-NodeId JsonNodes::String(int min_chars, int max_chars) {
-  return Quoted(b_.Repeat(char_, min_chars, max_chars));
-}
+NodeId JsonNodes::String(int min_chars, int max_chars) { return Quoted(b_.Repeat(char_, min_chars, max_chars)); }
 
 NodeId JsonNodes::Integer() {
   return b_.Sequence({b_.Optional(b_.Literal("-")),
@@ -83,8 +78,8 @@ NodeId JsonNodes::Number() {
   e.set('e').set('E');
   sign.set('+').set('-');
   const NodeId exponent = b_.Sequence({b_.Bytes(e), b_.Optional(b_.Bytes(sign)), Digits(1, 2)});
-  return b_.Sequence({Integer(), b_.Optional(b_.Sequence({b_.Literal("."), Digits(1, kFractionDigits)})),
-                      b_.Optional(exponent)});
+  return b_.Sequence(
+      {Integer(), b_.Optional(b_.Sequence({b_.Literal("."), Digits(1, kFractionDigits)})), b_.Optional(exponent)});
 }
 
 NodeId JsonNodes::Boolean() { return b_.Choice({b_.Literal("true"), b_.Literal("false")}); }

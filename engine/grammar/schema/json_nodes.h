@@ -18,8 +18,8 @@ std::string DumpJson(const Json& value);
 
 class JsonNodes {
  public:
-  static constexpr int kMaxDepth = 32;        // of values that no schema describes
-  static constexpr int kIntegerDigits = 15;   // exact in a double
+  static constexpr int kMaxDepth = 32;       // of values that no schema describes
+  static constexpr int kIntegerDigits = 15;  // exact in a double
   static constexpr int kFractionDigits = 15;
 
   explicit JsonNodes(GrammarBuilder& builder);

@@ -16,7 +16,8 @@ class DigitRanges {
   NodeId SameLength(const std::string& lo, const std::string& hi) {
     const size_t n = lo.size();
     if (n == 0) return b_.Empty();
-    if (lo == std::string(n, '0') && hi == std::string(n, '9')) return json_.Digits(static_cast<int>(n), static_cast<int>(n));
+    if (lo == std::string(n, '0') && hi == std::string(n, '9'))
+      return json_.Digits(static_cast<int>(n), static_cast<int>(n));
     const std::string low_rest = lo.substr(1), high_rest = hi.substr(1);
     if (lo[0] == hi[0]) return b_.Sequence({b_.Literal(lo.substr(0, 1)), SameLength(low_rest, high_rest)});
     std::vector<NodeId> branches{
@@ -57,8 +58,9 @@ class DigitRanges {
       if ((at_least && d < digit(at_least)) || (at_most && d > digit(at_most))) continue;
       const bool on_low = at_least && d == digit(at_least), on_high = at_most && d == digit(at_most);
       const std::string low = on_low ? rest(at_least) : "", high = on_high ? rest(at_most) : "";
-      branches.push_back(b_.Sequence({b_.Range(static_cast<uint8_t>(d), static_cast<uint8_t>(d)),
-                                      Fraction(on_low ? &low : nullptr, above, on_high ? &high : nullptr, below, room - 1)}));
+      branches.push_back(
+          b_.Sequence({b_.Range(static_cast<uint8_t>(d), static_cast<uint8_t>(d)),
+                       Fraction(on_low ? &low : nullptr, above, on_high ? &high : nullptr, below, room - 1)}));
     }
     return b_.Choice(std::move(branches));
   }
@@ -83,10 +85,12 @@ class DigitRanges {
     const auto exactly = [&](uint64_t whole) { return b_.Literal(std::to_string(whole)); };
     std::vector<NodeId> branches;
     if (hi && low == high) {
-      branches.push_back(b_.Sequence({exactly(low), Point(&lo.fraction, lo.exclusive, &hi->fraction, hi->exclusive, room)}));
+      branches.push_back(
+          b_.Sequence({exactly(low), Point(&lo.fraction, lo.exclusive, &hi->fraction, hi->exclusive, room)}));
     } else if (low < high) {
       branches.push_back(b_.Sequence({exactly(low), Point(&lo.fraction, lo.exclusive, nullptr, false, room)}));
-      if (hi) branches.push_back(b_.Sequence({exactly(high), Point(nullptr, false, &hi->fraction, hi->exclusive, room)}));
+      if (hi)
+        branches.push_back(b_.Sequence({exactly(high), Point(nullptr, false, &hi->fraction, hi->exclusive, room)}));
       const uint64_t last = hi ? high - 1 : high;
       branches.push_back(b_.Sequence({Whole(low + 1, last), Point(nullptr, false, nullptr, false, room)}));
     }
@@ -96,7 +100,8 @@ class DigitRanges {
  private:
   static uint64_t ToWhole(const DecimalBound& bound) { return bound.whole.empty() ? 0 : std::stoull(bound.whole); }
 
-  NodeId NotEmpty(NodeId digits, const std::string* at_least, bool above, const std::string* at_most, bool below, int room) {
+  NodeId NotEmpty(NodeId digits, const std::string* at_least, bool above, const std::string* at_most, bool below,
+                  int room) {
     if (!at_least && !at_most) return json_.Digits(1, room);
     const bool low_ok = !at_least || (at_least->empty() && !above);
     const bool high_ok = !at_most || !at_most->empty() || !below;
@@ -153,8 +158,8 @@ std::optional<DecimalBound> ToDecimal(double value, bool exclusive) {
   return std::nullopt;
 }
 
-NodeId DecimalRange(const std::optional<DecimalBound>& lo, const std::optional<DecimalBound>& hi,
-                    int fraction_digits, JsonNodes& json, GrammarBuilder& builder) {
+NodeId DecimalRange(const std::optional<DecimalBound>& lo, const std::optional<DecimalBound>& hi, int fraction_digits,
+                    JsonNodes& json, GrammarBuilder& builder) {
   DigitRanges ranges(json, builder);
   const DecimalBound zero;
   std::vector<NodeId> branches;

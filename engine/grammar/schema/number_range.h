@@ -25,7 +25,7 @@ struct DecimalBound {
 std::optional<DecimalBound> ToDecimal(double value, bool exclusive);
 
 // Decimal numbers (no exponent, at most `fraction_digits` digits behind the point) between the bounds.
-NodeId DecimalRange(const std::optional<DecimalBound>& lo, const std::optional<DecimalBound>& hi,
-                    int fraction_digits, JsonNodes& json, GrammarBuilder& builder);
+NodeId DecimalRange(const std::optional<DecimalBound>& lo, const std::optional<DecimalBound>& hi, int fraction_digits,
+                    JsonNodes& json, GrammarBuilder& builder);
 
 }  // namespace puna::engine

@@ -105,7 +105,9 @@ NodeId ObjectCompiler::Extras(int count) {
 // A table over the properties and how many came before; the count matters up to the bounds only.
 NodeId ObjectCompiler::Members() {
   const int n = static_cast<int>(properties_.size());
-  const int bound = s_.max_properties == kUnbounded || s_.max_properties > n + 1 ? s_.min_properties : std::max(s_.max_properties, s_.min_properties);
+  const int bound = s_.max_properties == kUnbounded || s_.max_properties > n + 1
+                        ? s_.min_properties
+                        : std::max(s_.max_properties, s_.min_properties);
   const bool bounded_extras = s_.max_properties != kUnbounded && !extra_.empty();
   const int cap = std::max(1, bounded_extras ? n : std::min(n, bound));
   if (int64_t{n} * cap > kMaxCells) throw GrammarError("properties", s_.path, "there are too many");
@@ -132,7 +134,8 @@ NodeId ObjectCompiler::Compile() {
   ReadProperties();
   ReadExtras();
   if (!extra_.empty() && s_.min_properties > static_cast<int>(properties_.size()) + 1)
-    throw GrammarError("minProperties", s_.path, "only 1 more than the declared properties can be enforced: other names may repeat");
+    throw GrammarError("minProperties", s_.path,
+                       "only 1 more than the declared properties can be enforced: other names may repeat");
   return b_.Sequence({b_.Literal("{"), Members(), b_.Literal("}")});
 }
 

@@ -10,7 +10,8 @@ namespace puna::engine {
 
 class ObjectCompiler {
  public:
-  ObjectCompiler(SchemaCompiler& schemas, const Shape& shape) : c_(schemas), b_(schemas.b_), json_(schemas.json_), s_(shape) {}
+  ObjectCompiler(SchemaCompiler& schemas, const Shape& shape)
+      : c_(schemas), b_(schemas.b_), json_(schemas.json_), s_(shape) {}
   NodeId Compile();
 
  private:

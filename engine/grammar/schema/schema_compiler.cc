@@ -27,7 +27,8 @@ std::optional<DecimalBound> DecimalOf(const std::optional<NumberBound>& bound, b
   const auto decimal = ToDecimal(static_cast<double>(bound->value), bound->exclusive);
   if (decimal) return decimal;
   if (std::fabs(bound->value) >= 1e15L && (bound->value < 0) == lower) return std::nullopt;
-  throw GrammarError(lower ? "minimum" : "maximum", path, "this bound of a number cannot be enforced: it has more than 15 digits");
+  throw GrammarError(lower ? "minimum" : "maximum", path,
+                     "this bound of a number cannot be enforced: it has more than 15 digits");
 }
 
 }  // namespace
@@ -43,7 +44,8 @@ SchemaAt SchemaCompiler::Never() {
 NodeId SchemaCompiler::Compile() { return CompileSet({document_.root()}); }
 
 NodeId SchemaCompiler::CompileSet(const SchemaSet& schemas) {
-  if (++depth_ > kMaxDepth) throw GrammarError("schema", schemas.empty() ? "#" : schemas[0].path, "it is nested too deeply");
+  if (++depth_ > kMaxDepth)
+    throw GrammarError("schema", schemas.empty() ? "#" : schemas[0].path, "it is nested too deeply");
   std::vector<NodeId> branches;
   for (const SchemaSet& set : Expand(schemas)) {
     std::vector<const Json*> key;
@@ -73,8 +75,10 @@ NodeId SchemaCompiler::CompileShape(const Shape& s) {
   if (s.types & kObject) branches.push_back(ObjectCompiler(*this, s).Compile());
   if (s.types & kArray) branches.push_back(CompileArray(s));
   if (s.types & kString) branches.push_back(CompileString(s));
-  if (s.types & kFraction) branches.push_back(CompileNumber(s));
-  else if (s.types & kInteger) branches.push_back(CompileInteger(s));
+  if (s.types & kFraction)
+    branches.push_back(CompileNumber(s));
+  else if (s.types & kInteger)
+    branches.push_back(CompileInteger(s));
   if (s.types & kBoolean) branches.push_back(json_.Boolean());
   if (s.types & kNull) branches.push_back(json_.Null());
   return b_.Choice(std::move(branches));
@@ -98,7 +102,8 @@ NodeId SchemaCompiler::CompileInteger(const Shape& s) {
   if (!s.multiple || *s.multiple == 1) return IntegerRange(lo, hi, json_, b_);
   if (!lo && !hi) return CompileMultiples(s, 0, 0, true);
   if (!hi && *lo >= 0) return CompileMultiples(s, *lo, 0, true);
-  if (!lo || !hi) throw GrammarError("multipleOf", s.path, "with a bound on one side, it can be enforced from 0 upwards only");
+  if (!lo || !hi)
+    throw GrammarError("multipleOf", s.path, "with a bound on one side, it can be enforced from 0 upwards only");
   return CompileMultiples(s, *lo, *hi, false);
 }
 
@@ -118,11 +123,14 @@ NodeId SchemaCompiler::CompileMultiples(const Shape& s, int64_t lo, int64_t hi, 
 
 Dfa SchemaCompiler::StringDfa(const Shape& s) {
   std::optional<Dfa> all;
-  const auto add = [&](Dfa dfa, const char* keyword) { all = all ? all->Intersect(dfa, keyword, s.path) : std::move(dfa); };
+  const auto add = [&](Dfa dfa, const char* keyword) {
+    all = all ? all->Intersect(dfa, keyword, s.path) : std::move(dfa);
+  };
   for (const Regex& pattern : s.patterns) add(Dfa::FromRegex(pattern, "pattern", s.path), "pattern");
   if (s.min_length > s.max_length) return Dfa();
   const char* keyword = s.max_length == kUnbounded ? "minLength" : "maxLength";
-  if (!all || s.min_length > 0 || s.max_length != kUnbounded) add(Dfa::OfLength(s.min_length, s.max_length, keyword, s.path), keyword);
+  if (!all || s.min_length > 0 || s.max_length != kUnbounded)
+    add(Dfa::OfLength(s.min_length, s.max_length, keyword, s.path), keyword);
   return *all;
 }
 
@@ -145,7 +153,8 @@ NodeId SchemaCompiler::CompileArray(const Shape& s) {
   if (s.max_items > count) {
     // Items that nothing can be are no reason to refuse an array without them.
     const NodeId item = CompileSet(s.ItemSchemas(places));
-    const int max = s.max_items == kUnbounded ? kUnbounded : s.max_items - count, min = std::max(0, s.min_items - count);
+    const int max = s.max_items == kUnbounded ? kUnbounded : s.max_items - count,
+              min = std::max(0, s.min_items - count);
     if (count == 0) return json_.Array(item, min, max);
     behind = b_.Repeat(b_.Sequence({json_.Comma(), item}), min, max);
   } else if (count == 0) {

@@ -63,7 +63,7 @@ class SchemaCompiler {
   JsonNodes& json_;
   GrammarBuilder& b_;
   std::map<std::vector<const Json*>, NodeId> rules_;  // by set of schemas
-  std::unordered_set<const Json*> exclusive_;  // whose oneOf has been looked at
+  std::unordered_set<const Json*> exclusive_;         // whose oneOf has been looked at
   int depth_ = 0;
   int64_t work_ = 0;  // steps of Expand, against schemas that explode
 };

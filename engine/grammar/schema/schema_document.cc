@@ -9,11 +9,28 @@ namespace puna::engine {
 namespace {
 
 // Assertions of this draft and earlier ones that are not enforced.
-constexpr std::string_view kRefused[] = {
-    "not", "if", "then", "else", "dependentSchemas", "dependentRequired", "dependencies", "contains",
-    "minContains", "maxContains", "unevaluatedItems", "unevaluatedProperties", "additionalItems",
-    "$dynamicRef", "$recursiveRef", "contentEncoding", "contentMediaType", "contentSchema",
-    "discriminator", "divisibleBy", "disallow", "extends"};
+constexpr std::string_view kRefused[] = {"not",
+                                         "if",
+                                         "then",
+                                         "else",
+                                         "dependentSchemas",
+                                         "dependentRequired",
+                                         "dependencies",
+                                         "contains",
+                                         "minContains",
+                                         "maxContains",
+                                         "unevaluatedItems",
+                                         "unevaluatedProperties",
+                                         "additionalItems",
+                                         "$dynamicRef",
+                                         "$recursiveRef",
+                                         "contentEncoding",
+                                         "contentMediaType",
+                                         "contentSchema",
+                                         "discriminator",
+                                         "divisibleBy",
+                                         "disallow",
+                                         "extends"};
 
 // Whether the keyword, as it stands here, rules nothing out.
 bool SaysNothing(const Json& schema, const std::string& keyword, const Json& value) {
@@ -22,7 +39,7 @@ bool SaysNothing(const Json& schema, const std::string& keyword, const Json& val
   if (keyword == "then" || keyword == "else") return !schema.contains("if");
   if (keyword == "minContains" || keyword == "maxContains") return !schema.contains("contains");
   if (keyword.starts_with("content") && keyword != "contains") return true;  // annotations since 2019-09
-  if (keyword == "discriminator") return true;  // OpenAPI's hint beside oneOf
+  if (keyword == "discriminator") return true;                               // OpenAPI's hint beside oneOf
   if (keyword.starts_with("dependen")) return value.is_object() && value.empty();
   return false;
 }
@@ -30,9 +47,12 @@ bool SaysNothing(const Json& schema, const std::string& keyword, const Json& val
 std::string Escape(const std::string& key) {
   std::string out;
   for (const char c : key) {
-    if (c == '~') out += "~0";
-    else if (c == '/') out += "~1";
-    else out += c;
+    if (c == '~')
+      out += "~0";
+    else if (c == '/')
+      out += "~1";
+    else
+      out += c;
   }
   return out;
 }
@@ -54,22 +74,27 @@ std::string Unescape(std::string_view text) {
 
 // Stops the parser before a hostile text has built anything deep.
 Json ParseSchema(std::string_view text) {
-  if (text.size() > SchemaDocument::kMaxBytes)
-    throw GrammarError("schema", "#", "it is larger than 1 MiB");
+  if (text.size() > SchemaDocument::kMaxBytes) throw GrammarError("schema", "#", "it is larger than 1 MiB");
   int depth = 0;
   bool in_string = false;
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    if (in_string && c == '\\') ++i;
-    else if (c == '"') in_string = !in_string;
-    else if (!in_string && (c == '{' || c == '[')) ++depth;
-    else if (!in_string && (c == '}' || c == ']')) --depth;
+    if (in_string && c == '\\')
+      ++i;
+    else if (c == '"')
+      in_string = !in_string;
+    else if (!in_string && (c == '{' || c == '['))
+      ++depth;
+    else if (!in_string && (c == '}' || c == ']'))
+      --depth;
     if (depth > SchemaDocument::kMaxDepth)
-      throw GrammarError("schema", "#", "it is nested more than " + std::to_string(SchemaDocument::kMaxDepth) + " levels deep");
+      throw GrammarError("schema", "#",
+                         "it is nested more than " + std::to_string(SchemaDocument::kMaxDepth) + " levels deep");
   }
   Json schema = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (schema.is_discarded()) throw GrammarError("schema", "#", "it is not valid JSON");
-  if (!schema.is_object() && !schema.is_boolean()) throw GrammarError("schema", "#", "a schema is an object or a boolean");
+  if (!schema.is_object() && !schema.is_boolean())
+    throw GrammarError("schema", "#", "a schema is an object or a boolean");
   return schema;
 }
 
@@ -126,11 +151,14 @@ SchemaAt SchemaDocument::Resolve(const SchemaAt& at) const {
     if (target.empty()) target = "#";
   }
   if (target.empty() || target[0] != '#')
-    FailKeyword(at, "$ref", "'" + target.substr(0, 100) + "' lies outside this schema; only references into it (#...) can be followed");
+    FailKeyword(
+        at, "$ref",
+        "'" + target.substr(0, 100) + "' lies outside this schema; only references into it (#...) can be followed");
   const std::string fragment = Unescape(std::string_view(target).substr(1));
   const Json* found = nullptr;
   try {
-    found = fragment.empty() || fragment[0] == '/' ? &root_.at(Json::json_pointer(fragment)) : FindAnchor(root_, fragment);
+    found =
+        fragment.empty() || fragment[0] == '/' ? &root_.at(Json::json_pointer(fragment)) : FindAnchor(root_, fragment);
   } catch (const Json::exception&) {
     found = nullptr;
   }

@@ -9,11 +9,30 @@ namespace {
 
 // Whether a schema says anything by itself, apart from what it refers to.
 bool HasOwnRules(const Json& schema) {
-  static const char* const kRules[] = {
-      "type", "enum", "const", "minLength", "maxLength", "pattern", "format", "minimum", "maximum",
-      "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "prefixItems", "items", "minItems",
-      "maxItems", "uniqueItems", "properties", "patternProperties", "additionalProperties",
-      "required", "propertyNames", "minProperties", "maxProperties"};
+  static const char* const kRules[] = {"type",
+                                       "enum",
+                                       "const",
+                                       "minLength",
+                                       "maxLength",
+                                       "pattern",
+                                       "format",
+                                       "minimum",
+                                       "maximum",
+                                       "exclusiveMinimum",
+                                       "exclusiveMaximum",
+                                       "multipleOf",
+                                       "prefixItems",
+                                       "items",
+                                       "minItems",
+                                       "maxItems",
+                                       "uniqueItems",
+                                       "properties",
+                                       "patternProperties",
+                                       "additionalProperties",
+                                       "required",
+                                       "propertyNames",
+                                       "minProperties",
+                                       "maxProperties"};
   return std::any_of(std::begin(kRules), std::end(kRules), [&](const char* k) { return schema.contains(k); });
 }
 
@@ -53,7 +72,8 @@ void SchemaCompiler::ExpandInto(Expansion state, std::vector<SchemaSet>& out) {
   }
   if (state.choices.empty()) {
     if (out.size() >= kMaxBranches)
-      throw GrammarError("anyOf", state.done.empty() ? "#" : state.done[0].path, "the choices multiply to more than " + std::to_string(kMaxBranches));
+      throw GrammarError("anyOf", state.done.empty() ? "#" : state.done[0].path,
+                         "the choices multiply to more than " + std::to_string(kMaxBranches));
     out.push_back(std::move(state.done));
     return;
   }
@@ -86,8 +106,10 @@ bool SchemaCompiler::ExpandOne(const Pending& pending, Expansion& state) {
     std::vector<Pending> branches;
     for (size_t i = 0; i < list.size(); ++i) branches.push_back({document_.Child(at, keyword, i), within});
     if (keyword[0] == 'o') CheckExclusive(at);
-    if (keyword[1] == 'l') state.todo.insert(state.todo.end(), branches.begin(), branches.end());
-    else state.choices.push_back(std::move(branches));
+    if (keyword[1] == 'l')
+      state.todo.insert(state.todo.end(), branches.begin(), branches.end());
+    else
+      state.choices.push_back(std::move(branches));
   }
   if (HasOwnRules(schema) && !Holds(state.done, at.schema)) state.done.push_back(at);
   return true;
@@ -100,8 +122,10 @@ void SchemaCompiler::CheckExclusive(const SchemaAt& at) {
   for (size_t i = 0; i < count; ++i) {
     for (size_t j = i + 1; j < count; ++j) {
       if (Disjoint({document_.Child(at, "oneOf", i)}, {document_.Child(at, "oneOf", j)}, 0)) continue;
-      FailKeyword(at, "oneOf", "the schemas " + std::to_string(i) + " and " + std::to_string(j) +
-                                   " may both hold for the same value, or that cannot be told; use anyOf, or tell them apart by a required property with const");
+      FailKeyword(at, "oneOf",
+                  "the schemas " + std::to_string(i) + " and " + std::to_string(j) +
+                      " may both hold for the same value, or that cannot be told; use anyOf, or tell them apart by a "
+                      "required property with const");
     }
   }
 }
@@ -131,7 +155,8 @@ bool SchemaCompiler::DisjointShapes(const Shape& a, const Shape& b, int depth) {
   if ((shared & kArray) && a.max_items >= b.min_items && b.max_items >= a.min_items) {
     const int sure = std::min({a.min_items, b.min_items, 16});
     bool differ = false;
-    for (int i = 0; i < sure && !differ; ++i) differ = Disjoint(a.ItemSchemas(static_cast<size_t>(i)), b.ItemSchemas(static_cast<size_t>(i)), depth + 1);
+    for (int i = 0; i < sure && !differ; ++i)
+      differ = Disjoint(a.ItemSchemas(static_cast<size_t>(i)), b.ItemSchemas(static_cast<size_t>(i)), depth + 1);
     if (!differ) return false;
   }
   return !(shared & kObject) || DisjointObjects(a, b, depth);
@@ -161,7 +186,8 @@ bool SchemaCompiler::DisjointObjects(const Shape& a, const Shape& b, int depth) 
 
 bool SchemaCompiler::Satisfies(const Json& value, const SchemaSet& schemas, int depth) {
   const std::vector<SchemaSet> sets = Expand(schemas);
-  return std::any_of(sets.begin(), sets.end(), [&](const SchemaSet& set) { return SatisfiesShape(value, ReadShape(set, document_), depth); });
+  return std::any_of(sets.begin(), sets.end(),
+                     [&](const SchemaSet& set) { return SatisfiesShape(value, ReadShape(set, document_), depth); });
 }
 
 bool SchemaCompiler::SatisfiesShape(const Json& value, const Shape& s, int depth) {
@@ -169,8 +195,9 @@ bool SchemaCompiler::SatisfiesShape(const Json& value, const Shape& s, int depth
   if (!(TypeOf(value) & s.types)) return false;
   if (s.values && std::find(s.values->begin(), s.values->end(), value) == s.values->end()) return false;
   if (value.is_number()) {
-    const long double x = value.is_number_unsigned() ? static_cast<long double>(value.get<uint64_t>())
-                          : value.is_number_integer() ? static_cast<long double>(value.get<int64_t>()) : value.get<double>();
+    const long double x = value.is_number_unsigned()  ? static_cast<long double>(value.get<uint64_t>())
+                          : value.is_number_integer() ? static_cast<long double>(value.get<int64_t>())
+                                                      : value.get<double>();
     const NumberBound exact{x, false};
     if (Below(exact, s.lo) || Below(s.hi, exact)) return false;
     if (s.fraction_digits < JsonNodes::kFractionDigits && TypeOf(value) == kFraction)
@@ -193,9 +220,11 @@ bool SchemaCompiler::SatisfiesShape(const Json& value, const Shape& s, int depth
   }
   if (!value.is_object()) return true;
   if (size < s.min_properties || size > s.max_properties) return false;
-  if (!std::all_of(s.required.begin(), s.required.end(), [&](const std::string& name) { return value.contains(name); })) return false;
+  if (!std::all_of(s.required.begin(), s.required.end(), [&](const std::string& name) { return value.contains(name); }))
+    return false;
   for (const auto& [key, member] : value.items()) {
-    if (!Satisfies(member, s.PropertySchemas(key), depth + 1) || !Satisfies(Json(key), s.names, depth + 1)) return false;
+    if (!Satisfies(member, s.PropertySchemas(key), depth + 1) || !Satisfies(Json(key), s.names, depth + 1))
+      return false;
   }
   return true;
 }

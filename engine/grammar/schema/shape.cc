@@ -10,8 +10,8 @@ namespace {
 
 unsigned TypeByName(const SchemaAt& at, const Json& name) {
   static const std::pair<const char*, unsigned> kTypes[] = {
-      {"null", kNull}, {"boolean", kBoolean}, {"integer", kInteger}, {"number", kNumber},
-      {"string", kString}, {"array", kArray}, {"object", kObject}};
+      {"null", kNull},     {"boolean", kBoolean}, {"integer", kInteger}, {"number", kNumber},
+      {"string", kString}, {"array", kArray},     {"object", kObject}};
   for (const auto& [type, bit] : kTypes) {
     if (name.is_string() && name == Json(type)) return bit;
   }
@@ -84,7 +84,10 @@ class ShapeReader {
   }
 
   void Keep(std::vector<Json> values) {
-    if (s_.values) std::erase_if(values, [&](const Json& v) { return std::find(s_.values->begin(), s_.values->end(), v) == s_.values->end(); });
+    if (s_.values)
+      std::erase_if(values, [&](const Json& v) {
+        return std::find(s_.values->begin(), s_.values->end(), v) == s_.values->end();
+      });
     s_.values = std::move(values);
   }
 
@@ -180,8 +183,10 @@ class ShapeReader {
       if (!members->is_object()) FailKeyword(at_, keyword, "expected an object of schemas");
       for (const auto& [key, schema] : members->items()) {
         const SchemaAt child = document_.Child(at_, keyword, key);
-        if (keyword[1] == 'r') rule.properties.emplace_back(key, child);
-        else rule.patterns.push_back({PatternDfa(key), child});
+        if (keyword[1] == 'r')
+          rule.properties.emplace_back(key, child);
+        else
+          rule.patterns.push_back({PatternDfa(key), child});
       }
     }
     rule.lists = Find("properties") != nullptr;
@@ -190,7 +195,8 @@ class ShapeReader {
   }
 
   Dfa PatternDfa(const std::string& pattern) const {
-    return Dfa::FromRegex(ParseRegex(pattern, RegexScope::kSearch, "patternProperties", at_.path), "patternProperties", at_.path);
+    return Dfa::FromRegex(ParseRegex(pattern, RegexScope::kSearch, "patternProperties", at_.path), "patternProperties",
+                          at_.path);
   }
 
   const SchemaAt& at_;
@@ -211,8 +217,10 @@ Shape ReadShape(const SchemaSet& schemas, const SchemaDocument& document) {
 SchemaSet Shape::ItemSchemas(size_t index) const {
   SchemaSet all;
   for (const ArrayRule& rule : arrays) {
-    if (index < rule.prefix.size()) all.push_back(rule.prefix[index]);
-    else if (rule.items) all.push_back(*rule.items);
+    if (index < rule.prefix.size())
+      all.push_back(rule.prefix[index]);
+    else if (rule.items)
+      all.push_back(*rule.items);
   }
   return all;
 }
@@ -254,8 +262,9 @@ bool Shape::Requires(const std::string& name) const {
 }
 
 const char* FormatPattern(const std::string& format) {
-#define PUNA_DATE                                                                     \
-  "(?:[12]\\d{3}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|02-(?:0[1-9]|1\\d|2[0-8]))" \
+#define PUNA_DATE                                                                                                  \
+  "(?:[12]\\d{3}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|02-(?:0[1-9]|" \
+  "1\\d|2[0-8]))"                                                                                                  \
   "|(?:[12]\\d(?:0[48]|[2468][048]|[13579][26])|(?:1[26]|2[048])00)-02-29)"
 #define PUNA_TIME "(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d{1,6})?(?:Z|[+-](?:[01]\\d|2[0-3]):[0-5]\\d)"
 #define PUNA_LABEL "[a-zA-Z0-9]{1,20}(?:-[a-zA-Z0-9]{1,20})?"
@@ -266,13 +275,16 @@ const char* FormatPattern(const std::string& format) {
       {"date", PUNA_DATE},
       {"time", PUNA_TIME},
       {"date-time", PUNA_DATE "T" PUNA_TIME},
-      {"duration", "P(?:\\d{1,4}W|\\d{1,4}Y(?:\\d{1,4}M(?:\\d{1,4}D)?)?|\\d{1,4}M(?:\\d{1,4}D)?|\\d{1,4}D"
-                   "|(?:\\d{1,4}D)?T(?:\\d{1,4}H(?:\\d{1,4}M(?:\\d{1,4}S)?)?|\\d{1,4}M(?:\\d{1,4}S)?|\\d{1,4}S))"},
-      {"email", "[A-Za-z0-9_+-]{1,20}(?:\\.[A-Za-z0-9_+-]{1,20}){0,2}@" PUNA_LABEL "(?:\\." PUNA_LABEL "){0,2}\\.[a-zA-Z]{2,10}"},
+      {"duration",
+       "P(?:\\d{1,4}W|\\d{1,4}Y(?:\\d{1,4}M(?:\\d{1,4}D)?)?|\\d{1,4}M(?:\\d{1,4}D)?|\\d{1,4}D"
+       "|(?:\\d{1,4}D)?T(?:\\d{1,4}H(?:\\d{1,4}M(?:\\d{1,4}S)?)?|\\d{1,4}M(?:\\d{1,4}S)?|\\d{1,4}S))"},
+      {"email", "[A-Za-z0-9_+-]{1,20}(?:\\.[A-Za-z0-9_+-]{1,20}){0,2}@" PUNA_LABEL "(?:\\." PUNA_LABEL
+                "){0,2}\\.[a-zA-Z]{2,10}"},
       {"hostname", PUNA_LABEL "(?:\\." PUNA_LABEL "){0,4}"},
       {"ipv4", PUNA_BYTE "(?:\\." PUNA_BYTE "){3}"},
-      {"ipv6", "(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}|::(?:[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}){0,5})?"
-               "|(?:[0-9a-fA-F]{1,4}:){0,2}[0-9a-fA-F]{1,4}::(?:[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}){0,3})?"},
+      {"ipv6",
+       "(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}|::(?:[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}){0,5})?"
+       "|(?:[0-9a-fA-F]{1,4}:){0,2}[0-9a-fA-F]{1,4}::(?:[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}){0,3})?"},
       {"uuid", "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"},
       {"uri", "(?:https?|ftp)://" PUNA_LABEL "(?:\\." PUNA_LABEL "){0,3}(?::[1-9]\\d{0,3})?" PUNA_REST},
       {"uri-reference", "(?:https?://" PUNA_LABEL "(?:\\." PUNA_LABEL "){0,3})?" PUNA_REST},

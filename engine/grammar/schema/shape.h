@@ -14,8 +14,15 @@ namespace puna::engine {
 using SchemaSet = std::vector<SchemaAt>;  // all of them hold; none: anything does
 
 enum Type : unsigned {
-  kNull = 1, kBoolean = 2, kInteger = 4, kFraction = 8, kString = 16, kArray = 32, kObject = 64,
-  kNumber = kInteger | kFraction, kAnyType = 127
+  kNull = 1,
+  kBoolean = 2,
+  kInteger = 4,
+  kFraction = 8,
+  kString = 16,
+  kArray = 32,
+  kObject = 64,
+  kNumber = kInteger | kFraction,
+  kAnyType = 127
 };
 
 struct NumberBound {
@@ -25,7 +32,7 @@ struct NumberBound {
 
 // What one schema says of arrays.
 struct ArrayRule {
-  SchemaSet prefix;          // one schema for each place
+  SchemaSet prefix;               // one schema for each place
   std::optional<SchemaAt> items;  // the places behind
 };
 

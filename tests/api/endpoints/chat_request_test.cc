@@ -4,8 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "api/json/error.h"
 #include "api/fields/template_json.h"
+#include "api/json/error.h"
 
 using namespace puna::api;
 using nlohmann::json;
@@ -14,9 +14,7 @@ namespace {
 
 const std::string kMessages = R"("messages": [{"role": "user", "content": "Hi"}])";
 
-ChatRequest Parse(const std::string& members) {
-  return ParseChatRequest("{" + kMessages + ", " + members + "}");
-}
+ChatRequest Parse(const std::string& members) { return ParseChatRequest("{" + kMessages + ", " + members + "}"); }
 
 ApiError Refused(const std::string& body) {
   try {
@@ -29,12 +27,8 @@ ApiError Refused(const std::string& body) {
   return Internal("");
 }
 
-std::string ParamOf(const std::string& members) {
-  return Refused("{" + kMessages + ", " + members + "}").param();
-}
-std::string ParamOfMessages(const std::string& messages) {
-  return Refused("{\"messages\": " + messages + "}").param();
-}
+std::string ParamOf(const std::string& members) { return Refused("{" + kMessages + ", " + members + "}").param(); }
+std::string ParamOfMessages(const std::string& messages) { return Refused("{\"messages\": " + messages + "}").param(); }
 
 const std::string kTools = R"("tools": [
   {"type": "function", "function": {"name": "get_weather", "description": "Weather", "strict": true,
@@ -53,8 +47,7 @@ TEST_CASE("the least and all of it") {
   CHECK(least.tool_choice.mode == ToolChoice::Mode::kNone);
   CHECK(least.warnings.empty());
 
-  const ChatRequest request =
-      Parse(R"("model": "m", "temperature": 0.5, "top_p": 0.9, "top_k": 40, "min_p": 0.05,
+  const ChatRequest request = Parse(R"("model": "m", "temperature": 0.5, "top_p": 0.9, "top_k": 40, "min_p": 0.05,
     "n": 3, "seed": -5, "stop": ["a", "b"], "max_completion_tokens": 7, "frequency_penalty": 1, "presence_penalty": -1,
     "logit_bias": {"5": -100, "7": 2.5}, "logprobs": true, "top_logprobs": 4, "stream": true,
     "stream_options": {"include_usage": true}, "user": "me", "repetition_penalty": 1.1, "ignore_eos": true,
@@ -109,14 +102,10 @@ TEST_CASE("ranges") {
   CHECK(ParamOf(R"("logit_bias": {"1": 101})") == "logit_bias.1");
   CHECK(ParamOf(R"("stop": "")") == "stop");
   CHECK(ParamOf(R"("stop": ["a", ""])") == "stop[1]");
-  CHECK(
-      ParamOf(
-          R"("stop": ["1","2","3","4","5","6","7","8","9","10","11","12","13","14","15","16","17"])") ==
-      "stop");
+  CHECK(ParamOf(R"("stop": ["1","2","3","4","5","6","7","8","9","10","11","12","13","14","15","16","17"])") == "stop");
   CHECK(ParamOf(R"("seed": 9223372036854775808)") == "seed");
   CHECK(ParamOf(R"("stream_options": {"include_usage": true})") == "stream_options");
-  CHECK(ParamOf(R"("continue_final_message": true, "add_generation_prompt": true)") ==
-        "continue_final_message");
+  CHECK(ParamOf(R"("continue_final_message": true, "add_generation_prompt": true)") == "continue_final_message");
   CHECK(ParamOf(R"("service_tier": "gold")") == "service_tier");
   CHECK(ParamOf(R"("prediction": {"type": "x", "content": ""})") == "prediction.type");
   CHECK(Parse(R"("top_p": 0)").sampling.top_p.value() > 0);
@@ -146,15 +135,14 @@ TEST_CASE("messages of all roles") {
   CHECK(request.messages[5].content == "No.");
   CHECK(request.messages[6].content == "Never.");
   CHECK(request.warnings.empty());
-  CHECK(
-      TemplateMessagesJson(request.messages) ==
-      R"([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "a\nb", "name": "ann"}, )"
-      R"({"role": "assistant", "content": "", "tool_calls": [{"type": "function", "id": "call_1", "function": )"
-      R"({"name": "f", "arguments": {"x": 1.50}}}, {"type": "function", "id": "call_2", "function": )"
-      R"({"name": "g", "arguments": {"y": 12345678901234567890123}}}]}, )"
-      R"({"role": "tool", "content": "one", "tool_call_id": "call_1"}, )"
-      R"({"role": "tool", "content": {"k": 1.0}, "tool_call_id": "call_2"}, )"
-      R"({"role": "assistant", "content": "No."}, {"role": "assistant", "content": "Never."}])");
+  CHECK(TemplateMessagesJson(request.messages) ==
+        R"([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "a\nb", "name": "ann"}, )"
+        R"({"role": "assistant", "content": "", "tool_calls": [{"type": "function", "id": "call_1", "function": )"
+        R"({"name": "f", "arguments": {"x": 1.50}}}, {"type": "function", "id": "call_2", "function": )"
+        R"({"name": "g", "arguments": {"y": 12345678901234567890123}}}]}, )"
+        R"({"role": "tool", "content": "one", "tool_call_id": "call_1"}, )"
+        R"({"role": "tool", "content": {"k": 1.0}, "tool_call_id": "call_2"}, )"
+        R"({"role": "assistant", "content": "No."}, {"role": "assistant", "content": "Never."}])");
 }
 
 TEST_CASE("bad messages are refused by their path") {
@@ -163,40 +151,31 @@ TEST_CASE("bad messages are refused by their path") {
   CHECK(ParamOfMessages("[5]") == "messages[0]");
   CHECK(ParamOfMessages(R"([{"content": "Hi"}])") == "messages[0].role");
   CHECK(ParamOfMessages(R"([{"role": "critic", "content": "Hi"}])") == "messages[0].role");
-  CHECK(ParamOfMessages(R"([{"role": "function", "name": "f", "content": "Hi"}])") ==
-        "messages[0].role");
+  CHECK(ParamOfMessages(R"([{"role": "function", "name": "f", "content": "Hi"}])") == "messages[0].role");
   CHECK(ParamOfMessages(R"([{"role": "user"}])") == "messages[0].content");
   CHECK(ParamOfMessages(R"([{"role": "user", "content": 5}])") == "messages[0].content");
   CHECK(ParamOfMessages(R"([{"role": "assistant", "content": null}])") == "messages[0].content");
-  CHECK(ParamOfMessages(R"([{"role": "user", "content": [{"type": "text"}]}])") ==
-        "messages[0].content[0].text");
+  CHECK(ParamOfMessages(R"([{"role": "user", "content": [{"type": "text"}]}])") == "messages[0].content[0].text");
   CHECK(ParamOfMessages(R"([{"role": "user", "content": [{"type": "text", "text": "a"},
     {"type": "image_url", "image_url": {"url": "x"}}]}])") == "messages[0].content[1]");
-  CHECK(ParamOfMessages(R"([{"role": "user", "content": [{"type": "input_audio"}]}])") ==
-        "messages[0].content[0]");
-  CHECK(ParamOfMessages(
-            R"([{"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}}])") ==
+  CHECK(ParamOfMessages(R"([{"role": "user", "content": [{"type": "input_audio"}]}])") == "messages[0].content[0]");
+  CHECK(ParamOfMessages(R"([{"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}}])") ==
         "messages[0].function_call");
-  CHECK(
-      ParamOfMessages(
-          R"([{"role": "assistant", "tool_calls": [{"id": "x", "function": {"arguments": "{}"}}]}])") ==
-      "messages[0].tool_calls[0].function.name");
-  CHECK(ParamOfMessages(
-            R"([{"role": "assistant", "tool_calls": [{"type": "custom", "id": "x"}]}])") ==
+  CHECK(ParamOfMessages(R"([{"role": "assistant", "tool_calls": [{"id": "x", "function": {"arguments": "{}"}}]}])") ==
+        "messages[0].tool_calls[0].function.name");
+  CHECK(ParamOfMessages(R"([{"role": "assistant", "tool_calls": [{"type": "custom", "id": "x"}]}])") ==
         "messages[0].tool_calls[0].type");
   CHECK(Refused("{}").param() == "messages");
   CHECK(Refused("{\"messages\": null}").code() == "missing_required_parameter");
 }
 
 TEST_CASE("unknown members anywhere are named") {
-  const ChatRequest request =
-      ParseChatRequest(R"({"messages": [{"role": "user", "content": [{"type": "text",
+  const ChatRequest request = ParseChatRequest(R"({"messages": [{"role": "user", "content": [{"type": "text",
     "text": "x", "cache_control": {}}], "weight": 1}], "stream": true, "stream_options": {"x": 1}, "y": null})");
   CHECK(request.warnings.texts() ==
-        std::vector<std::string>{
-            "'messages[0].content[0].cache_control' is not known and has no effect",
-            "'messages[0].weight' is not known and has no effect",
-            "'stream_options.x' is not known and has no effect"});
+        std::vector<std::string>{"'messages[0].content[0].cache_control' is not known and has no effect",
+                                 "'messages[0].weight' is not known and has no effect",
+                                 "'stream_options.x' is not known and has no effect"});
 }
 
 TEST_CASE("tools keep their text") {
@@ -205,9 +184,8 @@ TEST_CASE("tools keep their text") {
   CHECK(request.tools[0].name == "get_weather");
   CHECK(request.tools[0].description == "Weather");
   CHECK(request.tools[0].strict);
-  CHECK(
-      request.tools[0].parameters ==
-      R"({"type": "object", "properties": {"z": {"maximum": 12345678901234567890123}, "a": {}}})");
+  CHECK(request.tools[0].parameters ==
+        R"({"type": "object", "properties": {"z": {"maximum": 12345678901234567890123}, "a": {}}})");
   CHECK(request.tools[1].parameters.empty());
   CHECK(request.tools[1].json == R"({"type": "function", "function": {"name": "now"}})");
   CHECK(request.tool_choice.mode == ToolChoice::Mode::kAuto);
@@ -226,8 +204,7 @@ TEST_CASE("tool choices") {
   CHECK(named.mode == ToolChoice::Mode::kRequired);
   CHECK(named.named);
   CHECK(named.allowed == std::vector<std::string>{"now"});
-  const ToolChoice allowed =
-      choice(R"({"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [
+  const ToolChoice allowed = choice(R"({"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [
     {"type": "function", "function": {"name": "now"}}]}})");
   CHECK(allowed.mode == ToolChoice::Mode::kAuto);
   CHECK(allowed.allowed == std::vector<std::string>{"now"});
@@ -237,8 +214,7 @@ TEST_CASE("tool choices") {
   CHECK(ParamOf(kTools + R"(, "tool_choice": {"type": "function", "function": {"name": "x"}})") ==
         "tool_choice.function.name");
   CHECK(ParamOf(R"("tool_choice": "required")") == "tool_choice");
-  CHECK(ParamOf(R"("tool_choice": {"type": "function", "function": {"name": "x"}})") ==
-        "tool_choice");
+  CHECK(ParamOf(R"("tool_choice": {"type": "function", "function": {"name": "x"}})") == "tool_choice");
   CHECK(ParamOf(kTools + R"(, "tool_choice": 5)") == "tool_choice");
 }
 
@@ -248,54 +224,43 @@ TEST_CASE("bad tools are refused by their path") {
   CHECK(param("[{}]") == "tools[0].type");
   CHECK(param(R"([{"type": "web_search"}])") == "tools[0].type");
   CHECK(param(R"([{"type": "function"}])") == "tools[0].function");
-  CHECK(param(R"([{"type": "function", "function": {"name": "a b"}}])") ==
-        "tools[0].function.name");
+  CHECK(param(R"([{"type": "function", "function": {"name": "a b"}}])") == "tools[0].function.name");
   CHECK(param(R"([{"type": "function", "function": {"name": ""}}])") == "tools[0].function.name");
   CHECK(param(R"([{"type": "function", "function": {"name": "f", "parameters": []}}])") ==
         "tools[0].function.parameters");
   CHECK(
-      param(
-          R"([{"type": "function", "function": {"name": "f"}}, {"type": "function", "function": {"name": "f"}}])") ==
+      param(R"([{"type": "function", "function": {"name": "f"}}, {"type": "function", "function": {"name": "f"}}])") ==
       "tools[1]");
 }
 
 TEST_CASE("output formats") {
   CHECK(Parse(R"("response_format": {"type": "text"})").format.kind == OutputFormat::Kind::kText);
-  CHECK(Parse(R"("response_format": {"type": "json_object"})").format.kind ==
-        OutputFormat::Kind::kJsonObject);
-  const OutputFormat schema =
-      Parse(R"("response_format": {"type": "json_schema", "json_schema": {"name": "n",
+  CHECK(Parse(R"("response_format": {"type": "json_object"})").format.kind == OutputFormat::Kind::kJsonObject);
+  const OutputFormat schema = Parse(R"("response_format": {"type": "json_schema", "json_schema": {"name": "n",
     "description": "d", "strict": true, "schema": {"b": 1e2, "a": {}}}})")
-          .format;
+                                  .format;
   CHECK(schema.kind == OutputFormat::Kind::kJsonSchema);
   CHECK(schema.source == R"({"b": 1e2, "a": {}})");
   CHECK(schema.name == "n");
   CHECK(schema.strict);
   CHECK(schema.param == "response_format.json_schema.schema");
   CHECK(Parse(R"("guided_regex": "[a-z]+")").format.kind == OutputFormat::Kind::kRegex);
-  CHECK(Parse(R"("guided_choice": ["a", "b"])").format.choices ==
-        std::vector<std::string>{"a", "b"});
+  CHECK(Parse(R"("guided_choice": ["a", "b"])").format.choices == std::vector<std::string>{"a", "b"});
   CHECK(Parse(R"("guided_grammar": "root ::= \"x\"")").format.source == "root ::= \"x\"");
   CHECK(Parse(R"("guided_json": {"type":"string"})").format.source == R"({"type":"string"})");
-  CHECK(Parse(R"("guided_json": "{\"type\": \"string\"}")").format.source ==
-        R"({"type": "string"})");
-  CHECK(Parse(R"("structured_outputs": {"choice": ["a"]})").format.kind ==
-        OutputFormat::Kind::kChoice);
+  CHECK(Parse(R"("guided_json": "{\"type\": \"string\"}")").format.source == R"({"type": "string"})");
+  CHECK(Parse(R"("structured_outputs": {"choice": ["a"]})").format.kind == OutputFormat::Kind::kChoice);
 
   CHECK(ParamOf(R"("response_format": {"type": "xml"})") == "response_format.type");
   CHECK(ParamOf(R"("response_format": {"type": "json_schema"})") == "response_format.json_schema");
   CHECK(ParamOf(R"("response_format": {"type": "json_schema", "json_schema": {"name": "n"}})") ==
         "response_format.json_schema.schema");
-  CHECK(
-      ParamOf(
-          R"("response_format": {"type": "json_schema", "json_schema": {"name": "a b", "schema": {}}})") ==
-      "response_format.json_schema.name");
-  CHECK(ParamOf(R"("response_format": {"type": "json_object"}, "guided_regex": "x")") ==
-        "guided_regex");
+  CHECK(ParamOf(R"("response_format": {"type": "json_schema", "json_schema": {"name": "a b", "schema": {}}})") ==
+        "response_format.json_schema.name");
+  CHECK(ParamOf(R"("response_format": {"type": "json_object"}, "guided_regex": "x")") == "guided_regex");
   CHECK(ParamOf(R"("guided_choice": [])") == "guided_choice");
   CHECK(ParamOf(R"("guided_json": "no")") == "guided_json");
-  CHECK(ParamOf(R"("structured_outputs": {"structural_tag": "x"})") ==
-        "structured_outputs.structural_tag");
+  CHECK(ParamOf(R"("structured_outputs": {"structural_tag": "x"})") == "structured_outputs.structural_tag");
 }
 
 TEST_CASE("turns with several calls are split") {
@@ -311,9 +276,8 @@ TEST_CASE("turns with several calls are split") {
   const std::vector<Message> split = SplitToolCalls(request.messages);
   std::string seen;
   for (const Message& message : split) {
-    seen += message.role[0] + (message.tool_calls.empty()
-                                   ? message.content
-                                   : message.tool_calls[0].name + message.content);
+    seen +=
+        message.role[0] + (message.tool_calls.empty() ? message.content : message.tool_calls[0].name + message.content);
     seen += ' ';
     CHECK(message.tool_calls.size() <= 1);
   }

@@ -44,10 +44,8 @@ TEST_CASE("a chat completion with calls and log-probabilities") {
   const json parsed = json::parse(ChatCompletionJson(kHead, {choice}, {}));
   const json& message = parsed["choices"][0]["message"];
   CHECK(message["content"].is_null());
-  CHECK(
-      message["tool_calls"][0] ==
-      json::parse(
-          R"({"id":"call_1","type":"function","function":{"name":"f","arguments":"{\"a\": 1}"}})"));
+  CHECK(message["tool_calls"][0] ==
+        json::parse(R"({"id":"call_1","type":"function","function":{"name":"f","arguments":"{\"a\": 1}"}})"));
   const json& position = parsed["choices"][0]["logprobs"]["content"][0];
   CHECK(position["token"] == "\\xe2\\x82");
   CHECK(position["bytes"] == json::array({0xe2, 0x82}));
@@ -63,19 +61,16 @@ TEST_CASE("chunks of a chat stream") {
   ResponseHead head = kHead;
   head.service_tier = "default";
   const ChatChunks chunks(head, /*include_usage=*/true);
-  CHECK(
-      chunks.Role(2) ==
-      R"({"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"demo",)"
-      R"("service_tier":"default","system_fingerprint":"fp_1","choices":[{"index":2,"delta":{"role":"assistant",)"
-      R"("content":"","refusal":null},"logprobs":null,"finish_reason":null}],"usage":null})");
+  CHECK(chunks.Role(2) ==
+        R"({"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"demo",)"
+        R"("service_tier":"default","system_fingerprint":"fp_1","choices":[{"index":2,"delta":{"role":"assistant",)"
+        R"("content":"","refusal":null},"logprobs":null,"finish_reason":null}],"usage":null})");
   json chunk = json::parse(chunks.Delta(0, {"Hi", {}}, nullptr));
   CHECK(chunk["choices"][0]["delta"] == json::parse(R"({"content": "Hi"})"));
   // Never two entries of one call: openai-python's accumulator would lose the first one's id.
   chunk = json::parse(chunks.Delta(
-      0, {"", {{0, "", "", "}"}, {1, "call_1", "f", ""}, {1, "", "", "{\"a"}, {1, "", "", "\":"}}},
-      nullptr));
-  CHECK(chunk["choices"][0]["delta"]["tool_calls"] ==
-        json::parse(R"([{"index":0,"function":{"arguments":"}"}},
+      0, {"", {{0, "", "", "}"}, {1, "call_1", "f", ""}, {1, "", "", "{\"a"}, {1, "", "", "\":"}}}, nullptr));
+  CHECK(chunk["choices"][0]["delta"]["tool_calls"] == json::parse(R"([{"index":0,"function":{"arguments":"}"}},
             {"index":1,"id":"call_1","type":"function","function":{"name":"f","arguments":"{\"a\":"}}])"));
   const std::vector<PositionLogprobs> logprobs = {Position("Hi", -1)};
   chunk = json::parse(chunks.Finish(0, "tool_calls", &logprobs));

@@ -2,8 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include "api/json/error.h"
 #include "api/endpoints/tokenize.h"
+#include "api/json/error.h"
 
 using namespace puna::api;
 
@@ -30,8 +30,7 @@ TEST_CASE("prompts in four forms") {
   CHECK(prompts("\"\"") == std::vector<PromptInput>{""});
   CHECK(prompts("[\"a\", \"b\"]") == std::vector<PromptInput>{"a", "b"});
   CHECK(prompts("[1, 2]") == std::vector<PromptInput>{std::vector<int>{1, 2}});
-  CHECK(prompts("[[1], [2, 3]]") ==
-        std::vector<PromptInput>{std::vector<int>{1}, std::vector<int>{2, 3}});
+  CHECK(prompts("[[1], [2, 3]]") == std::vector<PromptInput>{std::vector<int>{1}, std::vector<int>{2, 3}});
 
   const auto param = [](const std::string& prompt) {
     return ParamOf(ParseCompletionRequest, "{\"prompt\": " + prompt + "}");
@@ -75,8 +74,7 @@ TEST_CASE("the rest of a completion request") {
 }
 
 TEST_CASE("tokenize a text or a conversation") {
-  const TokenizeRequest text =
-      ParseTokenizeRequest(R"({"model": "m", "prompt": "Hi", "return_token_strs": true})");
+  const TokenizeRequest text = ParseTokenizeRequest(R"({"model": "m", "prompt": "Hi", "return_token_strs": true})");
   CHECK(text.prompt == "Hi");
   CHECK(text.add_special_tokens);
   CHECK(text.return_token_strs);
@@ -93,8 +91,7 @@ TEST_CASE("tokenize a text or a conversation") {
   CHECK(ParamOf(ParseTokenizeRequest, R"({"prompt": "x", "messages": []})") == "messages");
   CHECK(ParamOf(ParseTokenizeRequest, R"({"messages": []})") == "messages");
 
-  CHECK(TokenizeJson({1, 2}, 100, nullptr) ==
-        R"({"count":2,"max_model_len":100,"tokens":[1,2],"token_strs":null})");
+  CHECK(TokenizeJson({1, 2}, 100, nullptr) == R"({"count":2,"max_model_len":100,"tokens":[1,2],"token_strs":null})");
   const std::vector<std::string> strings = {"a", "\xff"};
   CHECK(TokenizeJson({1, 2}, 100, &strings) ==
         "{\"count\":2,\"max_model_len\":100,\"tokens\":[1,2],\"token_strs\":[\"a\","

@@ -37,8 +37,7 @@ std::string Types(const std::vector<json>& events) {
 }  // namespace
 
 TEST_CASE("the events of a text answer, in order") {
-  const ResponsesRequest request =
-      ParseResponsesRequest(R"({"input": "Hi", "metadata": {"k": "v"}})");
+  const ResponsesRequest request = ParseResponsesRequest(R"({"input": "Hi", "metadata": {"k": "v"}})");
   IdGenerator ids(1);
   ResponseBuilder builder(request, "demo", 1700000000, ids);
   std::string frames = builder.Start();
@@ -57,8 +56,7 @@ TEST_CASE("the events of a text answer, in order") {
   CHECK(item.substr(0, 4) == "msg_");
   CHECK(events[2]["item"]["content"] == json::array());
   CHECK(events[3]["item_id"] == item);
-  CHECK(events[3]["part"] ==
-        json::parse(R"({"type":"output_text","text":"","annotations":[],"logprobs":[]})"));
+  CHECK(events[3]["part"] == json::parse(R"({"type":"output_text","text":"","annotations":[],"logprobs":[]})"));
   CHECK(events[4]["delta"] == "Hel");
   CHECK(events[4]["item_id"] == item);
   CHECK(events[4]["output_index"] == 0);
@@ -111,17 +109,14 @@ TEST_CASE("text, then two calls") {
   CHECK(response["output"][1]["type"] == "function_call");
   CHECK(response["output"][1]["arguments"] == "{\"a\":1}");
   CHECK(response["output"][2]["name"] == "g");
-  CHECK(
-      response["tools"][0] ==
-      json::parse(
-          R"({"type":"function","name":"f","description":null,"parameters":null,"strict":null})"));
+  CHECK(response["tools"][0] ==
+        json::parse(R"({"type":"function","name":"f","description":null,"parameters":null,"strict":null})"));
   CHECK(response["tool_choice"] == "required");
   CHECK(builder.output().size() == 3);
 }
 
 TEST_CASE("a cut answer is incomplete, a failed one says why") {
-  const ResponsesRequest request =
-      ParseResponsesRequest(R"({"input": "Hi", "max_output_tokens": 3})");
+  const ResponsesRequest request = ParseResponsesRequest(R"({"input": "Hi", "max_output_tokens": 3})");
   IdGenerator ids(1);
   ResponseBuilder cut(request, "demo", 1, ids);
   cut.Start();

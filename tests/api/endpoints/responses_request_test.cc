@@ -27,8 +27,7 @@ std::string Shown(const std::vector<Message>& messages) {
   std::string text;
   for (const Message& message : messages) {
     text += message.role + ":" + message.content;
-    for (const ToolCall& call : message.tool_calls)
-      text += "!" + call.id + call.name + call.arguments;
+    for (const ToolCall& call : message.tool_calls) text += "!" + call.id + call.name + call.arguments;
     if (!message.tool_call_id.empty()) text += "@" + message.tool_call_id;
     text += ' ';
   }
@@ -46,8 +45,7 @@ TEST_CASE("the least and all of a response request") {
   CHECK_FALSE(least.stream);
   CHECK(least.num_logprobs == -1);
   CHECK(least.warnings.empty());
-  const ResponsesRequest request =
-      ParseResponsesRequest(R"({"model": "m", "input": [], "instructions": "Be brief.",
+  const ResponsesRequest request = ParseResponsesRequest(R"({"model": "m", "input": [], "instructions": "Be brief.",
     "previous_response_id": "resp_1", "max_output_tokens": 9, "temperature": 0, "top_p": 0.5, "stream": true,
     "store": false, "metadata": {"a": "b"}, "truncation": "auto", "include": ["message.output_text.logprobs"],
     "top_logprobs": 2, "parallel_tool_calls": false, "user": "me", "background": false,
@@ -65,9 +63,8 @@ TEST_CASE("the least and all of a response request") {
   CHECK(request.metadata_json == R"({"a": "b"})");
   REQUIRE(request.tools.size() == 1);
   CHECK(request.tools[0].strict);
-  CHECK(
-      request.tools[0].json ==
-      R"({"type": "function", "function": {"name": "f", "parameters": {"type": "object"}, "strict": true}})");
+  CHECK(request.tools[0].json ==
+        R"({"type": "function", "function": {"name": "f", "parameters": {"type": "object"}, "strict": true}})");
   CHECK(request.tool_choice.named);
   CHECK(request.format.kind == OutputFormat::Kind::kJsonSchema);
   CHECK(request.format.source == R"({"a": 1e2})");
@@ -95,13 +92,11 @@ TEST_CASE("items of all kinds become a conversation") {
 
 TEST_CASE("earlier responses come first, without their instructions") {
   const std::vector<ResponseItem> earlier =
-      ParseResponsesRequest(
-          R"({"input": [{"role": "user", "content": "q1"}, {"role": "assistant", "content": "a1"}]})")
+      ParseResponsesRequest(R"({"input": [{"role": "user", "content": "q1"}, {"role": "assistant", "content": "a1"}]})")
           .input;
   const std::vector<ResponseItem> input = ParseResponsesRequest(R"({"input": "q2"})").input;
   CHECK(Shown(AssembleMessages("", earlier, input)) == "user:q1 assistant:a1 user:q2 ");
-  CHECK(Shown(AssembleMessages("new", earlier, input)) ==
-        "system:new user:q1 assistant:a1 user:q2 ");
+  CHECK(Shown(AssembleMessages("new", earlier, input)) == "system:new user:q1 assistant:a1 user:q2 ");
 }
 
 TEST_CASE("references are put in their place") {
@@ -115,20 +110,19 @@ TEST_CASE("references are put in their place") {
     item.text = "stored";
     return id == "msg_1" ? std::optional(item) : std::nullopt;
   };
-  CHECK(Shown(AssembleMessages("", {}, ResolveReferences(input, find))) ==
-        "assistant:stored assistant:stored user:x ");
+  CHECK(Shown(AssembleMessages("", {}, ResolveReferences(input, find))) == "assistant:stored assistant:stored user:x ");
   const auto none = [](const std::string&) { return std::optional<ResponseItem>(); };
   CHECK_THROWS_AS(ResolveReferences(input, none), ApiError);
 }
 
 TEST_CASE("truncation drops the oldest turns but never the system message or the last") {
   const std::vector<Message> messages = AssembleMessages("S", {},
-                                                   ParseResponsesRequest(R"({"input": [
+                                                         ParseResponsesRequest(R"({"input": [
     {"role": "user", "content": "q1"},
     {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"},
     {"type": "function_call_output", "call_id": "c1", "output": "one"},
     {"role": "user", "content": "q2"}]})")
-                                                       .input);
+                                                             .input);
   CHECK(NumDroppable(messages) == 2);
   CHECK(Shown(WithoutOldest(messages, 0)) == Shown(messages));
   CHECK(Shown(WithoutOldest(messages, 1)) == "system:S assistant:!c1f{} tool:one@c1 user:q2 ");
@@ -143,12 +137,9 @@ TEST_CASE("bad requests are refused by their path") {
   CHECK(ParamOf(R"("input": ["x"])") == "input[0]");
   CHECK(ParamOf(R"("input": [{"role": "tool", "content": "x"}])") == "input[0].role");
   CHECK(ParamOf(R"("input": [{"type": "computer_call"}])") == "input[0].type");
-  CHECK(ParamOf(R"("input": [{"role": "user", "content": [{"type": "input_image"}]}])") ==
-        "input[0].content[0]");
-  CHECK(ParamOf(R"("input": [{"type": "function_call_output", "output": "x"}])") ==
-        "input[0].call_id");
-  CHECK(ParamOf(R"("input": [{"type": "function_call", "call_id": "x", "name": "f"}])") ==
-        "input[0].arguments");
+  CHECK(ParamOf(R"("input": [{"role": "user", "content": [{"type": "input_image"}]}])") == "input[0].content[0]");
+  CHECK(ParamOf(R"("input": [{"type": "function_call_output", "output": "x"}])") == "input[0].call_id");
+  CHECK(ParamOf(R"("input": [{"type": "function_call", "call_id": "x", "name": "f"}])") == "input[0].arguments");
   CHECK(ParamOf(R"("input": "x", "max_output_tokens": 0)") == "max_output_tokens");
   CHECK(ParamOf(R"("input": "x", "truncation": "x")") == "truncation");
   CHECK(ParamOf(R"("input": "x", "metadata": {"a": 1})") == "metadata.a");
@@ -156,29 +147,24 @@ TEST_CASE("bad requests are refused by their path") {
   CHECK(ParamOf(R"("input": "x", "conversation": "conv_1")") == "conversation");
   CHECK(ParamOf(R"("input": "x", "tools": [{"type": "web_search"}])") == "tools[0].type");
   CHECK(ParamOf(R"("input": "x", "tools": [{"type": "function"}])") == "tools[0].name");
-  CHECK(ParamOf(R"("input": "x", "text": {"format": {"type": "json_schema", "name": "n"}})") ==
-        "text.format.schema");
-  CHECK(
-      ParamOf(
-          R"("input": "x", "include": ["reasoning.encrypted_content"], "reasoning": {"effort": "low"})") ==
-      "accepted");
+  CHECK(ParamOf(R"("input": "x", "text": {"format": {"type": "json_schema", "name": "n"}})") == "text.format.schema");
+  CHECK(ParamOf(R"("input": "x", "include": ["reasoning.encrypted_content"], "reasoning": {"effort": "low"})") ==
+        "accepted");
 }
 
 TEST_CASE("embeddings") {
-  const EmbeddingsRequest request = ParseEmbeddingsRequest(
-      R"({"model": "m", "input": ["a", "b"], "encoding_format": "base64", "pooling": "last"})");
+  const EmbeddingsRequest request =
+      ParseEmbeddingsRequest(R"({"model": "m", "input": ["a", "b"], "encoding_format": "base64", "pooling": "last"})");
   CHECK(request.inputs.size() == 2);
   CHECK(request.base64);
   CHECK(request.pooling == EmbeddingsRequest::Pooling::kLast);
   CHECK_THROWS_AS(ParseEmbeddingsRequest(R"({"input": ""})"), ApiError);
   CHECK_THROWS_AS(ParseEmbeddingsRequest(R"({"input": ["a", ""]})"), ApiError);
   CHECK_THROWS_AS(ParseEmbeddingsRequest(R"({"input": "a", "dimensions": 5})"), ApiError);
-  CHECK(
-      EmbeddingsJson({{1.0f, -2.5f}}, "m", 3, false) ==
-      R"({"object":"list","data":[{"object":"embedding","index":0,"embedding":[1.0,-2.5]}],"model":"m",)"
-      R"("usage":{"prompt_tokens":3,"total_tokens":3}})");
-  CHECK(json::parse(EmbeddingsJson({{1.0f, -2.5f}}, "m", 3, true))["data"][0]["embedding"] ==
-        "AACAPwAAIMA=");
+  CHECK(EmbeddingsJson({{1.0f, -2.5f}}, "m", 3, false) ==
+        R"({"object":"list","data":[{"object":"embedding","index":0,"embedding":[1.0,-2.5]}],"model":"m",)"
+        R"("usage":{"prompt_tokens":3,"total_tokens":3}})");
+  CHECK(json::parse(EmbeddingsJson({{1.0f, -2.5f}}, "m", 3, true))["data"][0]["embedding"] == "AACAPwAAIMA=");
   CHECK(Base64("") == "");
   CHECK(Base64("f") == "Zg==");
   CHECK(Base64("fo") == "Zm8=");

@@ -24,8 +24,8 @@ ParsedOutput ParseBytes(const std::string& text, const ToolCallParser::Options& 
 
 TEST_CASE("only functions that are offered are called") {
   const ToolCallParser::Options options{ToolFormat::kLlama, false, true, {"f", "g"}};
-  for (const std::string text : {"[f(a=1), h()]", "{\"name\": \"h\", \"parameters\": {}}", "Hi <function=h>{}",
-                                 "h.call(query=\"x\")"}) {
+  for (const std::string text :
+       {"[f(a=1), h()]", "{\"name\": \"h\", \"parameters\": {}}", "Hi <function=h>{}", "h.call(query=\"x\")"}) {
     const ParsedOutput output = ParseBytes(text, options);
     CHECK(output.calls.empty());
     CHECK(output.content == text);

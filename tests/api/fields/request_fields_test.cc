@@ -9,8 +9,8 @@
 #include "api/endpoints/chat_request.h"
 #include "api/endpoints/completion_request.h"
 #include "api/endpoints/embeddings.h"
-#include "api/json/error.h"
 #include "api/endpoints/responses_request.h"
+#include "api/json/error.h"
 
 using namespace puna::api;
 using nlohmann::json;
@@ -140,9 +140,8 @@ TEST_CASE("a header of warnings stays short and printable") {
 }
 
 TEST_CASE("capabilities list every row") {
-  const json capabilities =
-      json::parse(CapabilitiesJson([](const std::string& path) { return path != "/v1/embeddings"; },
-                                   {{"limits", "{\"max_model_len\": 4096}"}}));
+  const json capabilities = json::parse(CapabilitiesJson(
+      [](const std::string& path) { return path != "/v1/embeddings"; }, {{"limits", "{\"max_model_len\": 4096}"}}));
   CHECK(capabilities["limits"]["max_model_len"] == 4096);
   const json& fields = capabilities["endpoints"]["/v1/chat/completions"]["fields"];
   size_t count = 0;

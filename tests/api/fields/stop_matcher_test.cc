@@ -13,8 +13,7 @@ struct Result {
   bool stopped;
 };
 
-Result Run(const std::string& text, std::vector<std::string> stops, size_t piece,
-           bool include = false) {
+Result Run(const std::string& text, std::vector<std::string> stops, size_t piece, bool include = false) {
   StopMatcher matcher(std::move(stops), include);
   Result result{{}, false};
   for (size_t i = 0; i < text.size() && !matcher.stopped(); i += piece) {

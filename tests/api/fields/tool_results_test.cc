@@ -28,8 +28,8 @@ std::string Order(const std::vector<Message>& messages) {
 
 TEST_CASE("results come in the order of their calls") {
   CHECK(Order({Turn({"a", "b", "c"}), Result("c"), Result("a"), Result("b")}) == "|abc");
-  CHECK(Order({Turn({"a", "b"}), Result("x"), Result("b"), Result("a"), Turn({"c", "d"}),
-               Result("d"), Result("c")}) == "|abx|cd");
+  CHECK(Order({Turn({"a", "b"}), Result("x"), Result("b"), Result("a"), Turn({"c", "d"}), Result("d"), Result("c")}) ==
+        "|abx|cd");
   CHECK(Order({Turn({"a"}), Result("x"), Result("a")}) == "|xa");
   CHECK(Order({Turn({"a", "b"}), Result("b"), Turn({}), Result("a")}) == "|b|a");
   CHECK(Order({Result("a"), Turn({"", ""}), Result(""), Result("z")}) == "a|z");
@@ -37,8 +37,7 @@ TEST_CASE("results come in the order of their calls") {
 
 TEST_CASE("results of no call are named") {
   Warnings warnings;
-  WarnOfStrayResults({Result("a"), Turn({"a"}), Result("a"), Result("b"), Result("")}, "messages",
-                     warnings);
+  WarnOfStrayResults({Result("a"), Turn({"a"}), Result("a"), Result("b"), Result("")}, "messages", warnings);
   REQUIRE(warnings.texts().size() == 3);
   CHECK(warnings.texts()[0].starts_with("messages[0].tool_call_id "));
   CHECK(warnings.texts()[1].starts_with("messages[3].tool_call_id "));

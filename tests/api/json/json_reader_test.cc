@@ -33,9 +33,7 @@ ApiError Thrown(F f) {
   return Internal("");
 }
 
-bool Contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
+bool Contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 
@@ -84,9 +82,7 @@ TEST_CASE("a key twice in one object is refused, in two objects not") {
 }
 
 TEST_CASE("depth and number of values are bounded") {
-  const auto nested = [](int depth) {
-    return "{\"a\": " + std::string(depth, '[') + std::string(depth, ']') + "}";
-  };
+  const auto nested = [](int depth) { return "{\"a\": " + std::string(depth, '[') + std::string(depth, ']') + "}"; };
   CHECK(ErrorOf(nested(127)) == "accepted");
   CHECK(Contains(ErrorOf(nested(128)), "128 levels"));
   CHECK(Contains(ErrorOf(nested(100'000)), "128 levels"));
@@ -99,9 +95,7 @@ TEST_CASE("depth and number of values are bounded") {
   CHECK(Contains(ErrorOf(keys + "}"), "keys"));
 }
 
-TEST_CASE("an error message stays short") {
-  CHECK(ErrorOf("{\"a\": \"" + std::string(1'000'000, 'x')).size() < 1000);
-}
+TEST_CASE("an error message stays short") { CHECK(ErrorOf("{\"a\": \"" + std::string(1'000'000, 'x')).size() < 1000); }
 
 TEST_CASE("typed members") {
   const Json body = ParseBody(
@@ -149,14 +143,12 @@ TEST_CASE("raw parts are exactly what was written") {
   CHECK(RawMember(text, "bc") == R"({"y":1.50, "x":[1 , {"z":"}]\""}]})");
   CHECK(RawMember(RawMember(text, "bc"), "x") == R"([1 , {"z":"}]\""}])");
   CHECK(RawMember(text, "none").empty());
-  CHECK(RawElements(RawMember(text, "t")) ==
-        std::vector<std::string_view>{"{\"n\":1}", "2", "\"x,y\""});
+  CHECK(RawElements(RawMember(text, "t")) == std::vector<std::string_view>{"{\"n\":1}", "2", "\"x,y\""});
   CHECK(RawElements(RawMember(text, "e")).empty());
 }
 
 TEST_CASE("a JSON object and nothing else") {
-  for (const char* good :
-       {"{}", " {\"a\": [1, -0.5e+3, true, \"\\u00e9\\n\"]}\n", "{\"a\":{\"b\":null}}"}) {
+  for (const char* good : {"{}", " {\"a\": [1, -0.5e+3, true, \"\\u00e9\\n\"]}\n", "{\"a\":{\"b\":null}}"}) {
     CHECK(IsJsonObject(good));
   }
   for (const char* bad : {"",

@@ -15,7 +15,8 @@ std::string RenderWith(const std::string& source, const RenderInput& input) {
 TEST_CASE("a request's fields have the names that transformers gives them") {
   RenderInput input;
   input.messages = jinja::ParseJson(R"([{"role": "user"}])");
-  const std::string source = "{{ messages }}{{ tools }}{{ documents }}{{ add_generation_prompt }}{{ date_string is defined }}";
+  const std::string source =
+      "{{ messages }}{{ tools }}{{ documents }}{{ add_generation_prompt }}{{ date_string is defined }}";
   CHECK(RenderWith(source, input) == "[{'role': 'user'}]NoneNoneTrueFalse");
   input.tools = jinja::ParseJson("[1]");
   input.add_generation_prompt = false;
@@ -28,8 +29,9 @@ TEST_CASE("a request's fields have the names that transformers gives them") {
 TEST_CASE("a template's own set hides a variable of the same name") {
   RenderInput input;
   input.messages = jinja::ParseJson("[1, 2, 3]");
-  CHECK(RenderWith("{% set messages = messages[1:] %}{{ messages }}{% for m in messages %}{% set messages = 0 %}{% endfor %}{{ messages }}", input) ==
-        "[2, 3][2, 3]");
+  CHECK(RenderWith("{% set messages = messages[1:] %}{{ messages }}{% for m in messages %}{% set messages = 0 %}{% "
+                   "endfor %}{{ messages }}",
+                   input) == "[2, 3][2, 3]");
 }
 
 TEST_CASE("strftime_now takes the given time, in local time") {
@@ -90,9 +92,11 @@ TEST_CASE("work grows with the conversation, not with its square") {
     input.messages = jinja::ParseJson(json);
     input.limits.max_steps = max_steps;
     try {
-      RenderWith("{% for m in messages[0:] %}{{ '<|' + m['role'] + '|>' + (m['content'] | trim) + '<|e|>' }}"
-                 "{% if loop.nextitem and loop.previtem and messages[loop.index0 - 1].role != 'x' %}{{ loop.length }}"
-                 "{% endif %}{% endfor %}", input);
+      RenderWith(
+          "{% for m in messages[0:] %}{{ '<|' + m['role'] + '|>' + (m['content'] | trim) + '<|e|>' }}"
+          "{% if loop.nextitem and loop.previtem and messages[loop.index0 - 1].role != 'x' %}{{ loop.length }}"
+          "{% endif %}{% endfor %}",
+          input);
       return true;
     } catch (const TemplateError&) {
       return false;

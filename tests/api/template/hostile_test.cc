@@ -35,8 +35,12 @@ TEST_CASE("recursion without end is an error") {
   const std::string deep = "maximum recursion depth exceeded";
   CheckLimit("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", deep);
   CheckLimit("{% macro f(x) %}{{ '[' + f({'t': x}) + ']' }}{% endmacro %}{{ f(1) }}", deep);
-  CheckLimit("{% macro f() %}{% for i in [1] %}{% if true %}{% set x %}{{ f() }}{% endset %}{% endif %}{% endfor %}{% endmacro %}{{ f() }}", deep);
-  CheckLimit("{% macro f() %}{% call g() %}{% endcall %}{% endmacro %}{% macro g() %}{{ f() }}{% endmacro %}{{ f() }}", deep);
+  CheckLimit(
+      "{% macro f() %}{% for i in [1] %}{% if true %}{% set x %}{{ f() }}{% endset %}{% endif %}{% endfor %}{% "
+      "endmacro %}{{ f() }}",
+      deep);
+  CheckLimit("{% macro f() %}{% call g() %}{% endcall %}{% endmacro %}{% macro g() %}{{ f() }}{% endmacro %}{{ f() }}",
+             deep);
   CheckLimit("{% macro f(a=f()) %}{% endmacro %}{{ f() }}", deep);
   CheckLimit("{% macro f() %}{% call f() %}{{ caller() }}{% endcall %}{% endmacro %}{{ f() }}", deep);
   CheckLimit("{% set ns = namespace() %}{% set ns.me = ns %}{{ ns }}", deep);
@@ -44,24 +48,36 @@ TEST_CASE("recursion without end is an error") {
 }
 
 TEST_CASE("recursion of an ordinary depth works") {
-  CHECK(RenderText("{% macro f(n) %}{% if n > 0 %}{{ '.' + f(n - 1) }}{% endif %}{% endmacro %}{{ f(100) | length }}") == "100");
+  CHECK(
+      RenderText("{% macro f(n) %}{% if n > 0 %}{{ '.' + f(n - 1) }}{% endif %}{% endmacro %}{{ f(100) | length }}") ==
+      "100");
 }
 
 TEST_CASE("values nested without end are an error") {
-  CheckLimit("{% set ns = namespace(x=[]) %}{% for i in range(100000) %}{% set ns.x = [ns.x] %}{% endfor %}", "nested deeper");
-  CheckLimit("{% set ns = namespace(x={}) %}{% for i in range(100000) %}{% set ns.x = {'a': ns.x} %}{% endfor %}", "nested deeper");
-  CheckLimit("{% set ns = namespace(x=1) %}{% for i in range(100000) %}{% set ns.x = [ns.x].count %}{% endfor %}", "nested deeper");
-  CheckLimit("{% set ns = namespace(x=1) %}{% for i in range(100000) %}{% set ns.x = [ns.x] | select %}{% endfor %}", "nested deeper");
-  CheckLimit("{% set ns = namespace(x=1) %}{% for i in range(100000) %}{% for j in [ns.x] %}{% set ns.x = loop %}{% endfor %}{% endfor %}", "nested deeper");
+  CheckLimit("{% set ns = namespace(x=[]) %}{% for i in range(100000) %}{% set ns.x = [ns.x] %}{% endfor %}",
+             "nested deeper");
+  CheckLimit("{% set ns = namespace(x={}) %}{% for i in range(100000) %}{% set ns.x = {'a': ns.x} %}{% endfor %}",
+             "nested deeper");
+  CheckLimit("{% set ns = namespace(x=1) %}{% for i in range(100000) %}{% set ns.x = [ns.x].count %}{% endfor %}",
+             "nested deeper");
+  CheckLimit("{% set ns = namespace(x=1) %}{% for i in range(100000) %}{% set ns.x = [ns.x] | select %}{% endfor %}",
+             "nested deeper");
+  CheckLimit(
+      "{% set ns = namespace(x=1) %}{% for i in range(100000) %}{% for j in [ns.x] %}{% set ns.x = loop %}{% endfor "
+      "%}{% endfor %}",
+      "nested deeper");
 }
 
 TEST_CASE("values that hold themselves many times are not walked for ever") {
-  const std::string build = "{% set ns = namespace(x=[1, 1]) %}{% for i in range(100) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}";
+  const std::string build =
+      "{% set ns = namespace(x=[1, 1]) %}{% for i in range(100) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}";
   CHECK(ErrorOf(build + "{{ ns.x }}").kind() == TemplateError::Kind::kLimit);
   CHECK(ErrorOf(build + "{{ ns.x | tojson }}").kind() == TemplateError::Kind::kLimit);
-  CHECK(ErrorOf(build + "{% set y = ns.x %}{% set ns.x = [1, 1] %}{% for i in range(100) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ y == ns.x }}").kind() ==
-        TemplateError::Kind::kLimit);
-  const std::string tuples = "{% set ns = namespace(x=(1, 1)) %}{% for i in range(100) %}{% set ns.x = (ns.x, ns.x) %}{% endfor %}";
+  CHECK(ErrorOf(build + "{% set y = ns.x %}{% set ns.x = [1, 1] %}{% for i in range(100) %}{% set ns.x = [ns.x, ns.x] "
+                        "%}{% endfor %}{{ y == ns.x }}")
+            .kind() == TemplateError::Kind::kLimit);
+  const std::string tuples =
+      "{% set ns = namespace(x=(1, 1)) %}{% for i in range(100) %}{% set ns.x = (ns.x, ns.x) %}{% endfor %}";
   CHECK(ErrorOf(tuples + "{{ {ns.x: 1} }}").message() != "no error");
 }
 
@@ -80,9 +96,13 @@ TEST_CASE("memory is bounded") {
   CheckLimit("{% set ns = namespace(x=[1]) %}{% for i in range(100) %}{% set ns.x = ns.x + ns.x %}{% endfor %}", "");
   CheckLimit("{% set x = 'a' * 100000 %}{% for i in range(100000) %}{{ x }}{% endfor %}", "more than 4194304 bytes");
   CheckLimit("{% for i in range(1000) %}{% set x %}{{ 'a' * 1000000 }}{% endset %}{% endfor %}", "");
-  CheckLimit("{% set ns = namespace(x='a') %}{% for i in range(100) %}{% set ns.x = ns.x.replace('', ns.x) %}{% endfor %}", "");
-  CheckLimit("{% for i in range(100000) %}{% for j in range(100) %}{% macro m() %}{% endmacro %}{% endfor %}{% endfor %}", "");
-  CheckLimit("{% for i in range(100000) %}{% for j in range(100) %}{% set ns = namespace() %}{% endfor %}{% endfor %}", "");
+  CheckLimit(
+      "{% set ns = namespace(x='a') %}{% for i in range(100) %}{% set ns.x = ns.x.replace('', ns.x) %}{% endfor %}",
+      "");
+  CheckLimit(
+      "{% for i in range(100000) %}{% for j in range(100) %}{% macro m() %}{% endmacro %}{% endfor %}{% endfor %}", "");
+  CheckLimit("{% for i in range(100000) %}{% for j in range(100) %}{% set ns = namespace() %}{% endfor %}{% endfor %}",
+             "");
   CHECK(ErrorOf("{{ '%1000000000d' % 5 }}").message().find("too large") != std::string::npos);
   CHECK(ErrorOf("{{ 'x' | indent(1000000000) }}").message() != "no error");
   CHECK(ErrorOf("{{ 'x'.center(1000000000) }}").message() != "no error");
@@ -160,7 +180,8 @@ TEST_CASE("syntax errors name the template, the line and the fault in one line")
   CHECK(message("a\nb\n{{ 1 + }}") == "chat template chat.jinja, line 3: expected an expression, found '}}'");
   CHECK(message("{% if x %}\n{% for y in z %}\n{% endif %}") ==
         "chat template chat.jinja, line 3: unknown tag 'endif'");
-  CHECK(message("\n{% if x %}") == "chat template chat.jinja, line 2: the template ends where '{% endif %}' is missing");
+  CHECK(message("\n{% if x %}") ==
+        "chat template chat.jinja, line 2: the template ends where '{% endif %}' is missing");
   CHECK(message("{{ x") == "chat template chat.jinja, line 1: the template ends inside a tag; expected '}}'");
   CHECK(message("{% include 'x' %}") ==
         "chat template chat.jinja, line 1: the tag 'include' is not supported in a chat template");

@@ -45,7 +45,8 @@ TEST_CASE("keys keep their order; the last of two values stays at the first one'
     expected += "\"k" + std::to_string(i) + "\": " + (i == 50 ? "7" : "0") + (i > 0 ? ", " : "}");
   }
   CHECK(RoundTrip(large + "\"k50\": 7}") == expected);
-  CHECK(RenderText("{{ x.k50 }}{{ x.k51 }}{{ x.nope is defined }}{{ 'k3' in x }}", "{\"x\": " + large + "\"k50\": 7}}") == "70FalseTrue");
+  CHECK(RenderText("{{ x.k50 }}{{ x.k51 }}{{ x.nope is defined }}{{ 'k3' in x }}",
+                   "{\"x\": " + large + "\"k50\": 7}}") == "70FalseTrue");
 }
 
 TEST_CASE("text is kept, escapes are read") {

@@ -28,10 +28,10 @@ TEST_CASE("text parts are joined with a newline") {
 }
 
 TEST_CASE("a content with anything else than text parts stays") {
-  for (const char* same : {R"([{"content": []}])", R"([{"content": [{"type": "image"}]}])",
-                           R"([{"content": [{"type": "text", "text": "a"}, {"type": "image"}]}])",
-                           R"([{"content": [{"type": "text"}]}])", R"([{"content": ["a"]}])", R"([{"content": 5}])",
-                           R"([{"content": {"a": 1}}])", R"([{"role": "user"}])"}) {
+  for (const char* same :
+       {R"([{"content": []}])", R"([{"content": [{"type": "image"}]}])",
+        R"([{"content": [{"type": "text", "text": "a"}, {"type": "image"}]}])", R"([{"content": [{"type": "text"}]}])",
+        R"([{"content": ["a"]}])", R"([{"content": 5}])", R"([{"content": {"a": 1}}])", R"([{"role": "user"}])"}) {
     CHECK(Normal(same) == same);
   }
 }

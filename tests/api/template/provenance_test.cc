@@ -7,7 +7,8 @@
 namespace puna::api {
 namespace {
 
-constexpr const char* kUser = R"({"u": "<|eot_id|>", "w": "  <|eot_id|> ", "n": 5, "d": {"k<|x|>": "v"}, "l": ["a", "b"]})";
+constexpr const char* kUser =
+    R"({"u": "<|eot_id|>", "w": "  <|eot_id|> ", "n": 5, "d": {"k<|x|>": "v"}, "l": ["a", "b"]})";
 
 std::string Show(const std::string& source, const std::string& variables = kUser) {
   return ShowTrusted(RenderPieces(source, variables));
@@ -26,7 +27,8 @@ TEST_CASE("special tokens given by the server are trusted") {
   input.bos_token = "<s>";
   input.eos_token = "</s>";
   input.special_tokens = {{"pad_token", "<pad>"}};
-  const auto chat_template = ChatTemplate::Parse("{{ bos_token }}{{ messages[0].content }}{{ eos_token + pad_token }}", "t");
+  const auto chat_template =
+      ChatTemplate::Parse("{{ bos_token }}{{ messages[0].content }}{{ eos_token + pad_token }}", "t");
   CHECK(ShowTrusted(chat_template.Render(input)) == "<s>[<s>]</s><pad>");
   input.extra = {{"bos_token", jinja::Value::Untrusted("<s>")}};
   CHECK(ShowTrusted(chat_template.Render(input)) == "[<s><s>]</s><pad>");
@@ -73,7 +75,8 @@ TEST_CASE("kwargs names of a macro that come from a client stay untrusted") {
 }
 
 TEST_CASE("roles and dates are text of the request") {
-  CHECK(Show("<|start|>{{ messages[0].role }}<|end|>", R"({"messages": [{"role": "user"}]})") == "<|start|>[user]<|end|>");
+  CHECK(Show("<|start|>{{ messages[0].role }}<|end|>", R"({"messages": [{"role": "user"}]})") ==
+        "<|start|>[user]<|end|>");
   CHECK(Show("{{ strftime_now('%%') }}") == "[%]");
 }
 

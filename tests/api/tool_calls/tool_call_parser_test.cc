@@ -154,15 +154,13 @@ TEST_CASE("plain text flows as soon as it cannot be a call") {
   CHECK(fed({"{\"a\": 1} or"}, llama) == "{\"a\": 1} or");
   CHECK(fed({"Hi. a < b and <func"}, llama) == "Hi. a < b and");
   CHECK(fed({"Hi. a < b and <func", "y"}, llama) == "Hi. a < b and <funcy");
-  CHECK(fed({"Hi <function=f>not JSON <function=g>{}"}, llama) ==
-        "Hi <function=f>not JSON <function=g>{}");
+  CHECK(fed({"Hi <function=f>not JSON <function=g>{}"}, llama) == "Hi <function=f>not JSON <function=g>{}");
   CHECK(fed({"Hi <|python", "_tag"}, llama) == "Hi");
   CHECK(fed({"Hi <|python", " tag"}, llama) == "Hi <|python tag");
   CHECK(fed({"Hi <tool_c"}, hermes) == "Hi");
   CHECK(fed({"Hi <tool_call> is the tag"}, hermes) == "Hi <tool_call> is the tag");
   CHECK(fed({"Hi <tool_call> is the tag", "  "}, hermes) == "Hi <tool_call> is the tag  ");
-  CHECK(fed({"{\"name\": \"f\", \"arguments\": {}}"}, hermes) ==
-        "{\"name\": \"f\", \"arguments\": {}}");
+  CHECK(fed({"{\"name\": \"f\", \"arguments\": {}}"}, hermes) == "{\"name\": \"f\", \"arguments\": {}}");
   CHECK(fed({"caf\xc3"}, hermes) == "caf");  // never half a character
 }
 
@@ -200,10 +198,8 @@ TEST_CASE("with a constrained call, arguments stream as they come") {
 }
 
 TEST_CASE("a constrained call that is cut gives what there is") {
-  const ToolCallParser::Options llama{ToolFormat::kLlama, true, true},
-      hermes{ToolFormat::kHermes, true, true};
-  Streamed out =
-      StreamPieces({"<|python_tag|>{\"name\": \"f\", \"parameters\": {\"a\": [1, 2"}, llama);
+  const ToolCallParser::Options llama{ToolFormat::kLlama, true, true}, hermes{ToolFormat::kHermes, true, true};
+  Streamed out = StreamPieces({"<|python_tag|>{\"name\": \"f\", \"parameters\": {\"a\": [1, 2"}, llama);
   REQUIRE(out.calls.size() == 1);
   CHECK(out.calls[0].arguments == "{\"a\": [1, 2");
   CHECK(out.content.empty());
@@ -217,8 +213,8 @@ TEST_CASE("a constrained call that is cut gives what there is") {
 }
 
 TEST_CASE("constrained, arguments before the name wait for it") {
-  const Streamed out = StreamPieces({"{\"parameters\": {\"a\": 1}, ", "\"name\": \"f\"}"},
-                                    {ToolFormat::kLlama, true, true});
+  const Streamed out =
+      StreamPieces({"{\"parameters\": {\"a\": 1}, ", "\"name\": \"f\"}"}, {ToolFormat::kLlama, true, true});
   REQUIRE(out.calls.size() == 1);
   CHECK(out.calls[0].name == "f");
   CHECK(out.calls[0].arguments == "{\"a\": 1}");
@@ -243,9 +239,9 @@ TEST_CASE("constrained gives the goldens' calls too, the same however the text i
 
 TEST_CASE("parallel off keeps the first call only") {
   for (const bool constrained : {false, true}) {
-    const Streamed out = StreamPieces(
-        {"{\"name\": \"a\", \"parameters\": {}}; {\"name\": \"b\", \"parameters\": {\"x\": 1}}"},
-        {ToolFormat::kLlama, constrained, false});
+    const Streamed out =
+        StreamPieces({"{\"name\": \"a\", \"parameters\": {}}; {\"name\": \"b\", \"parameters\": {\"x\": 1}}"},
+                     {ToolFormat::kLlama, constrained, false});
     REQUIRE(out.calls.size() == 1);
     CHECK(out.calls[0].name == "a");
     CHECK(out.calls[0].arguments == "{}");
@@ -268,8 +264,7 @@ TEST_CASE("Python's own rules for literals") {
   CHECK(arguments("[f(a=.)]") == "plain");
   CHECK(arguments("[f(a=1e999)]") == "plain");
   CHECK(arguments("[f(a=1j)]") == "plain");
-  CHECK(arguments("[f(a=123456789012345678901234567890)]") ==
-        R"({"a":123456789012345678901234567890})");
+  CHECK(arguments("[f(a=123456789012345678901234567890)]") == R"({"a":123456789012345678901234567890})");
   CHECK(arguments("[f(a='x' \"y\" r'\\n')]") == R"({"a":"xy\\n"})");
   CHECK(arguments("[f(a=b'x')]") == "plain");
   CHECK(arguments("[f(a='x' b'y')]") == "plain");
@@ -277,10 +272,8 @@ TEST_CASE("Python's own rules for literals") {
   CHECK(arguments("[f(a='\\ud83d\\ude00')]") == "{\"a\":\"\xf0\x9f\x98\x80\"}");
   CHECK(arguments("[f(a='\\ud83d')]") == "plain");
   CHECK(arguments("[f(a='\\N{BULLET}')]") == "plain");
-  CHECK(arguments("[f(a=(1), b=(), c=(1,), d=((1, 2), 3))]") ==
-        R"({"a":1,"b":[],"c":[1],"d":[[1,2],3]})");
-  CHECK(arguments("[f(a={True: 1, None: 2, 1.5: 3, 'k': 4, 'k': 5})]") ==
-        R"({"a":{"true":1,"null":2,"1.5":3,"k":5}})");
+  CHECK(arguments("[f(a=(1), b=(), c=(1,), d=((1, 2), 3))]") == R"({"a":1,"b":[],"c":[1],"d":[[1,2],3]})");
+  CHECK(arguments("[f(a={True: 1, None: 2, 1.5: 3, 'k': 4, 'k': 5})]") == R"({"a":{"true":1,"null":2,"1.5":3,"k":5}})");
   CHECK(arguments("[f(a={1, 2})]") == "plain");
   CHECK(arguments("[f(a={[1]: 2})]") == "plain");
   CHECK(arguments("[f(a=1, # one\n b=2) # both\n]") == R"({"a":1,"b":2})");
@@ -315,18 +308,17 @@ TEST_CASE("nesting is bounded") {
 // Each text would take minutes byte by byte if any part of it were looked at again and again.
 TEST_CASE("time is linear in the text") {
   const size_t kSize = 400'000;
-  const std::vector<std::string> texts = {
-      "{\"name\": \"f\", \"parameters\": {\"a\": \"" + std::string(kSize, 'x'),
-      "[f(a='" + std::string(kSize, 'x'),
-      "x.call(query=\"" + std::string(kSize, 'x'),
-      "<function=" + std::string(kSize, 'x'),
-      "<function=f>{\"a\": \"" + std::string(kSize, 'x'),
-      "text" + std::string(kSize, '\n'),
-      std::string(kSize, ' '),
-      std::string(kSize, '<'),
-      std::string(kSize, 'w'),
-      "<tool_call>{\"name\": \"" + std::string(kSize, 'x'),
-      "<|python_tag|>code" + std::string(kSize, ';')};
+  const std::vector<std::string> texts = {"{\"name\": \"f\", \"parameters\": {\"a\": \"" + std::string(kSize, 'x'),
+                                          "[f(a='" + std::string(kSize, 'x'),
+                                          "x.call(query=\"" + std::string(kSize, 'x'),
+                                          "<function=" + std::string(kSize, 'x'),
+                                          "<function=f>{\"a\": \"" + std::string(kSize, 'x'),
+                                          "text" + std::string(kSize, '\n'),
+                                          std::string(kSize, ' '),
+                                          std::string(kSize, '<'),
+                                          std::string(kSize, 'w'),
+                                          "<tool_call>{\"name\": \"" + std::string(kSize, 'x'),
+                                          "<|python_tag|>code" + std::string(kSize, ';')};
   for (const std::string& text : texts) {
     for (const ToolFormat format : {ToolFormat::kLlama, ToolFormat::kHermes}) {
       for (const bool constrained : {false, true}) {
@@ -380,8 +372,7 @@ TEST_CASE("random mixtures give the same however they are cut") {
         const Streamed cut = StreamPieces(CutEvery(text, length), options);
         CHECK(cut.content == whole.content);
         REQUIRE(cut.calls.size() == whole.calls.size());
-        for (size_t i = 0; i < cut.calls.size(); ++i)
-          CHECK(cut.calls[i].arguments == whole.calls[i].arguments);
+        for (size_t i = 0; i < cut.calls.size(); ++i) CHECK(cut.calls[i].arguments == whole.calls[i].arguments);
       }
     }
   }

@@ -94,7 +94,8 @@ TEST_CASE("missing, mis-shaped, mis-typed and extra tensors are errors that name
   tensors = TinyTensors(model);
   Named(&tensors, kDown).shape = {64, 32};
   message = Message(Files(tensors));
-  CHECK(Contains(message, std::string("demo/model.safetensors: ") + kDown + ": expected shape [32, 64], found [64, 32]"));
+  CHECK(
+      Contains(message, std::string("demo/model.safetensors: ") + kDown + ": expected shape [32, 64], found [64, 32]"));
 
   tensors = TinyTensors(model);
   Named(&tensors, kDown).dtype = "I16";
@@ -140,7 +141,8 @@ TEST_CASE("paths that are no model say what to do") {
 
 TEST_CASE("compressed-tensors: what the shape of the scales says") {
   const std::string quantization =
-      ",\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":\"int-quantized\",\"config_groups\":{"
+      ",\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":\"int-quantized\",\"config_"
+      "groups\":{"
       "\"a\":{\"weights\":{\"num_bits\":4,\"strategy\":\"group\",\"group_size\":32}},"
       "\"b\":{\"weights\":{\"num_bits\":8,\"strategy\":\"channel\"}}}}";
   std::vector<TinyTensor> tensors = TinyTensors({});
@@ -175,7 +177,8 @@ TEST_CASE("compressed-tensors: what the shape of the scales says") {
   Named(&tensors, kDown).bytes = BytesOf(codes);
   const TinyFiles files = with_scales({32, 2});
   const Checkpoint checkpoint = Open(files);
-  CHECK(Contains(MessageOf([&] { ReadAll(*checkpoint.layers[1].down_proj.weight); }), "4-bit values from -8 to 7, found 8"));
+  CHECK(Contains(MessageOf([&] { ReadAll(*checkpoint.layers[1].down_proj.weight); }),
+                 "4-bit values from -8 to 7, found 8"));
 }
 
 TEST_CASE("quantised tensors without a quantization_config are an error") {

@@ -20,17 +20,26 @@ namespace {
 // hidden 32, 2 layers, 2 heads of 16, 1 kv head, ffn 64: int(2 * 4 * 32 / 3) = 85, times 0.75 = 63, up to 64.
 std::string Params(const std::string& more = "") {
   return "{\"dim\":32,\"n_layers\":2,\"n_heads\":2,\"n_kv_heads\":1,\"vocab_size\":300,\"ffn_dim_multiplier\":0.75,"
-         "\"multiple_of\":32,\"norm_eps\":1e-05,\"rope_theta\":500000.0,\"use_scaled_rope\":true" + more + "}";
+         "\"multiple_of\":32,\"norm_eps\":1e-05,\"rope_theta\":500000.0,\"use_scaled_rope\":true" +
+         more + "}";
 }
 
 const TinyModel kModel = {.tied = false};
 
 std::string MetaName(std::string name) {
-  const std::pair<const char*, const char*> kNames[] = {
-      {"model.embed_tokens", "tok_embeddings"}, {"model.layers.", "layers."}, {"model.norm", "norm"}, {"lm_head", "output"},
-      {"self_attn.q_proj", "attention.wq"}, {"self_attn.k_proj", "attention.wk"}, {"self_attn.v_proj", "attention.wv"},
-      {"self_attn.o_proj", "attention.wo"}, {"mlp.gate_proj", "feed_forward.w1"}, {"mlp.up_proj", "feed_forward.w3"},
-      {"mlp.down_proj", "feed_forward.w2"}, {"input_layernorm", "attention_norm"}, {"post_attention_layernorm", "ffn_norm"}};
+  const std::pair<const char*, const char*> kNames[] = {{"model.embed_tokens", "tok_embeddings"},
+                                                        {"model.layers.", "layers."},
+                                                        {"model.norm", "norm"},
+                                                        {"lm_head", "output"},
+                                                        {"self_attn.q_proj", "attention.wq"},
+                                                        {"self_attn.k_proj", "attention.wk"},
+                                                        {"self_attn.v_proj", "attention.wv"},
+                                                        {"self_attn.o_proj", "attention.wo"},
+                                                        {"mlp.gate_proj", "feed_forward.w1"},
+                                                        {"mlp.up_proj", "feed_forward.w3"},
+                                                        {"mlp.down_proj", "feed_forward.w2"},
+                                                        {"input_layernorm", "attention_norm"},
+                                                        {"post_attention_layernorm", "ffn_norm"}};
   for (const auto& [hf, meta] : kNames) {
     const size_t at = name.find(hf);
     if (at != std::string::npos) name.replace(at, std::string(hf).size(), meta);
@@ -84,7 +93,7 @@ void CheckSame(const Checkpoint& meta, const Checkpoint& hf) {
     CHECK(a.input_layernorm == b.input_layernorm);
     CHECK(a.post_attention_layernorm == b.post_attention_layernorm);
     const std::pair<const LinearSource*, const LinearSource*> kPairs[] = {
-        {&a.q_proj, &b.q_proj}, {&a.k_proj, &b.k_proj}, {&a.v_proj, &b.v_proj}, {&a.o_proj, &b.o_proj},
+        {&a.q_proj, &b.q_proj},       {&a.k_proj, &b.k_proj},   {&a.v_proj, &b.v_proj},      {&a.o_proj, &b.o_proj},
         {&a.gate_proj, &b.gate_proj}, {&a.up_proj, &b.up_proj}, {&a.down_proj, &b.down_proj}};
     for (const auto& [x, y] : kPairs) {
       CHECK(ReadAll(*x->weight) == ReadAll(*y->weight));
@@ -101,7 +110,8 @@ void CheckSame(const Checkpoint& meta, const Checkpoint& hf) {
 }  // namespace
 
 TEST_CASE("Meta's layout holds the same model as Hugging Face's") {
-  const TinyFiles hf_files = {{"config.json", TinyConfigJson(kModel)}, {"model.safetensors", SafetensorsBytes(TinyTensors(kModel))}};
+  const TinyFiles hf_files = {{"config.json", TinyConfigJson(kModel)},
+                              {"model.safetensors", SafetensorsBytes(TinyTensors(kModel))}};
   const Checkpoint hf = Open(hf_files);
   const TinyFiles one = {{"params.json", Params()}, {"consolidated.00.pth", PthBytes(MetaTensors())}};
   const Checkpoint meta = Open(one);
@@ -127,7 +137,9 @@ TEST_CASE("a model-parallel release in two files") {
   }
   std::string params = Params();
   params.replace(params.find("\"n_kv_heads\":1"), 14, "\"n_kv_heads\":2");
-  TinyFiles files = {{"params.json", params}, {"consolidated.00.pth", PthBytes(halves[0])}, {"consolidated.01.pth", PthBytes(halves[1])}};
+  TinyFiles files = {{"params.json", params},
+                     {"consolidated.00.pth", PthBytes(halves[0])},
+                     {"consolidated.01.pth", PthBytes(halves[1])}};
   {
     const Checkpoint hf = Open(hf_files), meta = Open(files);
     CheckSame(meta, hf);
@@ -149,11 +161,13 @@ TEST_CASE("quantised: codes, scales and adaptors of q and k move together") {
     const int64_t rows = tensor.shape[0], cols = tensor.shape[1], groups = table ? 1 : cols / 16;
     const std::string base = tensor.name.substr(0, tensor.name.size() - 7);
     std::vector<int8_t> codes(static_cast<size_t>(rows * cols));
-    std::vector<float> scales(static_cast<size_t>(rows * groups)), b(static_cast<size_t>(rows * 4)), value(codes.size());
+    std::vector<float> scales(static_cast<size_t>(rows * groups)), b(static_cast<size_t>(rows * 4)),
+        value(codes.size());
     for (int8_t& code : codes) code = static_cast<int8_t>(static_cast<int>(rng() % 16) - 8);
     for (float& scale : scales) scale = static_cast<float>(rng() % 1000);
     for (float& x : b) x = static_cast<float>(rng() % 100);
-    for (size_t i = 0; i < codes.size(); ++i) value[i] = static_cast<float>(codes[i]) * scales[i / static_cast<size_t>(cols / groups)];
+    for (size_t i = 0; i < codes.size(); ++i)
+      value[i] = static_cast<float>(codes[i]) * scales[i / static_cast<size_t>(cols / groups)];
     expected[base] = value;
     expected[base + ".b"] = b;
     const auto order = [&](std::string bytes) {
@@ -163,11 +177,15 @@ TEST_CASE("quantised: codes, scales and adaptors of q and k move together") {
     all.push_back({base + ".scales", "F32", {rows, groups}, order(BytesOf(scales))});
     if (table) continue;
     all.push_back({base + ".zeros", "F32", {1}, "zzzz"});
-    all.push_back({base + ".adaptor.A.weight", "BF16", {4, cols}, Bf16Bytes(std::vector<float>(static_cast<size_t>(4 * cols), 1))});
+    all.push_back({base + ".adaptor.A.weight",
+                   "BF16",
+                   {4, cols},
+                   Bf16Bytes(std::vector<float>(static_cast<size_t>(4 * cols), 1))});
     all.push_back({base + ".adaptor.B.weight", "BF16", {rows, 4}, order(Bf16Bytes(b))});
   }
   const std::string quantised =
-      ",\"quantization_args\":{\"scheme\":\"int4_weight_int8_dynamic_activation\",\"group_size\":16,\"spinquant\":true},"
+      ",\"quantization_args\":{\"scheme\":\"int4_weight_int8_dynamic_activation\",\"group_size\":16,\"spinquant\":true}"
+      ","
       "\"lora_args\":{\"rank\":4,\"scale\":2.0}";
   const TinyFiles files = {{"params.json", Params(quantised)}, {"consolidated.00.pth", PthBytes(all)}};
   const Checkpoint checkpoint = Open(files);
@@ -175,9 +193,11 @@ TEST_CASE("quantised: codes, scales and adaptors of q and k move together") {
   CHECK(ReadAll(*checkpoint.embed_tokens) == expected["tok_embeddings"]);
   CHECK(ReadAll(*checkpoint.lm_head) == expected["output"]);
   const LayerSource& layer = checkpoint.layers[1];
-  const std::pair<const LinearSource*, const char*> kLinears[] = {
-      {&layer.q_proj, "attention.wq"}, {&layer.k_proj, "attention.wk"}, {&layer.v_proj, "attention.wv"},
-      {&layer.o_proj, "attention.wo"}, {&layer.down_proj, "feed_forward.w2"}};
+  const std::pair<const LinearSource*, const char*> kLinears[] = {{&layer.q_proj, "attention.wq"},
+                                                                  {&layer.k_proj, "attention.wk"},
+                                                                  {&layer.v_proj, "attention.wv"},
+                                                                  {&layer.o_proj, "attention.wo"},
+                                                                  {&layer.down_proj, "feed_forward.w2"}};
   for (const auto& pair : kLinears) {
     const LinearSource* linear = pair.first;
     const char* name = pair.second;
@@ -189,7 +209,10 @@ TEST_CASE("quantised: codes, scales and adaptors of q and k move together") {
   }
   std::string wrong = Params(quantised);
   wrong.replace(wrong.find("\"group_size\":16"), 15, "\"group_size\":32");
-  CHECK(Contains(MessageOf([&] { Open({{"params.json", wrong}, {"consolidated.00.pth", PthBytes(all)}}); }), "a scale for every 32 columns"));
+  CHECK(Contains(MessageOf([&] {
+                   Open({{"params.json", wrong}, {"consolidated.00.pth", PthBytes(all)}});
+                 }),
+                 "a scale for every 32 columns"));
 }
 
 TEST_CASE("missing, mis-shaped and extra tensors") {
@@ -201,7 +224,8 @@ TEST_CASE("missing, mis-shaped and extra tensors") {
   tensors.push_back({"rope.freqs", "BF16", {1}, "xx"});
   CHECK(message(tensors, Params()) == "");
   tensors.push_back({"layers.2.attention.wq.weight", "BF16", {1}, "xx"});
-  CHECK(Contains(message(tensors, Params()), "layers.2.attention.wq.weight: expected only the tensors of a Llama with 2 layers"));
+  CHECK(Contains(message(tensors, Params()),
+                 "layers.2.attention.wq.weight: expected only the tensors of a Llama with 2 layers"));
   tensors = MetaTensors();
   tensors.erase(tensors.begin() + 3);
   CHECK(Contains(message(tensors, Params()), "expected a tensor [16, 32], found none"));
@@ -227,10 +251,12 @@ TEST_CASE("params.json: sizes, rope factor, and what is refused") {
   const auto parse = [](const std::string& text, std::optional<double> factor = {}) {
     return ParseMetaParams(JsonObject::Parse(AsBytes(text), "params.json"), factor);
   };
-  const std::string one = "{\"dim\":2048,\"n_layers\":16,\"n_heads\":32,\"n_kv_heads\":8,\"vocab_size\":128256,\"ffn_dim_multiplier\":1.5,"
-                          "\"multiple_of\":256,\"norm_eps\":1e-05,\"rope_theta\":500000.0,\"use_scaled_rope\":true}";
-  const std::string three = "{\"dim\":3072,\"n_layers\":28,\"n_heads\":24,\"n_kv_heads\":8,\"vocab_size\":128256,\"ffn_dim_multiplier\":1.0,"
-                            "\"multiple_of\":256,\"norm_eps\":1e-05,\"rope_theta\":500000.0,\"use_scaled_rope\":true}";
+  const std::string one =
+      "{\"dim\":2048,\"n_layers\":16,\"n_heads\":32,\"n_kv_heads\":8,\"vocab_size\":128256,\"ffn_dim_multiplier\":1.5,"
+      "\"multiple_of\":256,\"norm_eps\":1e-05,\"rope_theta\":500000.0,\"use_scaled_rope\":true}";
+  const std::string three =
+      "{\"dim\":3072,\"n_layers\":28,\"n_heads\":24,\"n_kv_heads\":8,\"vocab_size\":128256,\"ffn_dim_multiplier\":1.0,"
+      "\"multiple_of\":256,\"norm_eps\":1e-05,\"rope_theta\":500000.0,\"use_scaled_rope\":true}";
   CHECK(parse(one).config.intermediate_size == 8192);
   CHECK(parse(one).config.head_dim == 64);
   CHECK(parse(one).config.rope_scaling->factor == 32);

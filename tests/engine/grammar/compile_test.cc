@@ -22,7 +22,9 @@ std::string RefusedKeyword(const std::string& schema) {
 }
 
 TEST_CASE("regular expressions match as ECMA-262 says") {
-  struct Case { const char *pattern, *yes, *no; };
+  struct Case {
+    const char *pattern, *yes, *no;
+  };
   const Case cases[] = {
       {"abc", "abc", "abcd"},
       {"^abc$", "abc", "xabc"},
@@ -52,8 +54,8 @@ TEST_CASE("regular expressions match as ECMA-262 says") {
 }
 
 TEST_CASE("regular expressions that cannot be enforced are refused") {
-  for (const char* pattern : {"(?=a)b", "(?<!a)b", "(a)\\1", "\\bword", "\\p{L}", "a**", "(", ")", "[a", "a{3,2}",
-                              "*", "a\\", "(?i:a)", "[z-a]", "(^a)*", "x^a", "a$b", "((a{999}){999}){9}", "a{999999}"}) {
+  for (const char* pattern : {"(?=a)b", "(?<!a)b", "(a)\\1", "\\bword", "\\p{L}", "a**", "(", ")", "[a", "a{3,2}", "*",
+                              "a\\", "(?i:a)", "[z-a]", "(^a)*", "x^a", "a$b", "((a{999}){999}){9}", "a{999999}"}) {
     CAPTURE(pattern);
     CHECK_THROWS_AS(CompileRegex(pattern), GrammarError);
   }
@@ -79,8 +81,8 @@ TEST_CASE("GBNF") {
   for (const char* text : {"1", "1+2", "12 - (3+4.5)", "((7))"}) CHECK(Whole(sum, text));
   for (const char* text : {"", "1+", "(1", "1234", "1.", "a"}) CHECK_FALSE(Whole(sum, text));
   for (const char* bad : {"", "root ::= a", "a ::= \"x\"", "root ::= root \"x\" | \"y\"", "root ::= \"x", "root ::= (",
-                          "root ::= \"a\"\nroot ::= \"b\"", "root = \"a\"", "root ::= root", "root ::= [", "root ::= \"a\"{5,2}",
-                          "root ::= a? root \"x\" | \"b\"\na ::= \"a\""}) {
+                          "root ::= \"a\"\nroot ::= \"b\"", "root = \"a\"", "root ::= root", "root ::= [",
+                          "root ::= \"a\"{5,2}", "root ::= a? root \"x\" | \"b\"\na ::= \"a\""}) {
     CAPTURE(bad);
     CHECK_THROWS_AS(CompileGbnf(bad), GrammarError);
   }
@@ -90,7 +92,8 @@ TEST_CASE("any JSON object") {
   const Grammar grammar = CompileJsonObject();
   CHECK(Whole(grammar, R"({})"));
   CHECK(Whole(grammar, R"({"a": [1, -2.5e+10, "x\n\u00e4\ud83d\ude00", null, true, {"b": {}}]})"));
-  for (const char* bad : {"[]", "1", R"({"a":1})", R"({"a": 01})", R"({"a": "\ud83d"})", R"({"a": "\udc00"})", "{\"a\": \"\n\"}", "{ }", R"({"a": 1,})"})
+  for (const char* bad : {"[]", "1", R"({"a":1})", R"({"a": 01})", R"({"a": "\ud83d"})", R"({"a": "\udc00"})",
+                          "{\"a\": \"\n\"}", "{ }", R"({"a": 1,})"})
     CHECK_FALSE(Whole(grammar, bad));
   CHECK(Whole(grammar, "{\"a\": " + std::string(31, '[') + std::string(31, ']') + "}"));
   CHECK_FALSE(Whole(grammar, "{\"a\": " + std::string(40, '[') + std::string(40, ']') + "}"));
@@ -104,7 +107,9 @@ TEST_CASE("a list of no properties allows none") {
 }
 
 TEST_CASE("what cannot be enforced is refused by its name") {
-  struct Case { const char *schema, *keyword; };
+  struct Case {
+    const char *schema, *keyword;
+  };
   const Case cases[] = {
       {R"({"not": {"type": "string"}})", "not"},
       {R"({"if": {}, "then": {}})", "if"},
@@ -150,7 +155,8 @@ TEST_CASE("hostile schemas end quickly") {
   std::string deep = "{}", wide = R"({"type":"object","properties":{)", bomb = R"({"type":"string"})";
   for (int i = 0; i < 5000; ++i) deep = R"({"items":)" + deep + "}";
   CHECK(RefusedKeyword(deep) == "schema");
-  for (int i = 0; i < 1500; ++i) wide += (i ? "," : "") + std::string("\"p") + std::to_string(i) + R"(":{"type":"string"})";
+  for (int i = 0; i < 1500; ++i)
+    wide += (i ? "," : "") + std::string("\"p") + std::to_string(i) + R"(":{"type":"string"})";
   CompileJsonSchema(wide + "}}");
   std::string defs = R"("d0":{"type":"string"})";
   for (int i = 1; i < 60; ++i) {
@@ -160,23 +166,30 @@ TEST_CASE("hostile schemas end quickly") {
   CHECK_FALSE(RefusedKeyword(R"({"$ref":"#/$defs/d59","$defs":{)" + defs + "}}").empty());
   CHECK(RefusedKeyword(R"({"type":"string","pattern":"^(a|b|ab)*(aa|b){50}c.*d{30}$","maxLength":4000})") != "");
   CHECK(RefusedKeyword(R"({"type":"string","pattern":"(a{1000}){1000}"})") == "pattern");
-  CHECK(RefusedKeyword(R"({"type":"array","minItems":2000000000,"maxItems":4000000000,"items":{"type":"string","maxLength":1000000000}})") == "");
+  CHECK(
+      RefusedKeyword(
+          R"({"type":"array","minItems":2000000000,"maxItems":4000000000,"items":{"type":"string","maxLength":1000000000}})") ==
+      "");
   CHECK(RefusedKeyword(R"({"type":"string","pattern":"(.*a){12}.{20}b","minLength":1})") == "pattern");
 }
 
 TEST_CASE("tool calls") {
   const std::vector<ToolGrammarSpec> tools{
-      {"add", R"({"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"integer"}},"required":["a","b"]})"}, {"stop", ""}};
+      {"add", R"({"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"integer"}},"required":["a","b"]})"},
+      {"stop", ""}};
   const Grammar one = CompileToolCalls(tools, ToolCallStyle::kLlama, false);
-  const std::string add = R"({"name": "add", "parameters": {"a": 1, "b": 2}})", stop = R"({"name": "stop", "parameters": {}})";
+  const std::string add = R"({"name": "add", "parameters": {"a": 1, "b": 2}})",
+                    stop = R"({"name": "stop", "parameters": {}})";
   CHECK(Whole(one, add));
   CHECK(Whole(one, stop));
   CHECK_FALSE(Whole(one, add + "; " + stop));
   CHECK(Run(one, R"({"name": "sub)") == Match::kNo);
   CHECK(Run(one, R"({"name": "add", "parameters": {"b)") == Match::kNo);
   CHECK(Whole(CompileToolCalls(tools, ToolCallStyle::kLlama, true), add + "; " + stop));
-  CHECK(Whole(CompileToolCalls(tools, ToolCallStyle::kHermes, false), "<tool_call>\n{\"name\": \"stop\", \"arguments\": {}}\n</tool_call>"));
-  CHECK(Whole(CompileToolCalls(tools, ToolCallStyle::kFunctionTag, true), "<function=stop>{}</function><function=stop>{}</function>"));
+  CHECK(Whole(CompileToolCalls(tools, ToolCallStyle::kHermes, false),
+              "<tool_call>\n{\"name\": \"stop\", \"arguments\": {}}\n</tool_call>"));
+  CHECK(Whole(CompileToolCalls(tools, ToolCallStyle::kFunctionTag, true),
+              "<function=stop>{}</function><function=stop>{}</function>"));
   CHECK_THROWS_WITH_AS(CompileToolCalls({{"f", R"({"not":{}})"}}, ToolCallStyle::kLlama, false),
                        doctest::Contains("tool 'f'"), GrammarError);
   const Grammar nullable = CompileToolCalls({{"f", R"({"type":["object","null"]})"}}, ToolCallStyle::kLlama, false);
@@ -185,7 +198,8 @@ TEST_CASE("tool calls") {
 
 TEST_CASE("an answer in a form, or calls") {
   const std::vector<ToolGrammarSpec> tools{{"stop", ""}};
-  const AnswerSpec schema{AnswerSpec::Kind::kJsonSchema, R"({"type":"object","properties":{"name":{"const":"x"}}})", {}};
+  const AnswerSpec schema{
+      AnswerSpec::Kind::kJsonSchema, R"({"type":"object","properties":{"name":{"const":"x"}}})", {}};
   const Grammar either = CompileAnswerOrCalls(schema, tools, ToolCallStyle::kLlama, true);
   const std::string call = R"({"name": "stop", "parameters": {}})";
   CHECK(Whole(either, call));
@@ -200,7 +214,8 @@ TEST_CASE("an answer in a form, or calls") {
 }
 
 TEST_CASE("arguments are objects") {
-  for (const char* good : {"", "{}", "true", R"({"type":"object"})", R"({"type":["null","object"]})", R"({"$ref":"#/a"})"})
+  for (const char* good :
+       {"", "{}", "true", R"({"type":"object"})", R"({"type":["null","object"]})", R"({"$ref":"#/a"})"})
     CHECK(DescribesObject(good));
   for (const char* bad : {R"({"type":"string"})", R"({"type":["array","null"]})", R"({"type":5})"})
     CHECK_FALSE(DescribesObject(bad));

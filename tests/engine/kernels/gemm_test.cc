@@ -19,8 +19,8 @@ constexpr int kMaxRows = 23;
 
 // y [m, 64] of the first m of rows [.., k].
 template <typename A, typename W, typename Y>
-std::vector<Y> Product(const PanelProduct<A, W, Y>& product, const std::vector<A>& rows, int m, const std::vector<W>& panel,
-                       int64_t k) {
+std::vector<Y> Product(const PanelProduct<A, W, Y>& product, const std::vector<A>& rows, int m,
+                       const std::vector<W>& panel, int64_t k) {
   std::vector<Y> y(m * kPanelCols);
   product.multiply(Arranged(product, rows.data(), m, k).data(), m, panel.data(), k, y.data(), kPanelCols);
   return y;
@@ -59,7 +59,8 @@ TEST_CASE("bf16 panels agree with a float64 sum and do not depend on the number 
         for (int n = 0; n < kPanelCols; ++n) {
           double sum = 0;
           for (int64_t i = 0; i < k; ++i) {
-            sum += static_cast<double>(ToFloat(c.a[r * k + i])) * ToFloat(c.panel[(i / 2 * kPanelCols + n) * 2 + i % 2]);
+            sum +=
+                static_cast<double>(ToFloat(c.a[r * k + i])) * ToFloat(c.panel[(i / 2 * kPanelCols + n) * 2 + i % 2]);
           }
           worst = std::max(worst, std::abs(sum - all[r * kPanelCols + n]));
         }
@@ -136,7 +137,7 @@ TEST_CASE("float16 survives the way there and back") {
   }
   CHECK(FloatToHalf(65520.0f) == 0x7c00);
   CHECK(FloatToHalf(65519.0f) == 0x7bff);
-  CHECK(FloatToHalf(1.0f + 0x1p-11f) == 0x3c00);           // a tie goes to even
+  CHECK(FloatToHalf(1.0f + 0x1p-11f) == 0x3c00);  // a tie goes to even
   CHECK(FloatToHalf(1.0f + 0x1p-11f + 0x1p-20f) == 0x3c01);
 }
 

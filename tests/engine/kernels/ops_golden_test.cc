@@ -103,7 +103,8 @@ TEST_CASE("RoPE in halves") {
   if (!testing::HaveShared("golden/models/ops")) return;
   const Cases cases("rope");
   for (const json& c : cases.list) {
-    const Array x = cases.Read(c, "x"), cos = cases.Read(c, "cos"), sin = cases.Read(c, "sin"), y = cases.Read(c, "y_half");
+    const Array x = cases.Read(c, "x"), cos = cases.Read(c, "cos"), sin = cases.Read(c, "sin"),
+                y = cases.Read(c, "y_half");
     const int64_t heads = x.shape[1], d = x.shape[2];
     const auto got = OnEveryIsa(x.data.size(), [&](const ElementwiseKernels& k, float* out) {
       std::copy(x.data.begin(), x.data.end(), out);
@@ -154,7 +155,8 @@ std::vector<float> PagedAttentionOf(const AttentionKernels& kernels, const Array
   std::vector<float> y(q.data.size());
   for (int64_t g = 0; g < kv_heads; ++g) {
     std::vector<std::vector<bf16>> storage((keys + 15) / 16, std::vector<bf16>(KvBlockElements(static_cast<int>(d))));
-    std::vector<std::vector<uint8_t>> codes(storage.size(), std::vector<uint8_t>(KvBlockBytesInt8(static_cast<int>(d))));
+    std::vector<std::vector<uint8_t>> codes(storage.size(),
+                                            std::vector<uint8_t>(KvBlockBytesInt8(static_cast<int>(d))));
     std::vector<float> k_scales(storage.size() * 16), v_scales(storage.size() * 16);
     std::vector<const bf16*> key_blocks, value_blocks;
     const auto block_at = [&](size_t b) -> KvBlock {
@@ -184,7 +186,8 @@ std::vector<float> PagedAttentionOf(const AttentionKernels& kernels, const Array
     for (int r = 0; r < rows; ++r) {
       const float* from = &q.data[(r / group * heads + g * group + r % group) * d];
       for (int64_t i = 0; i < d; ++i) {
-        q_rows[r * d + i] = ToBf16(from[i] * static_cast<float>(std::numbers::log2e / std::sqrt(static_cast<double>(d))));
+        q_rows[r * d + i] =
+            ToBf16(from[i] * static_cast<float>(std::numbers::log2e / std::sqrt(static_cast<double>(d))));
       }
       visible[r] = static_cast<int32_t>(keys - queries + 1 + r / group);
     }
@@ -227,7 +230,8 @@ TEST_CASE("attention over blocks") {
         const std::vector<float> got = PagedAttentionOf(GetAttentionKernels(isa), q, k, v, int8);
         float worst = 0;
         for (size_t i = 0; i < got.size(); ++i) worst = std::max(worst, std::abs(got[i] - y.data[i]));
-        const float large = int8 ? 0.4f : 0.15f;  // scores of hundreds: a code's half step moves them by more than bf16 does
+        const float large =
+            int8 ? 0.4f : 0.15f;  // scores of hundreds: a code's half step moves them by more than bf16 does
         CHECK(worst <= (c["name"] == "large_scores" ? large : 0.024f));
       }
     }

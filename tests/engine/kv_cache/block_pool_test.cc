@@ -42,7 +42,8 @@ struct Writer {
     blocks = match.blocks;
     while (blocks.size() * kBlockSize < ids.size()) blocks.push_back(pool.Allocate());
     if (match.partial != kNoBlock) pool.Release(std::span(&match.partial, 1), false);  // as if copied
-    for (size_t i = match.blocks.size(); i < hashes.size(); ++i) blocks[i] = pool.Publish(blocks[i], Parent(i), hashes[i], Chunk(i));
+    for (size_t i = match.blocks.size(); i < hashes.size(); ++i)
+      blocks[i] = pool.Publish(blocks[i], Parent(i), hashes[i], Chunk(i));
   }
   std::span<const TokenId> Chunk(size_t i) const {
     return std::span(ids).subspan(i * kBlockSize, std::min<size_t>(kBlockSize, ids.size() - i * kBlockSize));
@@ -197,7 +198,7 @@ TEST_CASE("sharing among live sequences alone protects nothing") {
 }
 
 TEST_CASE("protected blocks beyond three quarters of the pool go back on probation") {
-  BlockPool pool(10, true);  // at most 6
+  BlockPool pool(10, true);                                                                   // at most 6
   for (const TokenId first : {0, 1000, 2000}) Writer(pool, Range(first, 32)).End();           // 0 1, 2 3, 4 5
   for (const TokenId first : {0, 1000, 2000}) Writer(pool, Range(first, 32) + Ids{1}).End();  // + 6, + 7, + 8
   CHECK(Fault(pool, {}) == "");

@@ -1,5 +1,5 @@
-// Linear against a plain float64 product, for every weight format and instruction set, and each row's bits alone and in company:
-// below and above the numbers of rows at which another kernel takes over.
+// Linear against a plain float64 product, for every weight format and instruction set, and each row's bits alone and in
+// company: below and above the numbers of rows at which another kernel takes over.
 
 #include "engine/layers/linear.h"
 
@@ -50,7 +50,13 @@ std::vector<float> RandomRows(int64_t rows) {
 }
 
 Linear MakeLinear(WeightFormat format, const MatrixSource& source, Isa isa, ThreadTeam& team) {
-  return {Pack(format, kOutputs, kInputs, [&](int64_t r) { return RowRef{&source, r}; }, team), isa};
+  return {Pack(
+              format, kOutputs, kInputs,
+              [&](int64_t r) {
+                return RowRef{&source, r};
+              },
+              team),
+          isa};
 }
 
 std::vector<float> Product(const Linear& linear, const float* x, int64_t rows, Isa isa, ThreadTeam& team) {

@@ -50,7 +50,8 @@ TEST_CASE("int8 sums are exact") {
     std::vector<int32_t> got(kRows * kPanelCols), want(kRows * kPanelCols);
     panels->Run(a.data(), kRows, panel.data(), got.data());
     GetGemmKernels(Isa::kScalar)
-        .int8_panel.multiply(a.data(), kRows, reinterpret_cast<const int8_t*>(panel.data()), k, want.data(), kPanelCols);
+        .int8_panel.multiply(a.data(), kRows, reinterpret_cast<const int8_t*>(panel.data()), k, want.data(),
+                             kPanelCols);
     CHECK(got == want);
   }
 }

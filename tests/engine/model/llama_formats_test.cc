@@ -17,8 +17,9 @@ struct Limit {
   double rms, mean_kl;
 };
 
-// The very rule of a variant: the goldens allow 0.06 and 1e-3 where everything but the rounding is float32. Our keys, values and
-// softmax weights are bf16, which tips some codes over (0.063 to 0.076 seen), less than half of what another rule does.
+// The very rule of a variant: the goldens allow 0.06 and 1e-3 where everything but the rounding is float32. Our keys,
+// values and softmax weights are bf16, which tips some codes over (0.063 to 0.076 seen), less than half of what another
+// rule does.
 constexpr Limit kSameRule = {0.09, 2e-3};
 constexpr Limit kBf16 = {0.16, 0.006};
 constexpr Limit kOtherRule = {0.25, 0.02};

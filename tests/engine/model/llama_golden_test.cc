@@ -13,8 +13,8 @@ namespace {
 
 using nlohmann::json;
 
-// Where first and second choice are further apart than this, bf16 must choose as float32 does: transformers' own bfloat16 run
-// is off by up to 0.5 in a log-probability of p300.
+// Where first and second choice are further apart than this, bf16 must choose as float32 does: transformers' own
+// bfloat16 run is off by up to 0.5 in a log-probability of p300.
 constexpr double kSafeMargin = 0.15;
 
 void CheckPrompts(const std::string& golden, Runner& runner) {
@@ -107,7 +107,8 @@ TEST_CASE("chunks and threads do not change a bit") {
   const std::string folder = testing::SharedPath("golden/models/a");
   const json facts = json::parse(std::ifstream(folder + "/golden/golden.json"));
   const auto prompt = facts["prompts"]["p300"]["ids"].get<std::vector<TokenId>>();
-  for (const auto& [format, kv] : {std::pair{WeightFormat::kBf16, KvDtype::kBf16}, {WeightFormat::kW8A8, KvDtype::kInt8},
+  for (const auto& [format, kv] : {std::pair{WeightFormat::kBf16, KvDtype::kBf16},
+                                   {WeightFormat::kW8A8, KvDtype::kInt8},
                                    {WeightFormat::kW4A8, KvDtype::kBf16}}) {
     for (const Isa isa : AvailableIsas()) {
       CAPTURE(std::string(Name(format)));

@@ -37,8 +37,8 @@ std::vector<std::vector<float>> Logits(Model& model, int tokens) {
 
 LlamaOptions OptionsFor(std::optional<WeightFormat> format) { return {format, DetectIsa(), 2, 32}; }
 
-std::string Pack(const std::string& source, const TemporaryFolder& to,
-                 std::optional<WeightFormat> format, std::vector<PackedOrigin> origins = {}) {
+std::string Pack(const std::string& source, const TemporaryFolder& to, std::optional<WeightFormat> format,
+                 std::vector<PackedOrigin> origins = {}) {
   const std::string path = to.path() + "/" + kPackedFileName;
   WritePackedLlama(OpenCheckpoint(source), path, std::move(origins), OptionsFor(format), {});
   return path;
@@ -103,12 +103,10 @@ std::string ReadFile(const std::string& path) {
   return text.str();
 }
 
-std::string Refusal(const TemporaryFolder& folder, const std::string& bytes,
-                    std::optional<WeightFormat> weights = {}) {
+std::string Refusal(const TemporaryFolder& folder, const std::string& bytes, std::optional<WeightFormat> weights = {}) {
   folder.Write(kPackedFileName, bytes);
   try {
-    LoadPackedLlama(PackedFile::Open(folder.path() + "/" + kPackedFileName), OptionsFor(weights),
-                    {});
+    LoadPackedLlama(PackedFile::Open(folder.path() + "/" + kPackedFileName), OptionsFor(weights), {});
   } catch (const std::runtime_error& error) {
     return error.what();
   }
@@ -142,10 +140,8 @@ TEST_CASE("truncated, foreign and damaged files are refused with what to do") {
   const std::string good = ReadFile(Pack("random:tiny", folder, WeightFormat::kW4A8));
   CHECK(Refusal(folder, good) == "none");
   CHECK_TELLS(Refusal(folder, ""), "PUNAPACK");
-  CHECK_TELLS(Refusal(folder, "some other file, longer than a prefix is, and of no use here"),
-              "PUNAPACK");
-  for (const size_t size :
-       {size_t{47}, size_t{48}, size_t{5000}, good.size() / 2, good.size() - 1}) {
+  CHECK_TELLS(Refusal(folder, "some other file, longer than a prefix is, and of no use here"), "PUNAPACK");
+  for (const size_t size : {size_t{47}, size_t{48}, size_t{5000}, good.size() / 2, good.size() - 1}) {
     CHECK_TELLS(Refusal(folder, good.substr(0, size)), "expected");
   }
   std::string version = good;
@@ -162,16 +158,12 @@ TEST_CASE("truncated, foreign and damaged files are refused with what to do") {
 TEST_CASE("a header that lies about its sections is refused") {
   const TemporaryFolder folder;
   const std::string good = ReadFile(Pack("random:tiny", folder, WeightFormat::kW4A8));
-  CHECK_TELLS(Refusal(folder, WithHeader(good, "\"layers.0.o_proj\"", "\"layers.9.o_proj\"")),
-              "layers.0.o_proj");
+  CHECK_TELLS(Refusal(folder, WithHeader(good, "\"layers.0.o_proj\"", "\"layers.9.o_proj\"")), "layers.0.o_proj");
   CHECK_TELLS(Refusal(folder, WithHeader(good, "\"bytes\":", "\"bytes\":9")), "within the file");
-  CHECK_TELLS(Refusal(folder, WithHeader(good, "\"offset\":4096", "\"offset\":4100")),
-              "multiple of 4096");
+  CHECK_TELLS(Refusal(folder, WithHeader(good, "\"offset\":4096", "\"offset\":4100")), "multiple of 4096");
   CHECK_TELLS(Refusal(folder, WithHeader(good, "\"layout\":1", "\"layout\":2")), "layout");
-  CHECK_TELLS(Refusal(folder, WithHeader(good, "\"weights\":\"w4a8\"", "\"weights\":\"w8a8\"")),
-              "expected w8a8");
-  CHECK_TELLS(Refusal(folder, WithHeader(good, "\"hidden_size\":", "\"hidden_size\":1")),
-              "expected");
+  CHECK_TELLS(Refusal(folder, WithHeader(good, "\"weights\":\"w4a8\"", "\"weights\":\"w8a8\"")), "expected w8a8");
+  CHECK_TELLS(Refusal(folder, WithHeader(good, "\"hidden_size\":", "\"hidden_size\":1")), "expected");
   CHECK_TELLS(Refusal(folder, good, WeightFormat::kBf16), "weights: expected bf16, found w4a8");
 }
 
@@ -179,10 +171,8 @@ TEST_CASE(
     "a file beside it that is no longer the one it was made from is noticed; another date alone is "
     "none") {
   const TemporaryFolder folder(testing::TinyCheckpointFiles({.head_dim = 32}));
-  const auto packed =
-      PackedFile::Open(Pack(folder.path(), folder, WeightFormat::kW8A8, OriginsIn(folder.path())));
-  REQUIRE(packed->info().origins.size() ==
-          2);  // config.json and model.safetensors, not the packed file
+  const auto packed = PackedFile::Open(Pack(folder.path(), folder, WeightFormat::kW8A8, OriginsIn(folder.path())));
+  REQUIRE(packed->info().origins.size() == 2);  // config.json and model.safetensors, not the packed file
   CHECK_NOTHROW(packed->CheckOrigins());
   const std::string weights = ReadFile(folder.path() + "/model.safetensors");
   folder.Write("model.safetensors", weights);
@@ -190,13 +180,10 @@ TEST_CASE(
   std::string changed = weights;
   changed.back() ^= 1;
   folder.Write("model.safetensors", changed);
-  std::filesystem::last_write_time(folder.path() + "/model.safetensors",
-                                   std::filesystem::file_time_type::clock::now());
-  CHECK_THROWS_WITH_AS(packed->CheckOrigins(), doctest::Contains("other contents"),
-                       std::runtime_error);
+  std::filesystem::last_write_time(folder.path() + "/model.safetensors", std::filesystem::file_time_type::clock::now());
+  CHECK_THROWS_WITH_AS(packed->CheckOrigins(), doctest::Contains("other contents"), std::runtime_error);
   folder.Write("model.safetensors", weights + " ");
-  CHECK_THROWS_WITH_AS(packed->CheckOrigins(), doctest::Contains("model.safetensors"),
-                       std::runtime_error);
+  CHECK_THROWS_WITH_AS(packed->CheckOrigins(), doctest::Contains("model.safetensors"), std::runtime_error);
   std::filesystem::remove(folder.path() + "/model.safetensors");
   CHECK_NOTHROW(packed->CheckOrigins());
 }
@@ -208,8 +195,8 @@ TEST_CASE("the layout has a number that changes with it") {
   uint64_t hashes = 0;
   for (const auto format : {WeightFormat::kBf16, WeightFormat::kW8A8, WeightFormat::kW4A8}) {
     const auto packed = PackedFile::Open(Pack("random:tiny", folder, format));
-    for (const char* name : {"layers.0.qkv_proj", "layers.1.gate_up_proj", "embed_tokens",
-                             "layers.1.input_layernorm"}) {
+    for (const char* name :
+         {"layers.0.qkv_proj", "layers.1.gate_up_proj", "embed_tokens", "layers.1.input_layernorm"}) {
       hashes = hashes * 31 + ContentHash(packed->Bytes(packed->Section(name)));
     }
   }

@@ -45,8 +45,7 @@ double OutputErrorByHand(const DenseMatrix& x, const DenseMatrix& w, const Round
     for (int64_t r = 0; r < w.rows; ++r) {
       double d = 0;
       for (int64_t c = 0; c < w.cols; ++c) {
-        d += double{x.row(t)[c]} *
-             (w.row(r)[c] - (rounded != nullptr ? rounded->value(r, c) : 0.0f));
+        d += double{x.row(t)[c]} * (w.row(r)[c] - (rounded != nullptr ? rounded->value(r, c) : 0.0f));
       }
       total += d * d;
     }
@@ -74,8 +73,7 @@ TEST_CASE("the Hessian is the sum of all inputs' outer products, on every instru
   }
 }
 
-TEST_CASE(
-    "the factor is upper triangular, and its product with itself inverts the damped Hessian") {
+TEST_CASE("the factor is upper triangular, and its product with itself inverts the damped Hessian") {
   ThreadTeam team(2);
   for (const int64_t n : {32, 96, 160, 320}) {  // below, between and above the blocks
     for (const Isa isa : AvailableIsas()) {
@@ -96,8 +94,7 @@ TEST_CASE(
         // Row i of U^T U H: the unit vector i.
         std::vector<double> inverse(static_cast<size_t>(n));
         for (int64_t k = 0; k <= i; ++k) {
-          for (int64_t j = k; j < n; ++j)
-            inverse[static_cast<size_t>(j)] += double{u.row(k)[i]} * u.row(k)[j];
+          for (int64_t j = k; j < n; ++j) inverse[static_cast<size_t>(j)] += double{u.row(k)[i]} * u.row(k)[j];
         }
         for (int64_t j = 0; j < n; ++j) {
           double product = 0;
@@ -114,25 +111,19 @@ TEST_CASE("the error in the outputs is the one that the inputs give") {
   ThreadTeam team(2);
   const DenseMatrix x = Inputs(100, 96, 3), w = Inputs(20, 96, 4);
   const Hessian h = HessianOf(x, DetectIsa(), team);
-  CHECK(OutputError(h, View(w), DetectIsa(), team) ==
-        doctest::Approx(OutputErrorByHand(x, w, nullptr)).epsilon(1e-3));
+  CHECK(OutputError(h, View(w), DetectIsa(), team) == doctest::Approx(OutputErrorByHand(x, w, nullptr)).epsilon(1e-3));
 }
 
 // GPTQ as its authors write it down, without blocks: one column after the other over H^-1's
 // Cholesky factor, float64.
-std::vector<double> PlainGptq(std::vector<double> w, const Hessian& factor,
-                              const RoundedMatrix& result, int64_t row) {
+std::vector<double> PlainGptq(std::vector<double> w, const Hessian& factor, const RoundedMatrix& result, int64_t row) {
   const int64_t n = result.cols;
   std::vector<double> rounded(static_cast<size_t>(n));
   for (int64_t j = 0; j < n; ++j) {
-    const double scale =
-        result.scales[static_cast<size_t>(row * (n / result.group) + j / result.group)];
-    const double low = result.bits == Bits::kInt4 ? -8 : -127,
-                 high = result.bits == Bits::kInt4 ? 7 : 127;
-    rounded[static_cast<size_t>(j)] =
-        std::clamp(std::nearbyint(w[static_cast<size_t>(j)] / scale), low, high) * scale;
-    const double error =
-        (w[static_cast<size_t>(j)] - rounded[static_cast<size_t>(j)]) / factor.row(j)[j];
+    const double scale = result.scales[static_cast<size_t>(row * (n / result.group) + j / result.group)];
+    const double low = result.bits == Bits::kInt4 ? -8 : -127, high = result.bits == Bits::kInt4 ? 7 : 127;
+    rounded[static_cast<size_t>(j)] = std::clamp(std::nearbyint(w[static_cast<size_t>(j)] / scale), low, high) * scale;
+    const double error = (w[static_cast<size_t>(j)] - rounded[static_cast<size_t>(j)]) / factor.row(j)[j];
     for (int64_t c = j + 1; c < n; ++c) w[static_cast<size_t>(c)] -= error * factor.row(j)[c];
   }
   return rounded;
@@ -173,9 +164,7 @@ TEST_CASE(
     const RoundedMatrix gptq = RoundByGptq(w, factor, bits, DetectIsa(), team);
     CHECK(OutputErrorByHand(x, w, &gptq) < 0.5 * OutputErrorByHand(x, w, &nearest));
     CHECK(RelativeOutputError(w, gptq, h, DetectIsa(), team) ==
-          doctest::Approx(
-              std::sqrt(OutputErrorByHand(x, w, &gptq) / OutputErrorByHand(x, w, nullptr)))
-              .epsilon(0.02));
+          doctest::Approx(std::sqrt(OutputErrorByHand(x, w, &gptq) / OutputErrorByHand(x, w, nullptr))).epsilon(0.02));
     CHECK(RelativeError(w, gptq) > RelativeError(w, nearest));
     CHECK(RelativeError(w, nearest) < (bits == Bits::kInt4 ? 0.12 : 0.01));
   }

@@ -45,20 +45,17 @@ std::vector<TokenId> Text(int n, int salt = 0) {
   return ids;
 }
 
-std::vector<std::vector<float>> LogitsOf(const std::string& folder,
-                                         std::optional<WeightFormat> format) {
+std::vector<std::vector<float>> LogitsOf(const std::string& folder, std::optional<WeightFormat> format) {
   Runner runner(folder, {format, DetectIsa(), 2, 64});
   runner.Start();
   return runner.Feed(Text(60));
 }
 
-double MeanKl(const std::vector<std::vector<float>>& reference,
-              const std::vector<std::vector<float>>& other) {
+double MeanKl(const std::vector<std::vector<float>>& reference, const std::vector<std::vector<float>>& other) {
   double kl = 0;
   for (size_t r = 0; r < reference.size(); ++r) {
     const std::vector<float> p = LogSoftmax(reference[r]), q = LogSoftmax(other[r]);
-    for (size_t i = 0; i < p.size(); ++i)
-      kl += std::exp(p[i]) * (p[i] - q[i]) / static_cast<double>(reference.size());
+    for (size_t i = 0; i < p.size(); ++i) kl += std::exp(p[i]) * (p[i] - q[i]) / static_cast<double>(reference.size());
   }
   return kl;
 }
@@ -74,11 +71,10 @@ TEST_CASE(
     "bit") {
   for (const bool tied : {true, false}) {
     const TemporaryFolder source(testing::TinyCheckpointFiles(Shape(tied)));
-    for (const auto& [bits, format] : {std::pair(Bits::kInt8, WeightFormat::kW8A8),
-                                       std::pair(Bits::kInt4, WeightFormat::kW4A8)}) {
+    for (const auto& [bits, format] :
+         {std::pair(Bits::kInt8, WeightFormat::kW8A8), std::pair(Bits::kInt4, WeightFormat::kW4A8)}) {
       const TemporaryFolder out;
-      const QuantizeResult result =
-          QuantizeCheckpoint(OpenCheckpoint(source.path()), out.path(), Options(bits), {});
+      const QuantizeResult result = QuantizeCheckpoint(OpenCheckpoint(source.path()), out.path(), Options(bits), {});
       CHECK(result.layers.size() == 2);
       CHECK(result.layers[1][6].weights > 0);
       CHECK(result.layers[1][6].weights < (bits == Bits::kInt4 ? 0.15 : 0.01));
@@ -100,12 +96,10 @@ TEST_CASE("rotations leave the function as it is, up to rounding: every one alon
       CAPTURE(rotations.residual_seed.has_value());
       CAPTURE(rotations.down_proj);
       const TemporaryFolder out;
-      QuantizeCheckpoint(OpenCheckpoint(source.path()), out.path(), Options(Bits::kInt8, rotations),
-                         {});
+      QuantizeCheckpoint(OpenCheckpoint(source.path()), out.path(), Options(Bits::kInt8, rotations), {});
       const Checkpoint back = OpenCheckpoint(out.path());
       CHECK(back.online_hadamard_down_proj == rotations.down_proj);
-      CHECK(back.residual_rotation_seed.has_value() ==
-            (tied && rotations.residual_seed.has_value()));
+      CHECK(back.residual_rotation_seed.has_value() == (tied && rotations.residual_seed.has_value()));
       CHECK(MeanKl(exact, LogitsOf(out.path(), std::nullopt)) < 3 * plain_kl + 1e-3);
     }
   }
@@ -131,13 +125,11 @@ TEST_CASE(
     const TemporaryFolder nearest, gptq;
     QuantizeCheckpoint(OpenCheckpoint(source.path()), nearest.path(), options, {});
     for (int s = 0; s < 8; ++s) options.calibration.push_back(Text(100, 7 * s));
-    const QuantizeResult result =
-        QuantizeCheckpoint(OpenCheckpoint(source.path()), gptq.path(), options, {});
+    const QuantizeResult result = QuantizeCheckpoint(OpenCheckpoint(source.path()), gptq.path(), options, {});
     REQUIRE(result.layers[0][0].outputs.has_value());
     CHECK(*result.layers[0][0].outputs < result.layers[0][0].weights);
     const auto exact = LogitsOf(source.path(), WeightFormat::kBf16);
-    CHECK(MeanKl(exact, LogitsOf(gptq.path(), std::nullopt)) <
-          MeanKl(exact, LogitsOf(nearest.path(), std::nullopt)));
+    CHECK(MeanKl(exact, LogitsOf(gptq.path(), std::nullopt)) < MeanKl(exact, LogitsOf(nearest.path(), std::nullopt)));
   }
 }
 
@@ -154,8 +146,7 @@ TEST_CASE(
   };
   CHECK_THROWS(QuantizeCheckpoint(OpenCheckpoint(source.path()), halved.path(), options, stop));
   CHECK_FALSE(std::filesystem::exists(halved.path() + "/config.json"));
-  const QuantizeResult result =
-      QuantizeCheckpoint(OpenCheckpoint(source.path()), halved.path(), options, {});
+  const QuantizeResult result = QuantizeCheckpoint(OpenCheckpoint(source.path()), halved.path(), options, {});
   CHECK(result.layers_found == 1);
   CHECK(result.layers.size() == 2);
   CHECK(result.layers[0][0].outputs.has_value());
@@ -170,31 +161,26 @@ TEST_CASE("layers of another model or other settings are not taken for finished 
   const TemporaryFolder source(testing::TinyCheckpointFiles(Shape()));
   const TemporaryFolder out;
   QuantizeCheckpoint(OpenCheckpoint(source.path()), out.path(), Options(Bits::kInt4), {});
-  const std::string other = testing::MessageOf([&] {
-    QuantizeCheckpoint(OpenCheckpoint(source.path()), out.path(), Options(Bits::kInt4, kAll), {});
-  });
+  const std::string other = testing::MessageOf(
+      [&] { QuantizeCheckpoint(OpenCheckpoint(source.path()), out.path(), Options(Bits::kInt4, kAll), {}); });
   CHECK(testing::IsFaultMessage(other));
-  const TemporaryFolder another(
-      {{"config.json", testing::TinyConfigJson(Shape())},
-       {"model.safetensors", testing::SafetensorsBytes(testing::TinyTensors(Shape(), 2))}});
-  CHECK(testing::IsFaultMessage(testing::MessageOf([&] {
-    QuantizeCheckpoint(OpenCheckpoint(another.path()), out.path(), Options(Bits::kInt4), {});
-  })));
+  const TemporaryFolder another({{"config.json", testing::TinyConfigJson(Shape())},
+                                 {"model.safetensors", testing::SafetensorsBytes(testing::TinyTensors(Shape(), 2))}});
+  CHECK(testing::IsFaultMessage(testing::MessageOf(
+      [&] { QuantizeCheckpoint(OpenCheckpoint(another.path()), out.path(), Options(Bits::kInt4), {}); })));
 }
 
 TEST_CASE("what is rotated already, or does not fit groups of 32, is refused") {
   const TemporaryFolder source(testing::TinyCheckpointFiles(Shape()));
   const TemporaryFolder rotated, again;
   QuantizeCheckpoint(OpenCheckpoint(source.path()), rotated.path(), Options(Bits::kInt8, kAll), {});
-  CHECK(testing::IsFaultMessage(testing::MessageOf([&] {
-    QuantizeCheckpoint(OpenCheckpoint(rotated.path()), again.path(), Options(Bits::kInt4), {});
-  })));
+  CHECK(testing::IsFaultMessage(testing::MessageOf(
+      [&] { QuantizeCheckpoint(OpenCheckpoint(rotated.path()), again.path(), Options(Bits::kInt4), {}); })));
   testing::TinyModel odd = Shape();
   odd.ffn = 100;
   const TemporaryFolder odd_source(testing::TinyCheckpointFiles(odd));
-  CHECK(testing::IsFaultMessage(testing::MessageOf([&] {
-    QuantizeCheckpoint(OpenCheckpoint(odd_source.path()), again.path(), Options(Bits::kInt4), {});
-  })));
+  CHECK(testing::IsFaultMessage(testing::MessageOf(
+      [&] { QuantizeCheckpoint(OpenCheckpoint(odd_source.path()), again.path(), Options(Bits::kInt4), {}); })));
 }
 
 }  // namespace

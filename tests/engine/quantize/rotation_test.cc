@@ -25,8 +25,7 @@ DenseMatrix Random(int64_t rows, int64_t cols, unsigned seed) {
 std::vector<double> Times(const DenseMatrix& w, const std::vector<double>& x) {
   std::vector<double> y(static_cast<size_t>(w.rows));
   for (int64_t r = 0; r < w.rows; ++r) {
-    for (int64_t c = 0; c < w.cols; ++c)
-      y[static_cast<size_t>(r)] += double{w.row(r)[c]} * x[static_cast<size_t>(c)];
+    for (int64_t c = 0; c < w.cols; ++c) y[static_cast<size_t>(r)] += double{w.row(r)[c]} * x[static_cast<size_t>(c)];
   }
   return y;
 }
@@ -58,8 +57,7 @@ TEST_CASE(
     CHECK(after == doctest::Approx(before));
     one[static_cast<size_t>(n / 3)] = 1;
     rotation.Apply(one.data());
-    for (const double value : one)
-      CHECK(std::abs(value) == doctest::Approx(1 / std::sqrt(static_cast<double>(n))));
+    for (const double value : one) CHECK(std::abs(value) == doctest::Approx(1 / std::sqrt(static_cast<double>(n))));
     rotation.ApplyInverse(rx.data());
     CHECK(Apart(rx, x) < 1e-12 * static_cast<double>(n));
   }
@@ -85,8 +83,7 @@ TEST_CASE("the seed decides the signs") {
   CHECK(different > 0);
 }
 
-TEST_CASE(
-    "rotated inputs through rotated weights give the same outputs; rotated outputs rotate back") {
+TEST_CASE("rotated inputs through rotated weights give the same outputs; rotated outputs rotate back") {
   ThreadTeam team(2);
   const DenseMatrix w = Random(96, 48, 3);
   const std::vector<double> x = RandomVector(48, 4);
@@ -116,15 +113,12 @@ TEST_CASE(
 
 TEST_CASE("the folded Hadamard matrix is the one that the model applies while it runs") {
   if (!testing::HaveShared("golden/models/ops")) return;
-  const auto x =
-      testing::ReadNpy<float>(testing::SharedPath("golden/models/ops/hadamard.2x256.x.npy"));
-  const auto y =
-      testing::ReadNpy<float>(testing::SharedPath("golden/models/ops/hadamard.2x256.y.npy"));
+  const auto x = testing::ReadNpy<float>(testing::SharedPath("golden/models/ops/hadamard.2x256.x.npy"));
+  const auto y = testing::ReadNpy<float>(testing::SharedPath("golden/models/ops/hadamard.2x256.y.npy"));
   ThreadTeam team(1);
   DenseMatrix w{2, 256, x.data};
   FoldHadamard(w, team);
-  for (size_t i = 0; i < w.values.size(); ++i)
-    CHECK(w.values[i] == doctest::Approx(y.data[i]).epsilon(1e-5));
+  for (size_t i = 0; i < w.values.size(); ++i) CHECK(w.values[i] == doctest::Approx(y.data[i]).epsilon(1e-5));
 }
 
 }  // namespace

@@ -8,8 +8,8 @@
 #include <random>
 #include <vector>
 
-#include "engine/sampling/row_scans.h"
 #include "engine/sampling/philox.h"
+#include "engine/sampling/row_scans.h"
 
 namespace puna::engine {
 namespace {

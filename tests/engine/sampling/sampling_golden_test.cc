@@ -1,4 +1,5 @@
-// The 64 distributions of data/sampling.jsonl (exact, float64): kept sets, probabilities, greedy choice, log-probabilities.
+// The 64 distributions of data/sampling.jsonl (exact, float64): kept sets, probabilities, greedy choice,
+// log-probabilities.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -77,7 +77,9 @@ TEST_CASE("the index finds what a plain search finds, however the text grows") {
     Ids best_next;
     for (size_t end = text.size() - 1; end >= 3; --end) {  // latest first: a match of text[0, end)
       size_t length = 0;
-      while (length < end && length < NgramProposer::kMaxMatch && text[end - 1 - length] == text[text.size() - 1 - length]) ++length;
+      while (length < end && length < NgramProposer::kMaxMatch &&
+             text[end - 1 - length] == text[text.size() - 1 - length])
+        ++length;
       if (length > best_length) {
         best_length = length;
         best_next = {text[end]};

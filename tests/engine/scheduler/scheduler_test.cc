@@ -175,13 +175,15 @@ TEST_CASE("who needs what a running sequence is computing waits for it, and othe
 
 // The engine's way with `n` of one request.
 TEST_CASE("requests with one prompt hold its blocks together: exact ids") {
-  const auto blocks = [](const Sequence& s) { return std::vector<BlockId>(s.table.blocks().begin(), s.table.blocks().end()); };
+  const auto blocks = [](const Sequence& s) {
+    return std::vector<BlockId>(s.table.blocks().begin(), s.table.blocks().end());
+  };
   Scheduler scheduler(MakeOptions(10));
   Sequence* s[3];
   for (Sequence*& sequence : s) sequence = &scheduler.Add(MakeRequest(Range(0, 40)));
   CHECK(Step(scheduler) == Plan{{0, 0, 40, 1}});
-  // Full blocks are shared while their first holder lives; the last part of the prompt is computed again, since the first
-  // writes on in its own block.
+  // Full blocks are shared while their first holder lives; the last part of the prompt is computed again, since the
+  // first writes on in its own block.
   CHECK(Step(scheduler) == Plan{{0, 40, 1, 1}, {1, 32, 8, 1}, {2, 32, 8, 1}});
   CHECK(blocks(*s[0]) == std::vector<BlockId>{0, 1, 2});
   CHECK(blocks(*s[1]) == std::vector<BlockId>{0, 1, 3});

@@ -9,10 +9,8 @@ namespace puna::engine {
 namespace {
 
 TEST_CASE("the leftmost match wins, and of those the longest") {
-  const AddedTokenMatcher matcher(
-      {{1, "<|a|>"}, {2, "<|a"}, {3, "<"}, {4, "xy"}, {5, "\u00e9!"}, {6, "xyz xyz"}});
-  const auto check = [&](std::string_view text, size_t from, size_t begin, size_t length,
-                         TokenId id) {
+  const AddedTokenMatcher matcher({{1, "<|a|>"}, {2, "<|a"}, {3, "<"}, {4, "xy"}, {5, "\u00e9!"}, {6, "xyz xyz"}});
+  const auto check = [&](std::string_view text, size_t from, size_t begin, size_t length, TokenId id) {
     const auto match = matcher.FindIn(text, from);
     CHECK(match.length == length);
     if (length == 0) return;

@@ -16,8 +16,7 @@ namespace {
 struct RandomBpe {
   MergeTable merges;
   std::vector<TokenId> byte_ids = std::vector<TokenId>(256);
-  std::map<std::pair<TokenId, TokenId>, std::pair<uint32_t, TokenId>>
-      plain;  // pair -> rank, result
+  std::map<std::pair<TokenId, TokenId>, std::pair<uint32_t, TokenId>> plain;  // pair -> rank, result
 
   // `shared_ranks`: as in tokenizer.model, where every pair that makes a token has that token's
   // rank.
@@ -116,14 +115,12 @@ TEST_CASE("merge table: every pair is found, others are not") {
   constexpr TokenId kLast = (1 << 20) - 1;
   CHECK(table.Rank(kLast, kLast) == MergeTable::kNoMerge);
   for (uint32_t rank = 0; rank < 5000; ++rank) {
-    REQUIRE(table.Add(static_cast<TokenId>(rank * 7 % 5003), kLast - static_cast<TokenId>(rank),
-                      rank, kLast));
+    REQUIRE(table.Add(static_cast<TokenId>(rank * 7 % 5003), kLast - static_cast<TokenId>(rank), rank, kLast));
   }
   CHECK_FALSE(table.Add(7, kLast - 1, 9999, 1));
   CHECK(table.size() == 5000);
   for (uint32_t rank = 0; rank < 5000; ++rank) {
-    REQUIRE(table.Rank(static_cast<TokenId>(rank * 7 % 5003), kLast - static_cast<TokenId>(rank)) ==
-            rank);
+    REQUIRE(table.Rank(static_cast<TokenId>(rank * 7 % 5003), kLast - static_cast<TokenId>(rank)) == rank);
     REQUIRE(table.Rank(kLast - static_cast<TokenId>(rank), static_cast<TokenId>(rank * 7 % 5003)) ==
             MergeTable::kNoMerge);
     REQUIRE(table.Result(rank) == kLast);

@@ -103,8 +103,7 @@ TEST_CASE("streamed text: every piece is whole UTF-8 and all of it is the decode
   const Tokenizer& t = MicroTokenizer();
   for (int round = 0; round < 3000; ++round) {
     Ids ids(random() % 40);
-    for (TokenId& id : ids)
-      id = static_cast<TokenId>(random() % (t.vocab_size() + 2)) - 1;  // some are no ids
+    for (TokenId& id : ids) id = static_cast<TokenId>(random() % (t.vocab_size() + 2)) - 1;  // some are no ids
     const bool skip = random() % 2 == 0;
     Detokenizer detokenizer(t, skip);
     for (int use = 0; use < 2; ++use) {  // Flush leaves it as new
@@ -152,8 +151,7 @@ TEST_CASE("threads share one tokenizer") {
   std::vector<std::thread> threads;
   for (int& count : wrong) {
     threads.emplace_back([&] {
-      for (size_t i = 0; i < texts.size(); ++i)
-        count += MicroTokenizer().Encode(texts[i]) != expected[i];
+      for (size_t i = 0; i < texts.size(); ++i) count += MicroTokenizer().Encode(texts[i]) != expected[i];
     });
   }
   for (std::thread& thread : threads) thread.join();

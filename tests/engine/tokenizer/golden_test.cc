@@ -34,14 +34,12 @@ void CheckTokens(const Tokenizer& tokenizer, const std::string& path, size_t exp
   CHECK(rows.size() == expected_rows);
   for (const json& row : rows) {
     CAPTURE(row.dump());
-    const auto text = row.contains("bytes_base64") ? FromBase64(row["bytes_base64"])
-                                                   : row["text"].get<std::string>();
+    const auto text = row.contains("bytes_base64") ? FromBase64(row["bytes_base64"]) : row["text"].get<std::string>();
     const auto with_bos = [&](Ids ids) {
       if (row["add_bos"].get<bool>()) ids.insert(ids.begin(), tokenizer.bos_id());
       return ids;
     };
-    const auto plain =
-        row.contains("ids_plain") ? row["ids_plain"].get<Ids>() : row["ids"].get<Ids>();
+    const auto plain = row.contains("ids_plain") ? row["ids_plain"].get<Ids>() : row["ids"].get<Ids>();
     CHECK(with_bos(tokenizer.EncodeWithSpecial(text)) == row["ids"].get<Ids>());
     CHECK(with_bos(tokenizer.Encode(text)) == plain);
     CHECK(tokenizer.Decode(tokenizer.Encode(text), false) == row["text"].get<std::string>());
@@ -96,8 +94,7 @@ TEST_CASE("Llama 3's tokenizer.model: every golden") {
 TEST_CASE("Llama 3's two files give the same ids") {
   if (!HaveShared("tokenizer/tokenizer.json") || !HaveShared("tokenizer/tokenizer.model")) return;
   const Tokenizer from_json = Tokenizer::FromFile(SharedPath("tokenizer/tokenizer.json"));
-  const Tokenizer from_model =
-      Tokenizer::FromTiktoken(SharedPath("tokenizer/tokenizer.model"), 128256);
+  const Tokenizer from_model = Tokenizer::FromTiktoken(SharedPath("tokenizer/tokenizer.model"), 128256);
   for (TokenId id = 0; id < 128256; ++id) REQUIRE(from_json.Bytes(id) == from_model.Bytes(id));
   std::mt19937 random(7);
   for (int i = 0; i < 2000; ++i) {

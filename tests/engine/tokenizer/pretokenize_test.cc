@@ -29,22 +29,20 @@ Words Split(const std::string& text) {
 TEST_CASE("classes of code points") {
   CHECK(std::string(kUnicodeVersion) == "16.0.0");
   for (uint32_t c = 0; c < 128; ++c) CHECK(ClassOf(c) == kAsciiClass[c]);
-  for (const uint32_t c : {0xaau, 0xe9u, 0x3b1u, 0x5d0u, 0x4e00u, 0x9fffu, 0xac00u, 0x3400u,
-                           0x20000u, 0x2ebf0u, 0x323afu}) {
+  for (const uint32_t c :
+       {0xaau, 0xe9u, 0x3b1u, 0x5d0u, 0x4e00u, 0x9fffu, 0xac00u, 0x3400u, 0x20000u, 0x2ebf0u, 0x323afu}) {
     CHECK(ClassOf(c) == CharClass::kLetter);
   }
   for (const uint32_t c : {0xb2u, 0xbdu, 0x660u, 0x966u, 0x216bu, 0x2460u, 0x3007u, 0x1d7d8u}) {
     CHECK(ClassOf(c) == CharClass::kNumber);
   }
-  const std::vector<uint32_t> spaces = {0x85,   0xa0,   0x1680, 0x2000, 0x2001, 0x2002, 0x2003,
-                                        0x2004, 0x2005, 0x2006, 0x2007, 0x2008, 0x2009, 0x200a,
-                                        0x2028, 0x2029, 0x202f, 0x205f, 0x3000};
+  const std::vector<uint32_t> spaces = {0x85,   0xa0,   0x1680, 0x2000, 0x2001, 0x2002, 0x2003, 0x2004, 0x2005, 0x2006,
+                                        0x2007, 0x2008, 0x2009, 0x200a, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000};
   uint32_t found = 0;
   for (uint32_t c = 128; c < 0x110000; ++c) found += ClassOf(c) == CharClass::kSpace;
   CHECK(found == spaces.size());
   for (const uint32_t c : spaces) CHECK(ClassOf(c) == CharClass::kSpace);
-  for (const uint32_t c :
-       {0x1cu, 0x1fu, 0x200bu, 0xfeffu, 0x180eu, 0x301u, 0x1f600u, 0xe000u, 0x378u, 0x10ffffu}) {
+  for (const uint32_t c : {0x1cu, 0x1fu, 0x200bu, 0xfeffu, 0x180eu, 0x301u, 0x1f600u, 0xe000u, 0x378u, 0x10ffffu}) {
     CHECK(ClassOf(c) == CharClass::kOther);
   }
 }
@@ -85,8 +83,7 @@ TEST_CASE("punctuation takes one space before and line ends after") {
   CHECK(Split("  ...") == Words{" ", " ..."});
 }
 
-TEST_CASE(
-    "white space: up to the last line end, else all but the last character, else what is there") {
+TEST_CASE("white space: up to the last line end, else all but the last character, else what is there") {
   CHECK(Split("  \n \n  x") == Words{"  \n \n", " ", " x"});
   CHECK(Split("\n\n") == Words{"\n\n"});
   CHECK(Split("a   ") == Words{"a", "   "});
@@ -139,10 +136,8 @@ struct Reference {
 
   std::optional<size_t> Punctuation(size_t i) const {
     const auto other = [&](size_t k) { return Kind(k) == CharClass::kOther; };
-    for (const size_t begin :
-         chars[i] == ' ' ? std::vector<size_t>{i + 1, i} : std::vector<size_t>{i}) {
-      if (const size_t end = While(begin, other); end > begin)
-        return While(end, [&](size_t k) { return Newline(k); });
+    for (const size_t begin : chars[i] == ' ' ? std::vector<size_t>{i + 1, i} : std::vector<size_t>{i}) {
+      if (const size_t end = While(begin, other); end > begin) return While(end, [&](size_t k) { return Newline(k); });
     }
     return std::nullopt;
   }

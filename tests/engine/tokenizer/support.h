@@ -51,10 +51,9 @@ inline void AppendUtf8(uint32_t c, std::string* out) {
 // Text of valid UTF-8 that is rich in what the pre-tokenizer tells apart.
 inline std::string RandomText(std::mt19937& random, size_t max_chars) {
   static const std::vector<uint32_t> kTelling = {
-      ' ',  ' ',    ' ',   '\n', '\r',   '\t',    '\'',   's',    'S',     'l',
-      'v',  'e',    'r',   'd',  't',    'm',     '1',    '9',    '.',     '<',
-      '|',  '>',    0x17f, 0xa0, 0x85,   0x3000,  0x200b, 0xfeff, 0x660,   0xb2,
-      0xbd, 0x216b, 0x301, 0xe9, 0x4e2d, 0x1f600, 0x200d, 0xfffd, 0x10ffff};
+      ' ',    ' ',    ' ',   '\n', '\r', '\t',   '\'',  's',  'S',    'l',     'v',    'e',    'r',
+      'd',    't',    'm',   '1',  '9',  '.',    '<',   '|',  '>',    0x17f,   0xa0,   0x85,   0x3000,
+      0x200b, 0xfeff, 0x660, 0xb2, 0xbd, 0x216b, 0x301, 0xe9, 0x4e2d, 0x1f600, 0x200d, 0xfffd, 0x10ffff};
   const auto below = [&](uint32_t n) { return static_cast<uint32_t>(random() % n); };
   std::string text;
   for (size_t n = below(max_chars + 1); n > 0; --n) {

@@ -88,8 +88,7 @@ TEST_CASE("the order of the keys does not matter, and what only trains or pads i
 TEST_CASE("ignore_merges decides whether whole words come first") {
   const std::string word = " harbourmaster";  // no merges lead to this token
   CHECK(test::MicroTokenizer().Encode(word).size() == 1);
-  const Ids merged =
-      Changed([](json& file) { file["model"]["ignore_merges"] = false; }).Encode(word);
+  const Ids merged = Changed([](json& file) { file["model"]["ignore_merges"] = false; }).Encode(word);
   CHECK(merged.size() > 1);
   CHECK(Changed([](json& file) { file["model"].erase("ignore_merges"); }).Encode(word) == merged);
 }
@@ -97,9 +96,8 @@ TEST_CASE("ignore_merges decides whether whole words come first") {
 TEST_CASE("added tokens that are not special are found in trusted text and shown always") {
   const Tokenizer tokenizer = Changed([](json& file) {
     file["added_tokens"].push_back({{"id", 600}, {"content", "<tool_call>"}, {"special", false}});
-    file["added_tokens"].push_back({{"id", 80},
-                                    {"content", file["model"]["vocab"].items().begin().key()},
-                                    {"special", false}});
+    file["added_tokens"].push_back(
+        {{"id", 80}, {"content", file["model"]["vocab"].items().begin().key()}, {"special", false}});
     file["added_tokens"].back()["id"] = file["model"]["vocab"].items().begin().value();
   });
   CHECK(tokenizer.vocab_size() == 601);
@@ -121,8 +119,7 @@ TEST_CASE("a special token that the vocabulary lists too is not found in plain t
 }
 
 TEST_CASE("other families are refused by name") {
-  CheckRefused([](json& f) { f["model"]["type"] = "Unigram"; },
-               {"model.type", "'BPE'", "'Unigram'", "Llama 3"});
+  CheckRefused([](json& f) { f["model"]["type"] = "Unigram"; }, {"model.type", "'BPE'", "'Unigram'", "Llama 3"});
   CheckRefused([](json& f) { f["model"].erase("type"); }, {"model.type", "null"});
   CheckRefused([](json& f) { f["normalizer"] = {{"type", "NFC"}}; }, {"normalizer", "NFC"});
   CheckRefused(
@@ -139,50 +136,33 @@ TEST_CASE("other families are refused by name") {
       {"pre_tokenizer.pretokenizers[0].pattern.Regex", "Llama 3's pattern"});
   CheckRefused([](json& f) { f["pre_tokenizer"]["pretokenizers"][0]["behavior"] = "Removed"; },
                {"behavior", "'Removed'"});
-  CheckRefused([](json& f) { f["pre_tokenizer"]["pretokenizers"][0]["invert"] = true; },
-               {"invert", "true"});
-  CheckRefused([](json& f) { f["pre_tokenizer"]["pretokenizers"][1]["use_regex"] = true; },
-               {"pretokenizers[1]"});
+  CheckRefused([](json& f) { f["pre_tokenizer"]["pretokenizers"][0]["invert"] = true; }, {"invert", "true"});
+  CheckRefused([](json& f) { f["pre_tokenizer"]["pretokenizers"][1]["use_regex"] = true; }, {"pretokenizers[1]"});
   CheckRefused([](json& f) { f["pre_tokenizer"]["pretokenizers"][1]["add_prefix_space"] = true; },
                {"pretokenizers[1]"});
-  CheckRefused(
-      [](json& f) {
-        f["pre_tokenizer"]["pretokenizers"].push_back({{"type", "Digits"}});
-      },
-      {"pre_tokenizer"});
+  CheckRefused([](json& f) { f["pre_tokenizer"]["pretokenizers"].push_back({{"type", "Digits"}}); }, {"pre_tokenizer"});
   CheckRefused([](json& f) { f["pre_tokenizer"] = nullptr; }, {"pre_tokenizer", "null"});
   CheckRefused([](json& f) { f["decoder"] = {{"type", "Metaspace"}}; }, {"decoder", "Metaspace"});
   CheckRefused([](json& f) { f["model"]["dropout"] = 0.1; }, {"model.dropout", "0.1"});
-  CheckRefused([](json& f) { f["model"]["end_of_word_suffix"] = "</w>"; },
-               {"model.end_of_word_suffix", "</w>"});
-  CheckRefused([](json& f) { f["model"]["continuing_subword_prefix"] = "##"; },
-               {"model.continuing_subword_prefix"});
+  CheckRefused([](json& f) { f["model"]["end_of_word_suffix"] = "</w>"; }, {"model.end_of_word_suffix", "</w>"});
+  CheckRefused([](json& f) { f["model"]["continuing_subword_prefix"] = "##"; }, {"model.continuing_subword_prefix"});
   CheckRefused([](json& f) { f["added_tokens"][0]["lstrip"] = true; }, {"added_tokens[0].lstrip"});
-  CheckRefused([](json& f) { f["added_tokens"][1]["single_word"] = true; },
-               {"added_tokens[1].single_word"});
+  CheckRefused([](json& f) { f["added_tokens"][1]["single_word"] = true; }, {"added_tokens[1].single_word"});
 }
 
 TEST_CASE("damaged vocabularies are refused") {
   CheckRefused([](json& f) { f["model"]["vocab"]["a"] = -1; }, {"model.vocab['a']", "-1"});
-  CheckRefused([](json& f) { f["model"]["vocab"]["a"] = 1 << 20; },
-               {"model.vocab['a']", "1048576"});
+  CheckRefused([](json& f) { f["model"]["vocab"]["a"] = 1 << 20; }, {"model.vocab['a']", "1048576"});
   CheckRefused([](json& f) { f["model"]["vocab"]["a"] = UINT64_MAX; }, {"model.vocab['a']"});
   CheckRefused([](json& f) { f["model"]["vocab"]["a"] = 1.5; }, {"model.vocab", "'a'"});
   CheckRefused([](json& f) { f["model"]["vocab"]["a"] = json::object(); }, {"model.vocab"});
   CheckRefused([](json& f) { f["model"]["vocab"]["ab\u4e2d"] = 800; }, {"stand for bytes"});
   CheckRefused([](json& f) { f["model"]["vocab"][""] = 800; }, {"1 to 1024 bytes"});
-  CheckRefused([](json& f) { f["model"]["vocab"][std::string(1025, 'a')] = 800; },
-               {"1 to 1024 bytes"});
-  CheckRefused([](json& f) { f["model"]["vocab"]["a"] = f["model"]["vocab"]["b"]; },
-               {"an id of its own"});
-  CheckRefused([](json& f) { f["model"]["vocab"].erase("!"); },
-               {"all 256 single bytes", "byte 33"});
+  CheckRefused([](json& f) { f["model"]["vocab"][std::string(1025, 'a')] = 800; }, {"1 to 1024 bytes"});
+  CheckRefused([](json& f) { f["model"]["vocab"]["a"] = f["model"]["vocab"]["b"]; }, {"an id of its own"});
+  CheckRefused([](json& f) { f["model"]["vocab"].erase("!"); }, {"all 256 single bytes", "byte 33"});
   CheckRefused([](json& f) { f["model"].erase("vocab"); }, {"model.vocab"});
-  CheckRefused(
-      [](json& f) {
-        f["model"]["vocab"] = json::array({json::array({"a", 0.5})});
-      },
-      {"model.vocab"});
+  CheckRefused([](json& f) { f["model"]["vocab"] = json::array({json::array({"a", 0.5})}); }, {"model.vocab"});
   CheckRefused([](json& f) { f["model"] = 5; }, {"model.type"});
   CheckRefused([](json& f) { f = json::array({f}); }, {"object"});
   std::string twice = MicroJson();
@@ -191,9 +171,7 @@ TEST_CASE("damaged vocabularies are refused") {
 }
 
 TEST_CASE("damaged merges are refused") {
-  const auto merge = [](json value) {
-    return [value](json& f) { f["model"]["merges"][3] = value; };
-  };
+  const auto merge = [](json value) { return [value](json& f) { f["model"]["merges"][3] = value; }; };
   CheckRefused(merge("a"), {"model.merges[3]"});
   CheckRefused(merge("a b c"), {"model.merges[3]"});
   CheckRefused(merge(7), {"model.merges[3]"});
@@ -205,8 +183,7 @@ TEST_CASE("damaged merges are refused") {
   CheckRefused(merge("zq zq"), {"model.merges[3]", "'zq zq'"});
   CheckRefused(merge(" t"), {"model.merges[3]"});
   CheckRefused(merge("t "), {"model.merges[3]"});
-  CheckRefused([](json& f) { f["model"]["merges"][3] = f["model"]["merges"][2]; },
-               {"model.merges[3]", "once"});
+  CheckRefused([](json& f) { f["model"]["merges"][3] = f["model"]["merges"][2]; }, {"model.merges[3]", "once"});
   CheckRefused([](json& f) { f["model"]["merges"] = "x"; }, {"model.merges"});
   CheckRefused([](json& f) { f["model"].erase("merges"); }, {"model.merges"});
 }
@@ -233,8 +210,7 @@ TEST_CASE("hostile JSON is refused") {
   CheckTextRefused("", {"text.json", "JSON"});
   CheckTextRefused("null", {"object"});
   CheckTextRefused(std::string(1000000, '['), {"64 deep"});
-  CheckTextRefused("{\"normalizer\":" + std::string(100, '[') + std::string(100, ']') + "}",
-                   {"64 deep"});
+  CheckTextRefused("{\"normalizer\":" + std::string(100, '[') + std::string(100, ']') + "}", {"64 deep"});
   CheckTextRefused("{\"model\":{\"vocab\":{\"\\ud800\":1}}}", {"JSON"});
   CheckTextRefused("{\"model\":{\"vocab\":{\"\xff\":1}}}", {"JSON"});
   CheckTextRefused("{\"model\":{\"vocab\":{\"a\":1e999}}}", {"JSON"});
@@ -264,8 +240,7 @@ TEST_CASE("a file cut anywhere, or with any byte changed, is read or refused, ne
 }
 
 TEST_CASE("a file that cannot be read is named") {
-  CheckRefused(ErrorOf([] { Tokenizer::FromFile("/nowhere/tokenizer.json"); }),
-               {"/nowhere/tokenizer.json"});
+  CheckRefused(ErrorOf([] { Tokenizer::FromFile("/nowhere/tokenizer.json"); }), {"/nowhere/tokenizer.json"});
   CheckRefused(ErrorOf([] { Tokenizer::FromFile(PUNA_SOURCE_DIR); }), {PUNA_SOURCE_DIR});
 }
 

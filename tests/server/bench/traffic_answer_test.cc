@@ -72,9 +72,9 @@ TEST_CASE("what goes wrong is named") {
   TrafficSample odd;
   TrafficAnswer odd_answer(odd);
   CHECK_THROWS_AS(odd_answer.Take("{", 1), std::runtime_error);
-  for (const char* event : {"7", "[]", "\"x\"", R"({"choices":7})", R"({"choices":[7]})",
-                            R"({"usage":[]})", R"({"choices":[{"delta":{"content":7}}]})",
-                            R"({"usage":{"completion_tokens":-1,"prompt_tokens":1e99}})"}) {
+  for (const char* event :
+       {"7", "[]", "\"x\"", R"({"choices":7})", R"({"choices":[7]})", R"({"usage":[]})",
+        R"({"choices":[{"delta":{"content":7}}]})", R"({"usage":{"completion_tokens":-1,"prompt_tokens":1e99}})"}) {
     CAPTURE(event);
     CHECK_FALSE(odd_answer.Take(event, 1));
   }

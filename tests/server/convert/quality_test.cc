@@ -12,10 +12,8 @@ namespace {
 
 using engine::TokenId;
 
-std::unique_ptr<engine::Model> Load(const std::string& name,
-                                    std::optional<engine::WeightFormat> weights) {
-  return LoadLlama(engine::OpenCheckpoint(name), {weights, engine::DetectIsa(), 1, kQualityChunk},
-                   {});
+std::unique_ptr<engine::Model> Load(const std::string& name, std::optional<engine::WeightFormat> weights) {
+  return LoadLlama(engine::OpenCheckpoint(name), {weights, engine::DetectIsa(), 1, kQualityChunk}, {});
 }
 
 std::vector<std::vector<TokenId>> Sequences(int vocab) {
@@ -52,8 +50,7 @@ TEST_CASE("a model is no distance from itself, and its perplexity is that of its
       loss += std::log(sum) - logits.data[ids[t + 1]];
     }
   }
-  CHECK(same.perplexity ==
-        doctest::Approx(std::exp(loss / static_cast<double>(same.tokens))).epsilon(1e-6));
+  CHECK(same.perplexity == doctest::Approx(std::exp(loss / static_cast<double>(same.tokens))).epsilon(1e-6));
 }
 
 TEST_CASE("fewer bits are further away") {

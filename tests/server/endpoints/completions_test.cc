@@ -58,8 +58,7 @@ std::vector<std::string> Payloads(const std::string& text) {
   return payloads;
 }
 
-const json kBody = {
-    {"prompt", "Hello"}, {"max_tokens", 20}, {"temperature", 0}, {"ignore_eos", true}};
+const json kBody = {{"prompt", "Hello"}, {"max_tokens", 20}, {"temperature", 0}, {"ignore_eos", true}};
 
 json With(json more) {
   json body = kBody;
@@ -83,8 +82,7 @@ TEST_CASE("a stream says what the whole answer says") {
   std::vector<std::string> payloads = Payloads(sink.text);
   REQUIRE(payloads.back() == "[DONE]");
   payloads.pop_back();
-  for (const std::string& payload : payloads)
-    text += json::parse(payload)["choices"][0]["text"].get<std::string>();
+  for (const std::string& payload : payloads) text += json::parse(payload)["choices"][0]["text"].get<std::string>();
   CHECK(text == whole["choices"][0]["text"]);
   CHECK(reply.access->completion_tokens == 20);
   CHECK(reply.access->finish == "length");
@@ -99,8 +97,7 @@ TEST_CASE("choices of one request draw with seeds of their own, prompts are coun
   CHECK(answer["usage"]["completion_tokens"] == 80);
   CHECK(answer["choices"][0]["text"] != answer["choices"][1]["text"]);
   CHECK(answer["choices"][3]["index"] == 3);
-  const json second =
-      Complete(*f.service, With({{"prompt", "Hi"}, {"temperature", 1}, {"seed", 4}}));
+  const json second = Complete(*f.service, With({{"prompt", "Hi"}, {"temperature", 1}, {"seed", 4}}));
   CHECK(second["choices"][0]["text"] == answer["choices"][3]["text"]);
 }
 
@@ -196,10 +193,8 @@ TEST_CASE("comments break the silence of a stream that waits") {
 TEST_CASE("without a chat template chat is refused and says what to do") {
   ServiceFixture f;
   HttpReply reply;
-  CHECK_THROWS_AS(
-      ChatCompletions(*f.service, Post(R"({"messages": [{"role": "user", "content": "Hi"}]})"),
-                      reply),
-      api::ApiError);
+  CHECK_THROWS_AS(ChatCompletions(*f.service, Post(R"({"messages": [{"role": "user", "content": "Hi"}]})"), reply),
+                  api::ApiError);
 }
 
 }  // namespace

@@ -21,20 +21,18 @@ const std::string kConfig = json{
     {"bos_token", "<|begin_of_text|>"},
     {"eos_token", "<|eot_id|>"},
     {"chat_template",
-     "{# <tool_call>: calls as Hermes writes them #}{{ bos_token }}{% for m in messages %}[{{ m.role }}]{{ m.content }}{{ eos_token }}"
+     "{# <tool_call>: calls as Hermes writes them #}{{ bos_token }}{% for m in messages %}[{{ m.role }}]{{ m.content "
+     "}}{{ eos_token }}"
      "{% endfor %}[assistant]"}}.dump();
 
 class Fixture : public ServiceFixture {
  public:
-  explicit Fixture(const std::string& script, std::chrono::microseconds step_time = {},
-                   int max_model_len = 256)
-      : ServiceFixture(Options(max_model_len),
-                       std::make_unique<ScriptedModel>(script, step_time)) {
+  explicit Fixture(const std::string& script, std::chrono::microseconds step_time = {}, int max_model_len = 256)
+      : ServiceFixture(Options(max_model_len), std::make_unique<ScriptedModel>(script, step_time)) {
     SetUpLog("off", "text");
     service->chat = ChatFormat::Load(
-        engine::FileSet::Memory("memory", {{"tokenizer_config.json",
-                                            std::as_bytes(std::span(kConfig.data(),
-                                                                    kConfig.size()))}}),
+        engine::FileSet::Memory("memory",
+                                {{"tokenizer_config.json", std::as_bytes(std::span(kConfig.data(), kConfig.size()))}}),
         "");
     router = MakeRouter(*service);
   }
@@ -42,9 +40,7 @@ class Fixture : public ServiceFixture {
   HttpReply Call(const std::string& method, const std::string& path, const std::string& body = "",
                  const std::map<std::string, std::string>& query = {}) {
     HttpRequest request = Post(body);
-    request.query = [&](const std::string& name) {
-      return query.count(name) ? query.at(name) : "";
-    };
+    request.query = [&](const std::string& name) { return query.count(name) ? query.at(name) : ""; };
     const Router::Match match = router.Find(method, path);
     REQUIRE(match.handler);
     request.tail = match.tail;
@@ -52,11 +48,8 @@ class Fixture : public ServiceFixture {
     (*match.handler)(request, reply);
     return reply;
   }
-  json Create(const json& body) {
-    return json::parse(Call("POST", "/v1/responses", body.dump()).body);
-  }
-  std::string CodeOf(const std::string& method, const std::string& path,
-                     const json& body = json::object(),
+  json Create(const json& body) { return json::parse(Call("POST", "/v1/responses", body.dump()).body); }
+  std::string CodeOf(const std::string& method, const std::string& path, const json& body = json::object(),
                      const std::map<std::string, std::string>& query = {}) {
     try {
       Call(method, path, body.dump(), query);
@@ -123,9 +116,9 @@ TEST_CASE("create, retrieve, list the input, delete") {
 
 TEST_CASE("the stream tells the same as the whole") {
   Fixture f("Hello.");
-  const HttpReply reply = f.Call(
-      "POST", "/v1/responses",
-      R"({"input": "Hi", "stream": true, "include": ["message.output_text.logprobs"], "top_logprobs": 1})");
+  const HttpReply reply =
+      f.Call("POST", "/v1/responses",
+             R"({"input": "Hi", "stream": true, "include": ["message.output_text.logprobs"], "top_logprobs": 1})");
   REQUIRE(reply.stream);
   MemorySink sink;
   reply.stream(sink);
@@ -141,11 +134,10 @@ TEST_CASE("the stream tells the same as the whole") {
   }
   CHECK(text == "Hello.");
   CHECK(logprobs == 6);
-  CHECK(types == std::set<std::string>{
-                     "response.created", "response.in_progress", "response.output_item.added",
-                     "response.content_part.added", "response.output_text.delta",
-                     "response.output_text.done", "response.content_part.done",
-                     "response.output_item.done", "response.completed"});
+  CHECK(types == std::set<std::string>{"response.created", "response.in_progress", "response.output_item.added",
+                                       "response.content_part.added", "response.output_text.delta",
+                                       "response.output_text.done", "response.content_part.done",
+                                       "response.output_item.done", "response.completed"});
   const json& last = events.back()["response"];
   CHECK(last["usage"]["output_tokens"] == 7);
   CHECK(json::parse(f.Call("GET", "/v1/responses/" + last["id"].get<std::string>()).body) == last);
@@ -171,7 +163,8 @@ TEST_CASE("events can be read again, from any number on, streamed at first or no
   CHECK(rest[0]["sequence_number"] == 4);
   CHECK(rest.size() == events.size() - 4);
   CHECK(replay(path, {{"stream", "true"}, {"starting_after", "4000000000"}}).empty());
-  CHECK(f.CodeOf("GET", path, {}, {{"stream", "true"}, {"starting_after", "-1"}}) == "400 invalid_value starting_after");
+  CHECK(f.CodeOf("GET", path, {}, {{"stream", "true"}, {"starting_after", "-1"}}) ==
+        "400 invalid_value starting_after");
   CHECK(f.CodeOf("GET", path, {}, {{"stream", "yes"}}) == "400 invalid_value stream");
   const std::string whole = "/v1/responses/" + f.Create({{"input", "Hi"}})["id"].get<std::string>();
   CHECK(Events(replay(whole, {{"stream", "true"}})).size() == events.size());
@@ -196,7 +189,8 @@ TEST_CASE("a second reader follows a response while it is made") {
   std::thread maker([&] { reply.stream(sink); });
   const json created = Events(sink.first.get_future().get())[0];
   MemorySink follower;
-  f.Call("GET", "/v1/responses/" + created["response"]["id"].get<std::string>(), "", {{"stream", "true"}}).stream(follower);
+  f.Call("GET", "/v1/responses/" + created["response"]["id"].get<std::string>(), "", {{"stream", "true"}})
+      .stream(follower);
   maker.join();
   CHECK(follower.text == sink.text);
 }
@@ -209,24 +203,18 @@ TEST_CASE("calls become items, and their outputs go on from a stored response") 
   CHECK(call["type"] == "function_call");
   CHECK(call["name"] == "get_weather");
   CHECK(call["arguments"] == "{}");
-  const json output = {
-      {"type", "function_call_output"}, {"call_id", call["call_id"]}, {"output", "sunny"}};
-  const json second =
-      f.Create({{"input", {output}}, {"previous_response_id", first["id"]}, {"store", false}});
+  const json output = {{"type", "function_call_output"}, {"call_id", call["call_id"]}, {"output", "sunny"}};
+  const json second = f.Create({{"input", {output}}, {"previous_response_id", first["id"]}, {"store", false}});
   CHECK(second["previous_response_id"] == first["id"]);
   // As long as the same conversation told whole: the call's turn is there.
   const json whole = f.Create({{"input", {{{"role", "user"}, {"content", "Weather?"}}, call, output}}});
   CHECK(second["usage"]["input_tokens"] == whole["usage"]["input_tokens"]);
   const json referred = f.Create(
       {{"input",
-        {{{"role", "user"}, {"content", "Weather?"}},
-         {{"type", "item_reference"}, {"id", call["id"]}},
-         output}}});
+        {{{"role", "user"}, {"content", "Weather?"}}, {{"type", "item_reference"}, {"id", call["id"]}}, output}}});
   CHECK(referred["usage"]["input_tokens"] == whole["usage"]["input_tokens"]);
-  CHECK(f.CodeOf("GET", "/v1/responses/" + second["id"].get<std::string>()) ==
-        "404 response_not_found ");
-  CHECK(f.CodeOf("POST", "/v1/responses",
-                 {{"input", "x"}, {"previous_response_id", second["id"]}}) ==
+  CHECK(f.CodeOf("GET", "/v1/responses/" + second["id"].get<std::string>()) == "404 response_not_found ");
+  CHECK(f.CodeOf("POST", "/v1/responses", {{"input", "x"}, {"previous_response_id", second["id"]}}) ==
         "400 previous_response_not_found previous_response_id");
 }
 
@@ -312,8 +300,7 @@ TEST_CASE("input items in pages") {
   json input = json::array();
   for (const char* text : {"1", "2", "3"}) input.push_back({{"role", "user"}, {"content", text}});
   const json response = f.Create({{"input", input}});
-  const std::string path =
-      "/v1/responses/" + response["id"].get<std::string>() + "/input_items";
+  const std::string path = "/v1/responses/" + response["id"].get<std::string>() + "/input_items";
   const auto page = [&](const std::map<std::string, std::string>& query) {
     return json::parse(f.Call("GET", path, "", query).body);
   };

@@ -22,11 +22,17 @@ const json kTools = json::parse(R"([
 json Ask(const std::string& script, bool hermes, json more = {}) {
   SetUpLog("off", "text");
   ServiceFixture fixture({.max_model_len = 400}, std::make_unique<ScriptedModel>(script, std::chrono::microseconds(0)));
-  const std::string config =
-      json{{"chat_template", std::string(hermes ? "{# <tool_call> #}" : "") + "{% for m in messages %}{{ m.content }}{% endfor %}"}}.dump();
+  const std::string config = json{{"chat_template", std::string(hermes ? "{# <tool_call> #}" : "") +
+                                                        "{% for m in messages %}{{ m.content }}{% endfor %}"}}
+                                 .dump();
   fixture.service->chat = ChatFormat::Load(
-      engine::FileSet::Memory("memory", {{"tokenizer_config.json", std::as_bytes(std::span(config.data(), config.size()))}}), "");
-  json body = {{"messages", {{{"role", "user"}, {"content", "Hi"}}}}, {"tools", kTools}, {"temperature", 0}, {"max_tokens", 300}};
+      engine::FileSet::Memory("memory",
+                              {{"tokenizer_config.json", std::as_bytes(std::span(config.data(), config.size()))}}),
+      "");
+  json body = {{"messages", {{{"role", "user"}, {"content", "Hi"}}}},
+               {"tools", kTools},
+               {"temperature", 0},
+               {"max_tokens", 300}};
   if (!more.is_null()) body.update(more);
   HttpReply reply;
   ChatCompletions(*fixture.service, Post(body.dump()), reply);
@@ -50,10 +56,11 @@ void CheckCall(const json& choice) {
 }
 
 TEST_CASE("Hermes' calls keep to what is offered, wherever they begin") {
-  for (const std::string script : {
-           "I shall call. <tool_call>\n{\"name\": \"add\", \"arguments\": {\"n\": 70}}\n</tool_call> and so on",
-           "<tool_call>{\"arguments\": {\"n\": 5}, \"name\": \"delete\"}</tool_call>",
-           "<tool_<tool_call>\n{\"name\": \"stop\", \"arguments\": {\"x\": 1}}\n</tool_call>\n<tool_call>\n{\"name\": \"evil\""}) {
+  for (const std::string script :
+       {"I shall call. <tool_call>\n{\"name\": \"add\", \"arguments\": {\"n\": 70}}\n</tool_call> and so on",
+        "<tool_call>{\"arguments\": {\"n\": 5}, \"name\": \"delete\"}</tool_call>",
+        "<tool_<tool_call>\n{\"name\": \"stop\", \"arguments\": {\"x\": 1}}\n</tool_call>\n<tool_call>\n{\"name\": "
+        "\"evil\""}) {
     const json choice = Ask(script, true);
     CHECK(choice["finish_reason"] == "tool_calls");
     CheckCall(choice);
@@ -62,7 +69,8 @@ TEST_CASE("Hermes' calls keep to what is offered, wherever they begin") {
 }
 
 TEST_CASE("text that is no call stays as it is") {
-  for (const std::string script : {"A <tool_cal is not a <tool_calm> one.", "{\"name\": \"evil\", \"arguments\": {}}"}) {
+  for (const std::string script :
+       {"A <tool_cal is not a <tool_calm> one.", "{\"name\": \"evil\", \"arguments\": {}}"}) {
     const json choice = Ask(script, true);
     CHECK(choice["message"]["content"] == script);
     CHECK(choice["finish_reason"] == "stop");

@@ -50,8 +50,7 @@ TEST_CASE("lengths: the prompt and what is asked for must fit") {
   const auto build = [&](size_t prompt, std::optional<int> max_tokens) {
     api::SamplingFields fields;
     fields.max_tokens = max_tokens;
-    return BuildRequest(fields, std::vector<engine::TokenId>(prompt, 65), "messages", 0, 0,
-                        *f.service)
+    return BuildRequest(fields, std::vector<engine::TokenId>(prompt, 65), "messages", 0, 0, *f.service)
         .stop.max_new_tokens;
   };
   CHECK(build(255, std::nullopt) == 1);
@@ -60,27 +59,21 @@ TEST_CASE("lengths: the prompt and what is asked for must fit") {
   CHECK(build(1, 255) == 255);
   for (const auto& [prompt, max_tokens] :
        {std::pair<size_t, std::optional<int>>{256, std::nullopt}, {256, 1}, {257, 0}, {1, 256}}) {
-    CHECK(CodeOf([&, p = prompt, m = max_tokens] { build(p, m); }) ==
-          "context_length_exceeded messages");
+    CHECK(CodeOf([&, p = prompt, m = max_tokens] { build(p, m); }) == "context_length_exceeded messages");
   }
   CHECK(CodeOf([&] { build(0, 1); }) == "invalid_value messages");
 }
 
 TEST_CASE("ids that the model does not have are named") {
   const ServiceFixture f;
-  CHECK(CodeOf([&] {
-          BuildRequest({}, {65, 259}, "prompt", 0, 0, *f.service);
-        }) == "invalid_value prompt");
-  CHECK(CodeOf([&] { BuildRequest({}, {-1}, "prompt", 0, 0, *f.service); }) ==
-        "invalid_value prompt");
+  CHECK(CodeOf([&] { BuildRequest({}, {65, 259}, "prompt", 0, 0, *f.service); }) == "invalid_value prompt");
+  CHECK(CodeOf([&] { BuildRequest({}, {-1}, "prompt", 0, 0, *f.service); }) == "invalid_value prompt");
   api::SamplingFields fields;
   fields.stop_token_ids = {259};
-  CHECK(CodeOf([&] { BuildRequest(fields, {65}, "prompt", 0, 0, *f.service); }) ==
-        "invalid_value stop_token_ids");
+  CHECK(CodeOf([&] { BuildRequest(fields, {65}, "prompt", 0, 0, *f.service); }) == "invalid_value stop_token_ids");
   fields.stop_token_ids = {};
   fields.logit_bias = {{259, 1.0}};
-  CHECK(CodeOf([&] { BuildRequest(fields, {65}, "prompt", 0, 0, *f.service); }) ==
-        "invalid_value logit_bias");
+  CHECK(CodeOf([&] { BuildRequest(fields, {65}, "prompt", 0, 0, *f.service); }) == "invalid_value logit_bias");
 }
 
 TEST_CASE("ignore_eos leaves the client's own end tokens") {

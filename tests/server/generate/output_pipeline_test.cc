@@ -114,8 +114,7 @@ TEST_CASE("a stop string ends the sequence, is not shown, and the tokens up to i
   CHECK(f.pipeline.done());
   CHECK(f.stream->cancelled());
   CHECK(f.pipeline.finish_reason() == "stop");
-  f.Finish(FinishReason::kCancelled,
-           {.prompt_tokens = 9, .cached_tokens = 5, .completion_tokens = 6});
+  f.Finish(FinishReason::kCancelled, {.prompt_tokens = 9, .cached_tokens = 5, .completion_tokens = 6});
   CHECK_FALSE(f.pipeline.failure());
   const engine::Usage usage = f.pipeline.Usage();
   CHECK(usage.completion_tokens == 4);

@@ -15,8 +15,7 @@ class FakeRoot {
   FakeRoot() {
     char name[] = "/tmp/puna_limits_test_XXXXXX";
     path_ = mkdtemp(name);
-    Write("proc/meminfo",
-          "MemTotal:       16777216 kB\nMemFree: 1 kB\nMemAvailable:    8388608 kB\n");
+    Write("proc/meminfo", "MemTotal:       16777216 kB\nMemFree: 1 kB\nMemAvailable:    8388608 kB\n");
   }
   ~FakeRoot() { std::filesystem::remove_all(path_); }
   void Write(const std::string& file, const std::string& text) const {
@@ -60,7 +59,8 @@ TEST_CASE("memory limits of the older cgroups count as well") {
   root.Write("sys/fs/cgroup/memory/a/b/memory.limit_in_bytes", "9223372036854771712\n");
   root.Write("sys/fs/cgroup/memory/a/memory.limit_in_bytes", std::to_string(3 * kGiB) + "\n");
   root.Write("sys/fs/cgroup/memory/a/memory.usage_in_bytes", std::to_string(2 * kGiB) + "\n");
-  root.Write("sys/fs/cgroup/memory/a/memory.stat", "inactive_file 7\ntotal_inactive_file " + std::to_string(kGiB) + "\n");
+  root.Write("sys/fs/cgroup/memory/a/memory.stat",
+             "inactive_file 7\ntotal_inactive_file " + std::to_string(kGiB) + "\n");
   CHECK(root.Read().memory_limit == 3 * kGiB);
   CHECK(root.Read().memory_left == 2 * kGiB);
 }

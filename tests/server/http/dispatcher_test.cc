@@ -14,9 +14,7 @@ namespace {
 struct Outcome {
   HttpReply reply;
   bool body_read = false;
-  std::string code() const {
-    return nlohmann::json::parse(reply.body).at("error").at("code").get<std::string>();
-  }
+  std::string code() const { return nlohmann::json::parse(reply.body).at("error").at("code").get<std::string>(); }
 };
 
 class Fixture {
@@ -26,8 +24,7 @@ class Fixture {
     SetUpLog("off", "text");
   }
 
-  Outcome Call(const std::string& method, const std::string& path,
-               std::map<std::string, std::string> headers = {},
+  Outcome Call(const std::string& method, const std::string& path, std::map<std::string, std::string> headers = {},
                const std::string& body = "{}") const {
     Outcome outcome;
     HttpRequest request;
@@ -46,8 +43,7 @@ class Fixture {
     router.Add("POST", "/echo", [](const HttpRequest& in, HttpReply& out) { out.body = in.body; });
     router.Add("POST", "/v1/short", [](const HttpRequest&, HttpReply&) {});
     router.Add("GET", "/health", [](const HttpRequest&, HttpReply& out) { out.body = "{}"; });
-    router.Add("GET", "/throw",
-               [](const HttpRequest&, HttpReply&) { throw std::runtime_error("disk on fire"); });
+    router.Add("GET", "/throw", [](const HttpRequest&, HttpReply&) { throw std::runtime_error("disk on fire"); });
     router.Add("GET", "/odd", [](const HttpRequest&, HttpReply&) { throw 1; });
     router.Add("GET", "/full", [](const HttpRequest&, HttpReply& out) {
       out.stream = [](ByteSink&) {};
@@ -60,8 +56,7 @@ class Fixture {
 };
 
 TEST_CASE("a request in order reaches its handler") {
-  const Outcome o = Fixture().Call("POST", "/echo",
-                                   {{"Content-Type", "Application/JSON ; charset=utf-8"}}, "[1]");
+  const Outcome o = Fixture().Call("POST", "/echo", {{"Content-Type", "Application/JSON ; charset=utf-8"}}, "[1]");
   CHECK(o.reply.status == 200);
   CHECK(o.reply.body == "[1]");
   CHECK(o.reply.headers.at("X-Request-Id") == "id-1");
@@ -108,8 +103,8 @@ TEST_CASE("keys: health is open, everything else is not, not even to learn which
   CHECK(o.reply.headers.at("WWW-Authenticate") == "Bearer");
   CHECK_FALSE(o.body_read);
   CHECK(f.Call("GET", "/nothing").reply.status == 401);
-  for (const char* wrong : {"Bearer", "Bearer ", "Bearer firs", "Bearer firstt", "Bearer First",
-                            "Basic first", "first", "Bearer second, first"}) {
+  for (const char* wrong : {"Bearer", "Bearer ", "Bearer firs", "Bearer firstt", "Bearer First", "Basic first", "first",
+                            "Bearer second, first"}) {
     CAPTURE(wrong);
     CHECK(f.Call("POST", "/echo", {{"Authorization", wrong}}).reply.status == 401);
   }
@@ -135,16 +130,14 @@ TEST_CASE("CORS: listed origins may read, others may not, preflights need no key
   o = f.Call("POST", "/echo", {{"Origin", "http://evil.example"}, {"Authorization", "Bearer key"}});
   CHECK(o.reply.headers.count("Access-Control-Allow-Origin") == 0);
   const Fixture any({}, {"*"});
-  CHECK(any.Call("GET", "/health", {{"Origin", "null"}})
-            .reply.headers.at("Access-Control-Allow-Origin") == "null");
-  CHECK(any.Call("GET", "/health", {{"Origin", "a\r\nX: y"}})
-            .reply.headers.count("Access-Control-Allow-Origin") == 0);
+  CHECK(any.Call("GET", "/health", {{"Origin", "null"}}).reply.headers.at("Access-Control-Allow-Origin") == "null");
+  CHECK(any.Call("GET", "/health", {{"Origin", "a\r\nX: y"}}).reply.headers.count("Access-Control-Allow-Origin") == 0);
 }
 
 TEST_CASE("request ids of clients are kept when they are harmless") {
   CHECK(RequestId("abc-123") == "abc-123");
-  for (const std::string& bad : {std::string(), std::string("a b"), std::string("a\r\nb"),
-                                 std::string(129, 'a'), std::string("\xc3\xa4")}) {
+  for (const std::string& bad :
+       {std::string(), std::string("a b"), std::string("a\r\nb"), std::string(129, 'a'), std::string("\xc3\xa4")}) {
     CHECK(RequestId(bad).rfind("req_", 0) == 0);
   }
   CHECK(RequestId("") != RequestId(""));

@@ -44,8 +44,7 @@ class Connection {
   std::string ReadUntil(const std::string& end) const {
     std::string bytes;
     char c;
-    while (bytes.size() < end.size() ||
-           bytes.compare(bytes.size() - end.size(), end.size(), end) != 0) {
+    while (bytes.size() < end.size() || bytes.compare(bytes.size() - end.size(), end.size(), end) != 0) {
       if (recv(fd_, &c, 1, 0) != 1) break;
       bytes += c;
     }
@@ -71,8 +70,7 @@ class Connection {
 // A server with a few routes, on a port of its own.
 class Fixture {
  public:
-  Fixture()
-      : server_(Config(), Dispatcher(Routes(), ApiKeys({}), Cors({}))), port_(server_.Bind()) {
+  Fixture() : server_(Config(), Dispatcher(Routes(), ApiKeys({}), Cors({}))), port_(server_.Bind()) {
     SetUpLog("off", "text");
     thread_ = std::thread([this] { server_.Serve(); });
   }
@@ -94,9 +92,8 @@ class Fixture {
  private:
   Router Routes() {
     Router router;
-    router.Add("POST", "/size", [](const HttpRequest& in, HttpReply& out) {
-      out.body = std::to_string(in.body.size());
-    });
+    router.Add("POST", "/size",
+               [](const HttpRequest& in, HttpReply& out) { out.body = std::to_string(in.body.size()); });
     router.Add("GET", "/words", [](const HttpRequest&, HttpReply& out) {
       out.content_type = "text/event-stream";
       out.stream = [](ByteSink& sink) {
@@ -106,8 +103,7 @@ class Fixture {
     router.Add("GET", "/slow", [this](const HttpRequest&, HttpReply& out) {
       out.stream = [this](ByteSink& sink) {
         started = true;
-        while (!finish && !sink.client_gone())
-          std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        while (!finish && !sink.client_gone()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
         noticed = sink.client_gone();
         sink.Write("end");
       };
@@ -132,8 +128,7 @@ class Fixture {
 };
 
 void WaitFor(const std::atomic<bool>& flag) {
-  for (int i = 0; i < 20000 && !flag; ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  for (int i = 0; i < 20000 && !flag; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   REQUIRE(flag);
 }
 
@@ -156,27 +151,23 @@ TEST_CASE("streams are chunked, piece by piece as written, and the connection li
 TEST_CASE("refused requests leave the connection usable, their bodies are not taken for requests") {
   Fixture f;
   const Connection c(f.port());
-  const auto post = [&](const std::string& path, const std::string& extra,
-                        const std::string& body) {
-    c.Send("POST " + path + " HTTP/1.1\r\nHost: x\r\n" + extra +
-           "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+  const auto post = [&](const std::string& path, const std::string& extra, const std::string& body) {
+    c.Send("POST " + path + " HTTP/1.1\r\nHost: x\r\n" + extra + "Content-Length: " + std::to_string(body.size()) +
+           "\r\n\r\n" + body);
     const auto [head, reply] = c.ReadReply();
     return head.substr(9, 3) + " " +
-           (reply[0] == '{' ? nlohmann::json::parse(reply)["error"]["code"].get<std::string>()
-                            : reply);
+           (reply[0] == '{' ? nlohmann::json::parse(reply)["error"]["code"].get<std::string>() : reply);
   };
   CHECK(post("/size", "", "{}") == "200 2");
   CHECK(post("/none", "", "POST /size HTTP/1.1\r\n\r\n") == "404 unknown_url");
-  CHECK(post("/size", "Content-Type: text/plain\r\n", std::string(100000, 'x')) ==
+  CHECK(post("/size", "Content-Type: text/plain\r\n", std::string(100000, 'x')) == "415 unsupported_content_type");
+  CHECK(post("/size", "Content-Type: multipart/form-data; boundary=b\r\n", "--b\r\n\r\nx\r\n--b--\r\n") ==
         "415 unsupported_content_type");
-  CHECK(post("/size", "Content-Type: multipart/form-data; boundary=b\r\n",
-             "--b\r\n\r\nx\r\n--b--\r\n") == "415 unsupported_content_type");
   CHECK(post("/size", "", std::string(1 << 20, 'x')) == "200 1048576");
   CHECK(post("/size", "", "") == "200 0");
   c.Send("POST /size HTTP/1.1\r\nHost: x\r\n\r\n");  // no body and no length: nothing to wait for
   CHECK(c.ReadReply().second == "0");
-  c.Send(
-      "POST /size HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+  c.Send("POST /size HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
   CHECK(c.ReadReply().second == "3");
   c.Send("GET /size HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc");
   CHECK(c.ReadReply().first.rfind("HTTP/1.1 405", 0) == 0);
@@ -185,9 +176,8 @@ TEST_CASE("refused requests leave the connection usable, their bodies are not ta
 
 TEST_CASE("what is no HTTP gets an error object too") {
   Fixture f;
-  for (const std::string& bad :
-       {std::string("HELLO\r\n\r\n"), "GET /" + std::string(9000, 'x') + " HTTP/1.1\r\n\r\n",
-        "GET / HTTP/1.1\r\nA: " + std::string(9000, 'x') + "\r\n\r\n"}) {
+  for (const std::string& bad : {std::string("HELLO\r\n\r\n"), "GET /" + std::string(9000, 'x') + " HTTP/1.1\r\n\r\n",
+                                 "GET / HTTP/1.1\r\nA: " + std::string(9000, 'x') + "\r\n\r\n"}) {
     const Connection c(f.port());
     c.Send(bad);
     const auto [head, body] = c.ReadReply();
@@ -200,10 +190,9 @@ TEST_CASE("where nobody can say how long a body is, it is refused at once and no
   const std::string next = "GET /words HTTP/1.1\r\nHost: x\r\n\r\n";
   for (const std::string length :
        {"Content-Length: 2\r\nContent-Length: 3\r\n", "Content-Length: 2\r\nContent-Length: 2\r\n",
-        "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", "Content-Length: -2\r\n",
-        "Content-Length: two\r\n", "Content-Length: 2, 2\r\n", "Content-Length: 2x\r\n",
-        "Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: identity\r\n",
-        "Expect: 100-continue\r\nContent-Length: two\r\n"}) {
+        "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", "Content-Length: -2\r\n", "Content-Length: two\r\n",
+        "Content-Length: 2, 2\r\n", "Content-Length: 2x\r\n", "Transfer-Encoding: gzip, chunked\r\n",
+        "Transfer-Encoding: identity\r\n", "Expect: 100-continue\r\nContent-Length: two\r\n"}) {
     for (const std::string method : {"POST", "GET"}) {
       CAPTURE(length);
       Fixture f;
@@ -233,12 +222,11 @@ TEST_CASE("a body over the limit is refused before it comes, and while it comes"
   }
   Fixture f;
   const Connection c(f.port());  // sends all of it before it reads
-  c.Send("POST /size HTTP/1.1\r\nHost: x\r\nContent-Length: 50000000\r\n\r\n" +
-         std::string(50000000, 'x'));
+  c.Send("POST /size HTTP/1.1\r\nHost: x\r\nContent-Length: 50000000\r\n\r\n" + std::string(50000000, 'x'));
   CHECK(c.ReadReply().first.rfind("HTTP/1.1 413", 0) == 0);
   const Connection d(f.port());
-  d.Send("POST /size HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n200000\r\n" +
-         std::string(0x200000, 'x') + "\r\n0\r\n\r\n");
+  d.Send("POST /size HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n200000\r\n" + std::string(0x200000, 'x') +
+         "\r\n0\r\n\r\n");
   CHECK(d.ReadReply().first.rfind("HTTP/1.1 413", 0) == 0);
   CHECK(d.ReadUntil("any").empty());
 }
@@ -320,8 +308,7 @@ TEST_CASE("a certificate that cannot be read is an error that names it") {
   config::ServerConfig config;
   config.tls_cert_file = "/no/cert.pem";
   config.tls_key_file = "/no/key.pem";
-  CHECK_THROWS_AS(HttpServer(config, Dispatcher(Router(), ApiKeys({}), Cors({}))),
-                  std::runtime_error);
+  CHECK_THROWS_AS(HttpServer(config, Dispatcher(Router(), ApiKeys({}), Cors({}))), std::runtime_error);
 }
 
 }  // namespace

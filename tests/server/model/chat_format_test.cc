@@ -20,8 +20,7 @@ class Files {
   }
   engine::FileSet Set() const {
     std::map<std::string, std::span<const std::byte>> files;
-    for (const auto& [name, text] : texts_)
-      files[name] = std::as_bytes(std::span(text.data(), text.size()));
+    for (const auto& [name, text] : texts_) files[name] = std::as_bytes(std::span(text.data(), text.size()));
     return engine::FileSet::Memory("memory", files);
   }
 
@@ -30,8 +29,7 @@ class Files {
 };
 
 std::string ConfigWith(const nlohmann::json& chat_template) {
-  return nlohmann::json{
-      {"bos_token", {{"content", "<B>"}}}, {"eos_token", "<E>"}, {"chat_template", chat_template}}
+  return nlohmann::json{{"bos_token", {{"content", "<B>"}}}, {"eos_token", "<E>"}, {"chat_template", chat_template}}
       .dump();
 }
 
@@ -74,19 +72,16 @@ TEST_CASE("the template of tokenizer_config.json, with the special tokens named 
 TEST_CASE("chat_template.jinja goes before the config, a file of the operator before both") {
   Files files;
   files.Add("tokenizer_config.json", ConfigWith("config")).Add("chat_template.jinja", "jinja");
-  CHECK(TextOf(ChatFormat::Load(files.Set(), "")->Render({{Say("user", "x")}, kNoTools, ""})) ==
-        "jinja");
-  CHECK_THROWS_WITH_AS(
-      ChatFormat::Load(files.Set(), "/no/such/file"),
-      "chat_template_file: cannot read /no/such/file; check the path and its permissions",
-      std::runtime_error);
+  CHECK(TextOf(ChatFormat::Load(files.Set(), "")->Render({{Say("user", "x")}, kNoTools, ""})) == "jinja");
+  CHECK_THROWS_WITH_AS(ChatFormat::Load(files.Set(), "/no/such/file"),
+                       "chat_template_file: cannot read /no/such/file; check the path and its permissions",
+                       std::runtime_error);
 }
 
 TEST_CASE("named templates: one for conversations, one for those with tools") {
   Files files;
-  files.Add("tokenizer_config.json",
-            ConfigWith({{{"name", "default"}, {"template", "plain"}},
-                        {{"name", "tool_use"}, {"template", "tools <tool_call>"}}}));
+  files.Add("tokenizer_config.json", ConfigWith({{{"name", "default"}, {"template", "plain"}},
+                                                 {{"name", "tool_use"}, {"template", "tools <tool_call>"}}}));
   const auto format = ChatFormat::Load(files.Set(), "");
   CHECK(TextOf(format->Render({{Say("user", "x")}, kNoTools, ""})) == "plain");
   api::ToolSpec tool;
@@ -111,11 +106,9 @@ TEST_CASE("an answer that the client began goes on where it stops") {
   files.Add("tokenizer_config.json", ConfigWith(kTemplate));
   const auto format = ChatFormat::Load(files.Set(), "");
   const std::vector<api::Message> messages = {Say("user", "Count"), Say("assistant", "one, two, ")};
-  CHECK(TextOf(format->Render({messages, kNoTools, "", true, true})) ==
-        "<B>[user]Count<E>[assistant]one, two,");
+  CHECK(TextOf(format->Render({messages, kNoTools, "", true, true})) == "<B>[user]Count<E>[assistant]one, two,");
   files.Add("tokenizer_config.json", ConfigWith("nothing of it"));
-  CHECK_THROWS_AS(ChatFormat::Load(files.Set(), "")->Render({messages, kNoTools, "", true, true}),
-                  api::ApiError);
+  CHECK_THROWS_AS(ChatFormat::Load(files.Set(), "")->Render({messages, kNoTools, "", true, true}), api::ApiError);
 }
 
 TEST_CASE("what the template refuses is the client's error") {
@@ -133,27 +126,24 @@ TEST_CASE("what the template refuses is the client's error") {
 
 TEST_CASE("several calls in a turn are laid out one by one where the template takes one") {
   Files files;
-  files.Add(
-      "tokenizer_config.json",
-      ConfigWith(
-          "{% for m in messages %}{% if m.tool_calls %}{% if m.tool_calls | length != 1 %}"
-          "{{ raise_exception('one call only') }}{% endif %}"
-          "C{{ m.tool_calls[0].function.name }}{% else %}{{ m.content }}{% endif %}{% endfor %}"));
+  files.Add("tokenizer_config.json",
+            ConfigWith("{% for m in messages %}{% if m.tool_calls %}{% if m.tool_calls | length != 1 %}"
+                       "{{ raise_exception('one call only') }}{% endif %}"
+                       "C{{ m.tool_calls[0].function.name }}{% else %}{{ m.content }}{% endif %}{% endfor %}"));
   api::Message calls = Say("assistant", "");
   calls.tool_calls = {{"1", "a", "{}"}, {"2", "b", "{}"}};
   api::Message first = Say("tool", "r1"), second = Say("tool", "r2");
   first.tool_call_id = "1";
   second.tool_call_id = "2";
-  CHECK(TextOf(ChatFormat::Load(files.Set(), "")
-                   ->Render({{Say("user", "x"), calls, first, second}, kNoTools, ""})) ==
+  CHECK(TextOf(ChatFormat::Load(files.Set(), "")->Render({{Say("user", "x"), calls, first, second}, kNoTools, ""})) ==
         "xCar1Cbr2");
 }
 
 TEST_CASE("chat_template_kwargs are seen by the template and are not trusted") {
   Files files;
   files.Add("tokenizer_config.json", ConfigWith("{{ date_string }}"));
-  const auto pieces = ChatFormat::Load(files.Set(), "")
-                          ->Render({{Say("user", "x")}, kNoTools, R"({"date_string": "<E>"})"});
+  const auto pieces =
+      ChatFormat::Load(files.Set(), "")->Render({{Say("user", "x")}, kNoTools, R"({"date_string": "<E>"})"});
   REQUIRE(pieces.size() == 1);
   CHECK(pieces[0] == api::PromptPiece{"<E>", false});
 }

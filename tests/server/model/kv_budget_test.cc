@@ -21,18 +21,20 @@ TEST_CASE("the KV pool: what was asked for, else what can be used, within what i
   CHECK(NumKvBlocks(config, 1 * kMiB, 1000, 456 * kMiB) == 180);
   config.kv_cache_gib = 0.5;
   CHECK(NumKvBlocks(config, 1 * kMiB, 1000, 544 * kMiB) == 512);
-  CHECK_THROWS_WITH_AS(NumKvBlocks(config, 1 * kMiB, 1000, 543 * kMiB),
-                       "kv_cache_gib: 512 MiB were asked for, and beside the weights 511 MiB are left; choose a smaller "
-                       "--kv-cache-gib, leave it out, or raise the memory limit",
-                       std::runtime_error);
+  CHECK_THROWS_WITH_AS(
+      NumKvBlocks(config, 1 * kMiB, 1000, 543 * kMiB),
+      "kv_cache_gib: 512 MiB were asked for, and beside the weights 511 MiB are left; choose a smaller "
+      "--kv-cache-gib, leave it out, or raise the memory limit",
+      std::runtime_error);
 }
 
 TEST_CASE("weights that do not fit are refused before they are loaded") {
   CHECK_NOTHROW(CheckWeightsFit("m", "bf16", 100 * kMiB, 100 * kMiB));
-  CHECK_THROWS_WITH_AS(CheckWeightsFit("m", "bf16", 101 * kMiB, 100 * kMiB),
-                       "m: its weights take 101 MiB as bf16, and 100 MiB are left; choose smaller --weights or raise the "
-                       "memory limit",
-                       std::runtime_error);
+  CHECK_THROWS_WITH_AS(
+      CheckWeightsFit("m", "bf16", 101 * kMiB, 100 * kMiB),
+      "m: its weights take 101 MiB as bf16, and 100 MiB are left; choose smaller --weights or raise the "
+      "memory limit",
+      std::runtime_error);
 }
 
 TEST_CASE("too little memory is an error that says how much is needed") {
@@ -42,8 +44,7 @@ TEST_CASE("too little memory is an error that says how much is needed") {
                        "that are kept for everything else); raise --kv-cache-gib or the "
                        "memory limit, or choose smaller --weights",
                        std::runtime_error);
-  CHECK_NOTHROW(
-      NumKvBlocks(config, 2 * kMiB, 16, 260 * kMiB));  // a model of 16 positions needs one block
+  CHECK_NOTHROW(NumKvBlocks(config, 2 * kMiB, 16, 260 * kMiB));  // a model of 16 positions needs one block
 }
 
 }  // namespace

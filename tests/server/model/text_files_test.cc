@@ -94,11 +94,12 @@ TEST_CASE("files beside a .gguf file count before what is in it") {
 }
 
 TEST_CASE("named templates, words that were added, and rows that only fill the table") {
-  const engine::GgufFile file = FileOf(
-      {Key("tokenizer.ggml.model", 8, Text("gpt2")), Key("tokenizer.ggml.pre", 8, Text("llama-bpe")), Strings("tokenizer.ggml.tokens", {"a", "b", "<s>", "word", "[PAD]"}), Types({1, 1, 3, 4, 5}),
-       Strings("tokenizer.ggml.merges", {"a b"}), Key("tokenizer.ggml.bos_token_id", 4, LittleEndian(2, 4)),
-       Strings("tokenizer.chat_templates", {"tool_use"}), Key("tokenizer.chat_template", 8, Text("plain")),
-       Key("tokenizer.chat_template.tool_use", 8, Text("tools"))});
+  const engine::GgufFile file =
+      FileOf({Key("tokenizer.ggml.model", 8, Text("gpt2")), Key("tokenizer.ggml.pre", 8, Text("llama-bpe")),
+              Strings("tokenizer.ggml.tokens", {"a", "b", "<s>", "word", "[PAD]"}), Types({1, 1, 3, 4, 5}),
+              Strings("tokenizer.ggml.merges", {"a b"}), Key("tokenizer.ggml.bos_token_id", 4, LittleEndian(2, 4)),
+              Strings("tokenizer.chat_templates", {"tool_use"}), Key("tokenizer.chat_template", 8, Text("plain")),
+              Key("tokenizer.chat_template.tool_use", 8, Text("tools"))});
   const json tokenizer = json::parse(GgufTokenizerJson(file));
   CHECK(tokenizer["model"]["vocab"] == json{{"a", 0}, {"b", 1}});
   CHECK(tokenizer["model"]["merges"] == json{"a b"});
@@ -116,7 +117,8 @@ TEST_CASE("a .gguf file without a tokenizer has none, and one of another family 
   CHECK(GgufTokenizerJson(FileOf({})).empty());
   CHECK(GgufTokenizerConfig(FileOf({})) == "{}");
   const std::string tokens = Strings("tokenizer.ggml.tokens", {"a", "a"});
-  const std::string model = Key("tokenizer.ggml.model", 8, Text("gpt2")), pre = Key("tokenizer.ggml.pre", 8, Text("llama-bpe"));
+  const std::string model = Key("tokenizer.ggml.model", 8, Text("gpt2")),
+                    pre = Key("tokenizer.ggml.pre", 8, Text("llama-bpe"));
   const std::vector<std::string> cases[] = {
       {tokens},
       {tokens, model, Types({1, 1})},
@@ -134,7 +136,9 @@ TEST_CASE("a .gguf file without a tokenizer has none, and one of another family 
     CHECK(message.find("tokenizer.json beside the file") != std::string::npos);
   }
   const std::string far = Key("tokenizer.ggml.eos_token_id", 4, LittleEndian(2, 4));
-  CHECK(MessageOf([&] { GgufTokenizerConfig(FileOf({tokens, far})); }).find("x.gguf: tokenizer.ggml.eos_token_id") == 0);
+  CHECK(MessageOf([&] {
+          GgufTokenizerConfig(FileOf({tokens, far}));
+        }).find("x.gguf: tokenizer.ggml.eos_token_id") == 0);
 }
 
 TEST_CASE("a .gguf file of another family is used with the tokenizer beside it") {

@@ -3,8 +3,8 @@
 #include <doctest/doctest.h>
 
 #include "engine/checkpoint/config/generation_config.h"
-#include "engine/checkpoint/files/json_object.h"
 #include "engine/checkpoint/config/quantization_config.h"
+#include "engine/checkpoint/files/json_object.h"
 #include "tests/support/throws.h"
 #include "tests/support/tiny_checkpoint.h"
 
@@ -56,8 +56,7 @@ TEST_CASE("a configuration in the style of transformers 4") {
 }
 
 TEST_CASE("a configuration in the style of transformers 5") {
-  const ModelConfig config =
-      Parse(With("rope_parameters", std::string("{\"rope_theta\":500000.0,") + kLlama3 + "}"));
+  const ModelConfig config = Parse(With("rope_parameters", std::string("{\"rope_theta\":500000.0,") + kLlama3 + "}"));
   CHECK(config.rope_theta == 500000);
   REQUIRE(config.rope_scaling);
   CHECK(config.rope_scaling->high_freq_factor == 4);
@@ -143,9 +142,10 @@ TEST_CASE("rope scalings other than llama3 are refused by name") {
 
 TEST_CASE("text that is no configuration") {
   const std::string deep = std::string(100000, '[') + std::string(100000, ']');
-  for (const std::string& text : {std::string(), std::string("{"), std::string("[]"), std::string("null"), std::string("{\"a\":1}x"),
-                                  std::string("{\"hidden_size\":NaN}"), "{\"a\":" + deep + "}", std::string(1 << 16, '{'),
-                                  std::string("{\"a\":\"\xff\"}"), std::string("\0\0", 2)}) {
+  for (const std::string& text :
+       {std::string(), std::string("{"), std::string("[]"), std::string("null"), std::string("{\"a\":1}x"),
+        std::string("{\"hidden_size\":NaN}"), "{\"a\":" + deep + "}", std::string(1 << 16, '{'),
+        std::string("{\"a\":\"\xff\"}"), std::string("\0\0", 2)}) {
     const std::string message = MessageOf([&] { Parse(text); });
     CHECK(IsFaultMessage(message));
     CHECK(message.size() < 500);
@@ -181,7 +181,8 @@ TEST_CASE("quantization_config: what is not supported is refused by name") {
     return ParseQuantizationConfig(Json("{\"quantization_config\":" + inner + "}"));
   };
   const auto groups = [](const std::string& weights, const std::string& more = "") {
-    return "{\"quant_method\":\"compressed-tensors\",\"format\":\"int-quantized\",\"config_groups\":{\"group_0\":{\"weights\":{" +
+    return "{\"quant_method\":\"compressed-tensors\",\"format\":\"int-quantized\",\"config_groups\":{\"group_0\":{"
+           "\"weights\":{" +
            weights + "}" + more + "}}}";
   };
   struct Case {
@@ -215,8 +216,9 @@ TEST_CASE("quantization_config: an online Hadamard before down_proj") {
     return ParseQuantizationConfig(
         Json("{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":\"int-quantized\","
              "\"config_groups\":{\"g\":{\"weights\":{\"num_bits\":4,\"strategy\":\"group\"}}},\"transform_config\":{"
-             "\"config_groups\":{\"R4\":{\"type\":\"" + type + "\",\"apply\":[{\"targets\":[\"" + target +
-             "\"],\"location\":\"" + location + "\"},{\"targets\":[\"re:.*down_proj$\"],\"location\":\"weight_input\","
+             "\"config_groups\":{\"R4\":{\"type\":\"" +
+             type + "\",\"apply\":[{\"targets\":[\"" + target + "\"],\"location\":\"" + location +
+             "\"},{\"targets\":[\"re:.*down_proj$\"],\"location\":\"weight_input\","
              "\"inverse\":true}]}}}}}"));
   };
   CHECK(parse("hadamard", "re:.*down_proj$", "input").online_hadamard_down_proj);

@@ -24,7 +24,8 @@ long ResidentFileKib() {
 }
 
 long Sum(std::span<const std::byte> bytes) {
-  return std::accumulate(bytes.begin(), bytes.end(), 0L, [](long sum, std::byte b) { return sum + static_cast<long>(b); });
+  return std::accumulate(bytes.begin(), bytes.end(), 0L,
+                         [](long sum, std::byte b) { return sum + static_cast<long>(b); });
 }
 
 }  // namespace

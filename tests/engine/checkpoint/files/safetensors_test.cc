@@ -16,7 +16,8 @@ std::vector<Tensor> Read(const std::string& bytes) {
 std::string Message(const std::string& bytes) {
   return MessageOf([&] { Read(bytes); });
 }
-std::string Entry(const std::string& name, const std::string& dtype, const std::string& shape, const std::string& offsets) {
+std::string Entry(const std::string& name, const std::string& dtype, const std::string& shape,
+                  const std::string& offsets) {
   return "\"" + name + "\":{\"dtype\":\"" + dtype + "\",\"shape\":" + shape + ",\"data_offsets\":" + offsets + "}";
 }
 std::string Index(const std::map<std::string, std::string>& map) {
@@ -69,8 +70,8 @@ TEST_CASE("every way in which a header can lie is an error that names the file")
       "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n",
       RawSafetensors("[]", ""),
       RawSafetensors("{\"a\":1}", ""),
-      RawSafetensors("{" + good + "}", ""),                // truncated
-      RawSafetensors("{" + good + "}", data + "y"),        // more than it says
+      RawSafetensors("{" + good + "}", ""),                 // truncated
+      RawSafetensors("{" + good + "}", data + "y"),         // more than it says
       RawSafetensors("{" + good + "," + good + "}", data),  // twice
       RawSafetensors("{" + Entry("a", "F32", "[2]", "[0,7]") + "}", data),
       RawSafetensors("{" + Entry("a", "F32", "[3]", "[0,8]") + "}", data),
@@ -136,7 +137,8 @@ TEST_CASE("shards: the index says where each tensor is, and the shards agree") {
   const std::string one = SafetensorsBytes({kTwo[0]}), two = SafetensorsBytes({kTwo[1]});
   const auto read = [](const TinyFiles& files) { return ReadSafetensorsModel(FileSet::Memory("dir", AsSpans(files))); };
   const std::string index = Index({{"a", "1.safetensors"}, {"b", "2.safetensors"}});
-  CHECK(read({{"model.safetensors.index.json", index}, {"1.safetensors", one}, {"2.safetensors", two}}).all().size() == 2);
+  CHECK(read({{"model.safetensors.index.json", index}, {"1.safetensors", one}, {"2.safetensors", two}}).all().size() ==
+        2);
   CHECK(read({{"model.safetensors", one}, {"model.safetensors.index.json", index}}).all().size() == 1);
 
   const auto message = [&](const TinyFiles& files) { return MessageOf([&] { read(files); }); };
@@ -153,8 +155,8 @@ TEST_CASE("shards: the index says where each tensor is, and the shards agree") {
 }
 
 TEST_CASE("shard names cannot leave the folder") {
-  for (const std::string name : {"../1.safetensors", "/etc/x.safetensors", "a/b.safetensors", "..\\\\x.safetensors", "..",
-                                 "", ".safetensors", ".hidden.safetensors", "a\\u0000.safetensors", "1.bin"}) {
+  for (const std::string name : {"../1.safetensors", "/etc/x.safetensors", "a/b.safetensors", "..\\\\x.safetensors",
+                                 "..", "", ".safetensors", ".hidden.safetensors", "a\\u0000.safetensors", "1.bin"}) {
     const TinyFiles files = {{"model.safetensors.index.json", Index({{"a", name}})}};
     const std::string message = MessageOf([&] { ReadSafetensorsModel(FileSet::Memory("dir", AsSpans(files))); });
     CAPTURE(name);

@@ -21,9 +21,11 @@ using Encoding = WeightSource::Encoding;
 namespace {
 
 // A file with this metadata (already encoded) and one F32 tensor "t" of `count` elements, of which `held` are there.
-std::string Gguf(const std::string& values, uint64_t value_count, uint64_t count, uint64_t held, uint32_t type = 0, uint64_t offset = 0) {
+std::string Gguf(const std::string& values, uint64_t value_count, uint64_t count, uint64_t held, uint32_t type = 0,
+                 uint64_t offset = 0) {
   std::string out = "GGUF" + LittleEndian(3, 4) + LittleEndian(1, 8) + LittleEndian(value_count, 8) + values;
-  out += LittleEndian(1, 8) + "t" + LittleEndian(1, 4) + LittleEndian(count, 8) + LittleEndian(type, 4) + LittleEndian(offset, 8);
+  out += LittleEndian(1, 8) + "t" + LittleEndian(1, 4) + LittleEndian(count, 8) + LittleEndian(type, 4) +
+         LittleEndian(offset, 8);
   out.resize((out.size() + 31) / 32 * 32);
   return out + std::string(4 * held, 'x');
 }
@@ -37,9 +39,9 @@ std::string Message(const std::string& bytes) {
 }  // namespace
 
 TEST_CASE("GGUF types against the goldens") {
-  const std::pair<const char*, Encoding> kFormats[] = {
-      {"c1-F16", Encoding::kFloat},  {"c1-BF16", Encoding::kBf16}, {"a1-Q8_0", Encoding::kFloat},
-      {"a1-Q4_0", Encoding::kInt4},  {"c1-Q6_K", Encoding::kFloat}, {"c2-Q4_K_M", Encoding::kFloat}};
+  const std::pair<const char*, Encoding> kFormats[] = {{"c1-F16", Encoding::kFloat},  {"c1-BF16", Encoding::kBf16},
+                                                       {"a1-Q8_0", Encoding::kFloat}, {"a1-Q4_0", Encoding::kInt4},
+                                                       {"c1-Q6_K", Encoding::kFloat}, {"c2-Q4_K_M", Encoding::kFloat}};
   for (const auto& format : kFormats) {
     const char* name = format.first;
     CAPTURE(name);
@@ -75,9 +77,11 @@ TEST_CASE("a GGUF of bf16 weights is the Hugging Face model: shape, rope, tokens
 }
 
 TEST_CASE("metadata of every type") {
-  const std::string values = Key("u8", 0, "\xff") + Key("i8", 1, "\xff") + Key("i16", 3, "\xfe\xff") + Key("f32", 6, BytesOf(std::vector<float>{1.5f})) +
-                             Key("s", 8, LittleEndian(2, 8) + "hi") + Key("a", 9, LittleEndian(4, 4) + LittleEndian(2, 8) + std::string(8, 'x')) +
-                             Key("as", 9, LittleEndian(8, 4) + LittleEndian(1, 8) + LittleEndian(3, 8) + "abc") + Key("f64", 12, BytesOf(std::vector<double>{2.5}));
+  const std::string values = Key("u8", 0, "\xff") + Key("i8", 1, "\xff") + Key("i16", 3, "\xfe\xff") +
+                             Key("f32", 6, BytesOf(std::vector<float>{1.5f})) + Key("s", 8, LittleEndian(2, 8) + "hi") +
+                             Key("a", 9, LittleEndian(4, 4) + LittleEndian(2, 8) + std::string(8, 'x')) +
+                             Key("as", 9, LittleEndian(8, 4) + LittleEndian(1, 8) + LittleEndian(3, 8) + "abc") +
+                             Key("f64", 12, BytesOf(std::vector<double>{2.5}));
   const std::string bytes = Gguf(values, 8, 3, 3);
   const GgufFile file(MappedFile::Borrow("x", AsBytes(bytes)));
   CHECK(file.Int("u8", 0, 300) == 255);
@@ -100,12 +104,22 @@ TEST_CASE("metadata of every type") {
 TEST_CASE("GGUF files that lie are errors") {
   const uint64_t huge = ~uint64_t{0};
   const std::string cases[] = {
-      "", "GGUF", "GGML" + LittleEndian(3, 4), "GGUF" + LittleEndian(1, 4) + std::string(64, '\0'),
+      "",
+      "GGUF",
+      "GGML" + LittleEndian(3, 4),
+      "GGUF" + LittleEndian(1, 4) + std::string(64, '\0'),
       "GGUF" + LittleEndian(3, 4) + LittleEndian(huge, 8) + LittleEndian(0, 8),
       "GGUF" + LittleEndian(3, 4) + LittleEndian(0, 8) + LittleEndian(huge, 8),
-      Gguf("", 0, 3, 2), Gguf("", 0, huge, 3), Gguf("", 0, huge / 2, 3), Gguf("", 0, 3, 3, 99), Gguf("", 0, 3, 3, 0, 1),
-      Gguf("", 0, 3, 3, 0, 1 << 20), Gguf("", 0, 33, 33, 8), Gguf("", 0, 3, 3, 0, huge - 31),
-      Gguf(Key("k", 13, ""), 1, 3, 3), Gguf(Key("k", 8, LittleEndian(huge, 8)), 1, 3, 3),
+      Gguf("", 0, 3, 2),
+      Gguf("", 0, huge, 3),
+      Gguf("", 0, huge / 2, 3),
+      Gguf("", 0, 3, 3, 99),
+      Gguf("", 0, 3, 3, 0, 1),
+      Gguf("", 0, 3, 3, 0, 1 << 20),
+      Gguf("", 0, 33, 33, 8),
+      Gguf("", 0, 3, 3, 0, huge - 31),
+      Gguf(Key("k", 13, ""), 1, 3, 3),
+      Gguf(Key("k", 8, LittleEndian(huge, 8)), 1, 3, 3),
       Gguf(Key("k", 9, LittleEndian(9, 4) + LittleEndian(1, 8)), 1, 3, 3),
       Gguf(Key("k", 9, LittleEndian(10, 4) + LittleEndian(huge, 8)), 1, 3, 3),
       Gguf(Key("k", 0, "x") + Key("k", 0, "x"), 2, 3, 3),
@@ -119,7 +133,9 @@ TEST_CASE("GGUF files that lie are errors") {
 }
 
 TEST_CASE("a GGUF cut at any byte or changed anywhere never crashes") {
-  const std::string good = Gguf(Key("s", 8, LittleEndian(2, 8) + "hi") + Key("as", 9, LittleEndian(8, 4) + LittleEndian(1, 8) + LittleEndian(3, 8) + "abc"), 2, 3, 3);
+  const std::string good = Gguf(Key("s", 8, LittleEndian(2, 8) + "hi") +
+                                    Key("as", 9, LittleEndian(8, 4) + LittleEndian(1, 8) + LittleEndian(3, 8) + "abc"),
+                                2, 3, 3);
   for (size_t size = 0; size < good.size(); ++size) {
     const std::string cut = good.substr(0, size);
     CHECK(IsFaultMessage(Message(cut)));

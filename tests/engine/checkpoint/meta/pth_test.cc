@@ -45,8 +45,8 @@ TEST_CASE("tensors of one storage, in place") {
 }
 
 TEST_CASE("an OrderedDict with attributes, memo and single items, as torch writes a state_dict") {
-  const std::string pickle = "\x80\x02" + PickleGlobal("collections", "OrderedDict") + "q\x05)Rq\x01" + PickleText("a") +
-                             PickleTensor(kStorage, 0, {6}, {1}) + "r" + LittleEndian(300, 4) + "s" +
+  const std::string pickle = "\x80\x02" + PickleGlobal("collections", "OrderedDict") + "q\x05)Rq\x01" +
+                             PickleText("a") + PickleTensor(kStorage, 0, {6}, {1}) + "r" + LittleEndian(300, 4) + "s" +
                              PickleText("again") + "j" + LittleEndian(300, 4) + "s}" + PickleText("_metadata") +
                              "h\x05)R}" + PickleText("version") + "K\x01sbsb.";
   const std::string bytes = With(pickle);
@@ -59,9 +59,15 @@ TEST_CASE("a pickle that names anything else is refused by name, and nothing is 
   struct Case {
     std::string module, name;
   };
-  for (const Case& c : {Case{"os", "system"}, {"posix", "system"}, {"builtins", "eval"}, {"__builtin__", "getattr"},
-                        {"torch", "load"}, {"torch.storage", "_load_from_bytes"}, {"torch", "a.bStorage"},
-                        {"numpy.core.multiarray", "_reconstruct"}, {"collections", "OrderedDict\\"}}) {
+  for (const Case& c : {Case{"os", "system"},
+                        {"posix", "system"},
+                        {"builtins", "eval"},
+                        {"__builtin__", "getattr"},
+                        {"torch", "load"},
+                        {"torch.storage", "_load_from_bytes"},
+                        {"torch", "a.bStorage"},
+                        {"numpy.core.multiarray", "_reconstruct"},
+                        {"collections", "OrderedDict\\"}}) {
     const std::string pickle = "\x80\x02" + PickleGlobal(c.module, c.name) + "(" + PickleText("touch /tmp/x") + "tR.";
     const std::string message = Message(With(pickle));
     CHECK(Contains(message, c.module + " " + c.name.substr(0, 5)));
@@ -75,12 +81,44 @@ TEST_CASE("pickles that do not make sense") {
   const std::string deep(100000, '\x85');  // tuples in tuples
   const std::string p = "\x80\x02";
   const std::string cases[] = {
-      "", "\x80", p, p + ".", p + "t.", p + "u.", p + "s.", p + "(.", p + "}u.", p + "}(K\x01u.", p + "}(",
-      p + "h\x07.", p + "j" + LittleEndian(0xffffffff, 4) + ".", p + "q\x01.", p + "Nr" + LittleEndian(0xffffffff, 4) + ".",
-      p + "X" + LittleEndian(0xffffffff, 4) + "a.", p + "X\x05", p + "cos", p + "cos\n", p + "NQ.", p + ")Q.", p + "NR.",
-      p + "NNR.", p + "Nb.", p + "NNb.", p + "\x8a\xff" + std::string(255, 'x') + ".", p + "i.", p + "P1\n.", p + "\x81.",
-      p + "N.", p + "].", p + "K\x01.", "\x80\x03}.", "\x80\x04\x95" + std::string(8, '\0') + "}.", "}.",
-      p + "]" + deep + ".", p + "N" + deep + ".", p + "}}(h\x01" + ".",
+      "",
+      "\x80",
+      p,
+      p + ".",
+      p + "t.",
+      p + "u.",
+      p + "s.",
+      p + "(.",
+      p + "}u.",
+      p + "}(K\x01u.",
+      p + "}(",
+      p + "h\x07.",
+      p + "j" + LittleEndian(0xffffffff, 4) + ".",
+      p + "q\x01.",
+      p + "Nr" + LittleEndian(0xffffffff, 4) + ".",
+      p + "X" + LittleEndian(0xffffffff, 4) + "a.",
+      p + "X\x05",
+      p + "cos",
+      p + "cos\n",
+      p + "NQ.",
+      p + ")Q.",
+      p + "NR.",
+      p + "NNR.",
+      p + "Nb.",
+      p + "NNb.",
+      p + "\x8a\xff" + std::string(255, 'x') + ".",
+      p + "i.",
+      p + "P1\n.",
+      p + "\x81.",
+      p + "N.",
+      p + "].",
+      p + "K\x01.",
+      "\x80\x03}.",
+      "\x80\x04\x95" + std::string(8, '\0') + "}.",
+      "}.",
+      p + "]" + deep + ".",
+      p + "N" + deep + ".",
+      p + "}}(h\x01" + ".",
       p + "](" + std::string(3 << 20, 'N') + "e.",  // too many values
       PickleDict(PickleInt(1) + PickleTensor(kStorage, 0, {6}, {1})),
   };

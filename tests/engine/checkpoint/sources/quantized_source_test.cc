@@ -47,8 +47,8 @@ TEST_CASE("int8 containers: rows, scales and all else of an interleaved file com
   std::vector<int8_t> codes;
   for (int row = 0; row < 8; ++row) codes.insert(codes.end(), {static_cast<int8_t>(row), static_cast<int8_t>(-row)});
   const std::string code_bytes = BytesOf(codes), scale_bytes = Ramp(8);
-  const auto source = MakeInt8Source(Make("w", DType::kI8, {8, 2}, code_bytes), Make("s", DType::kF32, {8, 1}, scale_bytes),
-                                     nullptr, 8, RowOrder{4});
+  const auto source = MakeInt8Source(Make("w", DType::kI8, {8, 2}, code_bytes),
+                                     Make("s", DType::kF32, {8, 1}, scale_bytes), nullptr, 8, RowOrder{4});
   const int in_file[8] = {0, 2, 1, 3, 4, 6, 5, 7};
   const std::vector<float> values = ReadAll(*source);
   for (int row = 0; row < 8; ++row) {
@@ -99,7 +99,8 @@ TEST_CASE("pack-quantized: 4 and 8 bits, groups, odd columns, zero points, act-o
     for (int c = 0; c < cols; ++c) group_of.push_back(c * 5 % 3);
     for (int r = 0; r < rows; ++r) {
       for (int g = 0; g < 3; ++g) {
-        zeros[static_cast<size_t>(r / per_word * 3 + g)] |= static_cast<uint32_t>(zero(r, g) + half) << (bits * (r % per_word));
+        zeros[static_cast<size_t>(r / per_word * 3 + g)] |= static_cast<uint32_t>(zero(r, g) + half)
+                                                            << (bits * (r % per_word));
       }
     }
     const std::string zero_bytes = BytesOf(zeros), index_bytes = BytesOf(group_of);
@@ -127,26 +128,30 @@ TEST_CASE("GPTQ and AWQ: a symmetric one gives int4 codes, whichever version sto
   }
   for (int c = 0; c < cols; ++c) {
     for (int w = 0; w < rows / 8; ++w) {
-      for (int i = 0; i < 8; ++i) awq[static_cast<size_t>(c * rows / 8 + w)] |= code(8 * w + awq_column[i], c) << (4 * i);
+      for (int i = 0; i < 8; ++i)
+        awq[static_cast<size_t>(c * rows / 8 + w)] |= code(8 * w + awq_column[i], c) << (4 * i);
     }
   }
   const std::string gptq_bytes = BytesOf(gptq), awq_bytes = BytesOf(awq), scale_bytes = Ramp(groups * rows);
   const std::string zero8 = BytesOf(std::vector<uint32_t>(groups * rows / 8, 0x88888888));
   const std::string zero7 = BytesOf(std::vector<uint32_t>(groups * rows / 8, 0x77777777));
-  const Tensor g = Make("q", DType::kI32, {cols / 8, rows}, gptq_bytes), a = Make("q", DType::kI32, {cols, rows / 8}, awq_bytes);
+  const Tensor g = Make("q", DType::kI32, {cols / 8, rows}, gptq_bytes),
+               a = Make("q", DType::kI32, {cols, rows / 8}, awq_bytes);
   const Tensor s = Make("s", DType::kF32, {groups, rows}, scale_bytes);
-  const Tensor z8 = Make("z", DType::kI32, {groups, rows / 8}, zero8), z7 = Make("z", DType::kI32, {groups, rows / 8}, zero7);
+  const Tensor z8 = Make("z", DType::kI32, {groups, rows / 8}, zero8),
+               z7 = Make("z", DType::kI32, {groups, rows / 8}, zero7);
   using Packing = TransposedTensors::Packing;
-  for (const TransposedTensors& tensors :
-       {TransposedTensors{Packing::kGptq, &g, &z8, &s, nullptr, false}, {Packing::kGptq, &g, &z7, &s, nullptr, true},
-        {Packing::kAwq, &a, &z8, &s, nullptr, false}}) {
+  for (const TransposedTensors& tensors : {TransposedTensors{Packing::kGptq, &g, &z8, &s, nullptr, false},
+                                           {Packing::kGptq, &g, &z7, &s, nullptr, true},
+                                           {Packing::kAwq, &a, &z8, &s, nullptr, false}}) {
     const auto source = MakeTransposedSource(tensors, rows, cols, 8);
     CHECK(source->encoding() == Encoding::kInt4);
     CHECK(source->group_size() == 8);
     const std::vector<float> values = ReadAll(*source);
     for (int i = 0; i < rows * cols; ++i) {
       const int r = i / cols, c = i % cols;
-      CHECK(values[static_cast<size_t>(i)] == Scale(c / 8 * rows + r) * static_cast<float>(static_cast<int>(code(r, c)) - 8));
+      CHECK(values[static_cast<size_t>(i)] ==
+            Scale(c / 8 * rows + r) * static_cast<float>(static_cast<int>(code(r, c)) - 8));
     }
     CHECK(ReadAllCodes(*source) == values);
   }
@@ -164,7 +169,8 @@ TEST_CASE("quantised tensors that do not fit their layer are errors") {
   const auto message = [&](const PackedTensors& t) { return MessageOf([&] { MakePackedSource(t, 8, 16); }); };
   CHECK(message({.packed = &packed, .scales = &scales}) == "");
   const Tensor wide = tensor(DType::kI32, {8, 3}), floats = tensor(DType::kF32, {8, 2});
-  const Tensor few = tensor(DType::kF32, {8, 0}), three = tensor(DType::kF32, {8, 3}), ints = tensor(DType::kI32, {8, 2});
+  const Tensor few = tensor(DType::kF32, {8, 0}), three = tensor(DType::kF32, {8, 3}),
+               ints = tensor(DType::kI32, {8, 2});
   CHECK(IsFaultMessage(message({.packed = &wide, .scales = &scales})));
   CHECK(IsFaultMessage(message({.packed = &floats, .scales = &scales})));
   CHECK(IsFaultMessage(message({.packed = &packed, .scales = &few})));
