@@ -1,4 +1,5 @@
-# puna_add_tests(folder name): test_<name> from tests/<folder>/*_test.cc, registered with CTest under the label unit.
+# puna_add_tests(folder name [library...]): test_<name> from tests/<folder>/*_test.cc, registered with CTest under the label
+# unit. The libraries are what the tests use beside the room.
 add_library(puna_test_main STATIC tests/support/doctest_main.cc)
 target_link_libraries(puna_test_main PUBLIC doctest::doctest nlohmann_json::nlohmann_json)
 add_custom_target(unit_tests)
@@ -12,7 +13,7 @@ function(puna_add_tests folder name)
   endif()
   add_executable(test_${name} ${sources})
   target_compile_definitions(test_${name} PRIVATE PUNA_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-  target_link_libraries(test_${name} PRIVATE puna_${name} puna_test_main)
+  target_link_libraries(test_${name} PRIVATE puna_${name} ${ARGN} puna_test_main)
   target_include_directories(test_${name} PRIVATE ${CMAKE_SOURCE_DIR})
   if(NOT name MATCHES "kernels|layers|model|quantize")  # whose references compute
     target_compile_options(test_${name} PRIVATE -O1)

@@ -8,6 +8,7 @@
 #include <random>
 #include <stdexcept>
 
+#include "engine/checkpoint/open_checkpoint.h"
 #include "engine/quantize/planted_outliers.h"
 #include "server/host/machine_limits.h"
 #include "server/model/load_model.h"

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <stdexcept>
 
+#include "engine/checkpoint/open_checkpoint.h"
 #include "engine/model/packed_llama.h"
 #include "server/host/machine_limits.h"
 #include "server/host/progress.h"

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "engine/checkpoint/files/safetensors_writer.h"
+#include "engine/checkpoint/open_checkpoint.h"
 #include "engine/model/llama.h"
 #include "server/convert/pack.h"
 #include "server/host/log.h"

@@ -7,6 +7,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "engine/checkpoint/open_checkpoint.h"
 #include "engine/demo/demo_model.h"
 #include "engine/model/footprint.h"
 #include "engine/model/packed_llama.h"

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/checkpoint/open_checkpoint.h"
 #include "engine/model/llama.h"
 #include "tests/support/npy.h"
 

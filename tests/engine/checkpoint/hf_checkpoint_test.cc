@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/checkpoint/files/tensor.h"
+#include "engine/checkpoint/open_checkpoint.h"
 #include "tests/engine/checkpoint/golden.h"
 #include "tests/support/throws.h"
 #include "tests/support/tiny_checkpoint.h"

@@ -1,6 +1,7 @@
 // Hugging Face checkpoints against the goldens: plain, and in each quantised format.
 #include <doctest/doctest.h>
 
+#include "engine/checkpoint/open_checkpoint.h"
 #include "tests/engine/checkpoint/golden.h"
 #include "tests/support/npy.h"
 

@@ -6,6 +6,7 @@
 
 #include "engine/checkpoint/files/json_object.h"
 #include "engine/checkpoint/meta/meta_params.h"
+#include "engine/checkpoint/open_checkpoint.h"
 #include "tests/engine/checkpoint/golden.h"
 #include "tests/support/throws.h"
 #include "tests/support/tiny_pth.h"

@@ -1,6 +1,7 @@
 // Meta's checkpoints against the goldens.
 #include <doctest/doctest.h>
 
+#include "engine/checkpoint/open_checkpoint.h"
 #include "tests/engine/checkpoint/golden.h"
 
 using namespace puna::engine;

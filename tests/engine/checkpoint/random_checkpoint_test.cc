@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "engine/checkpoint/open_checkpoint.h"
 #include "tests/engine/checkpoint/golden.h"
 #include "tests/support/throws.h"
 

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "engine/checkpoint/open_checkpoint.h"
+
 namespace puna::engine {
 namespace {
 

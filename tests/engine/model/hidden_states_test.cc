@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "engine/checkpoint/open_checkpoint.h"
 #include "engine/model/llama.h"
 #include "tests/support/npy.h"
 #include "tests/support/shared_data.h"

@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "engine/checkpoint/files/content_hash.h"
+#include "engine/checkpoint/open_checkpoint.h"
 #include "engine/checkpoint/packed/packed_prefix.h"
 #include "tests/support/llama_runner.h"
 #include "tests/support/shared_data.h"

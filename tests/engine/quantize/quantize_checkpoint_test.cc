@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "engine/checkpoint/open_checkpoint.h"
 #include "tests/support/llama_runner.h"
 #include "tests/support/throws.h"
 #include "tests/support/tiny_checkpoint.h"

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "engine/checkpoint/open_checkpoint.h"
 #include "engine/model/llama.h"
 
 namespace puna::server {

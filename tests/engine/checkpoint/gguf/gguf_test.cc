@@ -6,6 +6,7 @@
 #include <random>
 #include <set>
 
+#include "engine/checkpoint/open_checkpoint.h"
 #include "tests/engine/checkpoint/golden.h"
 #include "tests/support/throws.h"
 #include "tests/support/tiny_checkpoint.h"
