@@ -3,8 +3,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "engine/base/float16.h"
 #include "engine/kernels/gemm.h"
-#include "engine/kernels/half.h"
 
 namespace puna::engine {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "engine/base/aligned_buffer.h"
 #include "engine/base/check.h"
-#include "engine/kernels/half.h"
+#include "engine/base/float16.h"
 #include "engine/layers/linear_input.h"
 #include "engine/layers/round_weights.h"
 

@@ -6,9 +6,9 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "engine/base/float16.h"
 #include "engine/checkpoint/files/safetensors.h"
 #include "engine/checkpoint/files/safetensors_writer.h"
-#include "engine/kernels/half.h"
 
 namespace puna::engine {
 namespace {

@@ -6,8 +6,8 @@
 
 #include "engine/base/bf16.h"
 #include "engine/base/check.h"
+#include "engine/base/float16.h"
 #include "engine/checkpoint/files/checkpoint_fault.h"
-#include "engine/checkpoint/files/float16.h"
 
 namespace puna::engine {
 

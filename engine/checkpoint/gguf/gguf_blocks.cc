@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "engine/base/check.h"
-#include "engine/checkpoint/files/float16.h"
+#include "engine/base/float16.h"
 
 namespace puna::engine {
 namespace {

@@ -1,4 +1,4 @@
-// IEEE float16 as stored, to and from float32.
+// IEEE 754 binary16, as checkpoints and packed weights store it, to and from float32.
 #pragma once
 
 #include <bit>
@@ -7,16 +7,16 @@
 
 namespace puna::engine {
 
-inline float HalfToFloat(uint16_t h) {
-  const uint32_t sign = static_cast<uint32_t>(h & 0x8000u) << 16;
-  const uint32_t exponent = (h >> 10) & 31u;
-  const uint32_t mantissa = h & 0x3ffu;
-  if (exponent == 0) {
-    const float value = std::ldexp(static_cast<float>(mantissa), -24);
-    return sign != 0 ? -value : value;
-  }
-  const uint32_t wide = exponent == 31 ? 0xffu : exponent + 112;
-  return std::bit_cast<float>(sign | (wide << 23) | (mantissa << 13));
+// Exact for every value: subnormals, infinities and NaN too.
+inline float HalfToFloat(uint16_t half) {
+  const uint32_t sign = static_cast<uint32_t>(half & 0x8000u) << 16;
+  const uint32_t exponent = half & 0x7c00u;
+  const uint32_t mantissa = half & 0x03ffu;
+  const uint32_t normal = (static_cast<uint32_t>(half & 0x7fffu) << 13) + (112u << 23);
+  const uint32_t special = 0x7f800000u | (mantissa << 13);
+  const auto subnormal = std::bit_cast<uint32_t>(static_cast<float>(static_cast<int32_t>(mantissa)) * 0x1p-24f);
+  const uint32_t magnitude = exponent == 0x7c00u ? special : exponent == 0 ? subnormal : normal;
+  return std::bit_cast<float>(sign | magnitude);
 }
 
 // Rounds to nearest, ties to even; overflow becomes infinity.
