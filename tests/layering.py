@@ -1,4 +1,5 @@
-"""The structure of the tree, as a test: includes run one way, outside headers stay fenced, files stay short.
+"""The structure of the tree, as a test: includes run one way and through the rooms' doors, no name comes round them by
+another room's header, nothing is defined twice, outside headers stay fenced, files stay short. The tables: rooms.py.
 
 Usage: layering.py ROOT. Prints one line per finding, as file:line: what is wrong, and exits with 1 if there is any.
 """
@@ -8,107 +9,8 @@ import re
 import subprocess
 import sys
 
-# Room -> the rooms, or single headers, of ours that it may include besides itself. Lowest floor first; nothing includes
-# upwards.
-_CHECKPOINT = {"engine/checkpoint/files", "engine/checkpoint/config", "engine/checkpoint/sources"}
-ALLOWED = {
-    "config": set(),
-    "api/json": set(),  # a body's bytes to values, and the error that says what is wrong with them
-    "api/template": set(),  # Jinja
-    "api/fields": {"api/json"},  # what the endpoints' bodies have in common
-    "api/tool_calls": {"api/json", "api/fields"},  # calls in the text that a model writes
-    "api/endpoints": {"api/json", "api/fields", "api/tool_calls"},  # a request's struct and an answer's JSON, per endpoint
-    "engine/base": set(),
-    "engine/kernels": {"engine/base"},
-    "engine/request": {"engine/base"},
-    "engine/kv_cache": {"engine/base"},
-    "engine/tokenizer": {"engine/base"},
-    "engine/grammar/automata": {"engine/base"},
-    "engine/grammar/regex": {"engine/base", "engine/grammar/automata"},
-    "engine/grammar/schema": {"engine/base", "engine/grammar/automata", "engine/grammar/regex"},
-    "engine/grammar/masks": {"engine/base", "engine/grammar/automata", "engine/request", "engine/tokenizer"},
-    "engine/grammar": {
-        "engine/base", "engine/grammar/automata", "engine/grammar/masks", "engine/grammar/regex", "engine/grammar/schema",
-        "engine/request", "engine/tokenizer",
-    },
-    "engine/checkpoint/files": {"engine/base", "engine/kernels"},
-    "engine/checkpoint/config": {"engine/base", "engine/checkpoint/files"},
-    "engine/checkpoint/sources": {
-        "engine/base", "engine/kernels", "engine/checkpoint/files", "engine/checkpoint/config",
-    },
-    "engine/checkpoint/hf": {"engine/base", *_CHECKPOINT},
-    "engine/checkpoint/gguf": {"engine/base", *_CHECKPOINT},
-    "engine/checkpoint/meta": {"engine/base", *_CHECKPOINT},
-    "engine/checkpoint/packed": {"engine/base", *_CHECKPOINT},
-    "engine/checkpoint": {
-        "engine/base", *_CHECKPOINT, "engine/checkpoint/hf", "engine/checkpoint/gguf", "engine/checkpoint/meta",
-    },
-    "engine/layers": {"engine/base", "engine/kernels", "engine/checkpoint/sources"},
-    "engine/sampling": {"engine/base", "engine/kernels", "engine/request"},
-    "engine/model": {
-        "engine/base", "engine/kernels", "engine/checkpoint/config", "engine/checkpoint/packed", "engine/checkpoint/sources",
-        "engine/kv_cache", "engine/layers",
-    },
-    "engine/quantize": {
-        "engine/base", "engine/kernels", *_CHECKPOINT, "engine/kv_cache", "engine/layers", "engine/model",
-    },
-    "engine/scheduler": {"engine/base", "engine/kv_cache", "engine/request"},  # never the model, never tensors
-    "engine/demo": {"engine/base"},
-    "engine": {
-        "config", "engine/base", "engine/kv_cache", "engine/model", "engine/request", "engine/sampling",
-        "engine/scheduler",
-    },
-    "server/host": {"config", "engine"},  # process and machine: log, signals, limits, energy, progress
-    "server/http": {"config", "api/fields", "api/json", "server/host"},  # sockets, routes, keys; knows no endpoint
-    "server/model": {  # from the operator's choice to a loaded model with its text side
-        "config", "api/fields", "api/json", "api/template", "api/tool_calls", "engine", "engine/base", "engine/checkpoint",
-        "engine/checkpoint/files", "engine/checkpoint/gguf", "engine/checkpoint/sources", "engine/demo", "engine/model",
-        "engine/tokenizer", "server/host",
-        "engine/kv_cache/block_id.h",  # the unit in which the operator's memory is given out
-    },
-    "server/generate": {  # from a read request to the engine, and from token events to text
-        "config", "api/endpoints", "api/fields", "api/json", "api/tool_calls", "engine", "engine/checkpoint/config",
-        "engine/grammar", "engine/grammar/automata", "engine/grammar/masks", "engine/request", "engine/tokenizer",
-        "server/host", "server/http", "server/model",
-    },
-    "server/endpoints": {  # one handler each: wire to generate and back
-        "config", "api/endpoints", "api/fields", "api/json", "server/generate", "server/http",
-    },
-    "server/operate": {  # what operators look at: probes, metrics, the listener that answers them
-        "config", "api/json", "engine", "engine/kv_cache/block_id.h", "server/generate", "server/host", "server/http",
-    },
-    "server/convert": {  # quantize, pack
-        "config", "engine/checkpoint/files", "engine/kv_cache/block_id.h", "engine/model", "engine/quantize", "server/host",
-        "server/model",
-    },
-    "server/bench": {  # puna bench, in process and over HTTP
-        "config", "engine", "engine/base", "engine/demo", "engine/grammar", "engine/model", "engine/quantize",
-        "engine/request", "engine/tokenizer", "server/convert", "server/host", "server/http", "server/model",
-    },
-    "server/commands": {  # serve, plan, healthcheck and the help texts
-        "config", "engine/kv_cache/block_id.h", "server/endpoints", "server/host", "server/http", "server/model",
-        "server/operate",
-    },
-    "server": {"api/fields", "config", "server/bench", "server/commands", "server/convert", "server/host"},  # main
-}
-
-# Start of an outside header's name -> the rooms that may see it. Tests may see everything.
-FENCED = {
-    "httplib": {"server/http", "server/bench", "server/commands"},
-    "openssl/": {"server/http"},
-    "spdlog/": {"server/host"},
-    "prometheus/": {"server/operate"},
-    "CLI/": {"server/bench", "server/convert"},
-    "oneapi/": {"engine/layers"},
-    "dnnl": {"engine/layers"},
-    "nlohmann/": {
-        "config", "api/json", "api/template", "api/fields", "api/tool_calls", "api/endpoints", "engine/tokenizer",
-        "engine/grammar/schema", "engine/checkpoint/files", "engine/checkpoint/config", "engine/checkpoint/packed",
-        "server/host", "server/http", "server/model", "server/generate", "server/endpoints", "server/operate",
-        "server/convert", "server/bench",
-    },
-    "doctest/": set(),
-}
+import declarations as cpp
+from rooms import ALLOWED, DOORS, FENCED, ONE_HOME
 
 TOP_FOLDERS = {".ci", "api", "config", "docker", "engine", "server", "tests"}
 MAX_LINES = 400
@@ -148,10 +50,12 @@ def check_include(path, quote, header, top):
     if header.split("/")[0] in TOP_FOLDERS:
         target = room_of(header)
         if target is None:
-            return f'"{header}" is in no room: a header lies in one of the folders that tests/layering.py lists'
+            return f'"{header}" is in no room: a header lies in one of the folders that tests/rooms.py lists'
         if target != room and not {target, header} & ALLOWED[room]:
             allowed = ", ".join(sorted(ALLOWED[room])) or "nothing of ours"
             return f"{room}/ includes {target}/ ({header}); it may include {allowed}"
+        if target != room and target in DOORS and os.path.basename(header) not in DOORS[target]:
+            return f"{header} is inside its room, whose doors are {', '.join(sorted(DOORS[target]))} (tests/rooms.py)"
     elif quote == '"':
         return f'"{header}": write project headers with their path from the root'
     return None
@@ -168,13 +72,77 @@ def check_file(root, path):
     if not path.endswith((".cc", ".h")):
         return findings
     if top != "tests" and room_of(path) is None:
-        findings.append((1, f"{os.path.dirname(path) or 'the root'}/ is no room: name it in tests/layering.py"))
+        findings.append((1, f"{os.path.dirname(path) or 'the root'}/ is no room: name it in tests/rooms.py"))
     for number, line in enumerate(lines, 1):
         match = INCLUDE.match(line)
         message = match and check_include(path, *match.groups(), top)
         if message:
             findings.append((number, message))
     return findings
+
+
+class Sources:
+    """All C++ files, read once: their text without comments, and what they declare."""
+
+    def __init__(self, root, files):
+        self.code, self.declared = {}, {}
+        for path in files:
+            if path.endswith((".cc", ".h", ".inc")):
+                with open(os.path.join(root, path), encoding="utf-8", errors="replace") as file:
+                    text = file.read()
+                self.code[path] = cpp.without_comments(text)
+                self.declared[path] = cpp.declarations(text)
+
+
+def check_definitions(sources):
+    """Names defined in two files under one namespace: the linker would take either, or both would be edited in turn."""
+    homes = {}
+    for path, declared in sources.declared.items():
+        for d in declared:
+            if d.defined:
+                key = (d.namespace, d.name) if d.kind != "function" else (d.namespace, d.name, d.signature)
+                homes.setdefault(key, []).append((path, d))
+    for key, found in homes.items():
+        aliases = {d.signature for _, d in found}
+        if len({path for path, _ in found}) > 1 and (len(aliases) > 1 or aliases == {None} or len(key) == 3):
+            places = ", ".join(f"{path}:{d.line}" for path, d in found[:-1])
+            yield f"{found[-1][0]}:{found[-1][1].line}: {key[0]}::{key[1]} is defined in {places} as well"
+    for name, home in ONE_HOME.items():
+        pattern = re.compile(rf"^(?:[\w:<>,&*\[\]]+\s+)+[*&]?({name})\(.*\{{", re.MULTILINE)
+        for path, code in sources.code.items():
+            for match in pattern.finditer(code) if path != home else ():
+                yield f"{path}:{code.count(chr(10), 0, match.start()) + 1}: {match.group(1)} has its home in {home}"
+
+
+def check_reexports(sources):
+    """Headers of ours that hold nothing but includes of ours."""
+    for path, code in sources.code.items():
+        lines = [line for line in code.split("\n") if line.strip() and not line.startswith("#pragma")]
+        if path.endswith(".h") and lines and all(re.match(r'#include "\w+/', line) for line in lines):
+            yield f"{path}:1: hands on another header and adds nothing; include that one, if the room may"
+
+
+def check_names(sources):
+    """Names that a room uses and may not see: their header came along with another room's."""
+    headers, own, methods = {}, {}, set()
+    for path, code in sources.code.items():
+        room = room_of(path)
+        methods |= cpp.methods(code)
+        own.setdefault(room, set()).update(cpp.inner_names(code), (d.name for d in sources.declared[path]))
+        for d in sources.declared[path] if room and path.endswith(".h") else ():
+            if d.defined or d.kind == "function":
+                headers.setdefault((d.namespace.split("::")[-1], d.name), set()).add(path)
+    for path, code in sources.code.items():
+        room = room_of(path)
+        inside = "jinja" if room == "api/template" else path.split("/")[0]
+        seen = set()
+        for line, qualifier, word, called in cpp.words(code) if room else ():
+            found = headers.get((qualifier.split("::")[-1] or inside, word))
+            if not found or word in seen or (not qualifier and (word in own[room] or (called and word in methods))):
+                continue
+            if not any(room_of(h) == room or {h, room_of(h)} & ALLOWED[room] for h in found):
+                seen.add(word)
+                yield f"{path}:{line}: {room}/ uses {word} of {min(found)}, which it may not include"
 
 
 def check_tree(root):
@@ -185,6 +153,9 @@ def check_tree(root):
     for path in files:
         if path.endswith(LIMITED):
             findings += [f"{path}:{line}: {message}" for line, message in check_file(root, path)]
+    sources = Sources(root, files)
+    for check in (check_definitions, check_reexports, check_names):
+        findings += check(sources)
     return findings
 
 

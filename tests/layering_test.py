@@ -66,6 +66,50 @@ class LayeringTest(unittest.TestCase):
     def test_a_source_in_no_room(self):
         self.expect_one({"engine/utils/strings.cc": "\n"}, "engine/utils/ is no room")
 
+    def test_a_header_inside_its_room(self):
+        self.expect_one({"engine/engine_core.cc": '#include "engine/sampling/philox.h"\n'}, "philox.h", "sampler.h")
+        self.assertEqual([], self.findings({"engine/engine_core.cc": '#include "engine/sampling/sampler.h"\n'}))
+
+    def test_a_header_that_only_hands_on_another(self):
+        self.expect_one({"engine/model/machine.h": '#pragma once\n#include "engine/layers/peaks.h"  // Meter\n'},
+                        "engine/model/machine.h:1:", "hands on")
+
+    def within(self, namespace, text):
+        return f"namespace {namespace} {{\n{text}\n}}  // namespace {namespace}\n"
+
+    def test_a_function_defined_twice(self):
+        one = self.within("puna::engine", "inline float Widen(uint16_t half) {\n  return half;\n}")
+        two = self.within("puna::engine", "inline float Widen(const uint16_t\n                       h) {\n  return h;\n}")
+        other = self.within("puna::engine", "inline float Widen(uint32_t bits) {\n  return bits;\n}")
+        self.expect_one({"engine/base/a.h": one, "engine/kernels/b.h": two}, "engine/kernels/b.h:2:", "engine/base/a.h:2")
+        self.assertEqual([], self.findings({"engine/base/a.h": one, "engine/kernels/b.h": other}))
+        hidden = self.within("puna::engine", self.within("", two).replace("namespace  {", "namespace {"))
+        self.assertEqual([], self.findings({"engine/base/a.h": one, "engine/kernels/b.cc": hidden}))
+
+    def test_a_type_defined_twice(self):
+        one = self.within("puna::engine", "struct Shape {\n  int rows;\n};")
+        announced = self.within("puna::engine", "struct Shape;\nint Area(const Shape& shape);")
+        self.expect_one({"engine/base/a.h": one, "engine/kernels/b.cc": one}, "puna::engine::Shape")
+        self.assertEqual([], self.findings({"engine/base/a.h": one, "engine/kernels/b.h": announced}))
+
+    def test_a_function_away_from_its_home(self):
+        self.expect_one({"engine/checkpoint/gguf/gguf_blocks.cc": self.within(
+            "puna::engine", "namespace {\n\nfloat HalfToFloat(uint16_t bits) {\n  return bits;\n}\n\n}  // namespace")},
+                        "gguf_blocks.cc:4:", "engine/base/float16.h")
+
+    def test_a_name_that_comes_by_another_rooms_header(self):
+        meter = self.within("puna::engine", "class Meter {};\n\nint Count(const Meter& meter);")
+        model = '#include "engine/layers/meter.h"\n' + self.within("puna::engine", "Meter MakeMeter();")
+        use = '#include "engine/model/model.h"\n' + self.within("puna::server", "auto meter = engine::{};")
+        tree = {"engine/layers/meter.h": meter, "engine/model/model.h": model}
+        for word in ("Meter()", "Count(meter)"):
+            self.expect_one({**tree, "server/convert/pack.cc": use.replace("{}", word)},
+                            "server/convert/pack.cc:3:", word.split("(")[0], "engine/layers/meter.h")
+        self.assertEqual([], self.findings({**tree, "server/convert/pack.cc": use.replace("{}", "MakeMeter()")}))
+        # A member, a local name and a comment are no uses of the type.
+        inner = self.within("puna::engine", "struct Own {\n  enum class Meter { kOn };\n  Meter meter;\n};  // Meter")
+        self.assertEqual([], self.findings({**tree, "engine/scheduler/own.h": inner}))
+
     def test_a_file_too_long(self):
         self.assertEqual([], self.findings({"server/http/ok.cc": "\n" * 400}))
         self.expect_one({"server/http/long.cc": "\n" * 401}, "server/http/long.cc:401:", "401 lines")

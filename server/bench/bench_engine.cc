@@ -6,7 +6,7 @@
 #include <stdexcept>
 
 #include "engine/engine.h"
-#include "engine/model/machine.h"
+#include "engine/layers/machine_peaks.h"
 #include "server/bench/bench_stream.h"
 #include "server/model/load_model.h"
 

@@ -6,7 +6,7 @@
 #include <iterator>
 #include <stdexcept>
 
-#include "engine/model/machine.h"
+#include "engine/layers/machine_peaks.h"
 #include "engine/tokenizer/tokenizer.h"
 #include "server/bench/bench_context.h"
 #include "server/bench/bench_script.h"

@@ -1,0 +1,139 @@
+"""The rooms of the tree and what each may touch: the tables of layering.py."""
+
+# Room -> the rooms, or single headers, of ours that it may include besides itself. Lowest floor first; nothing includes
+# upwards.
+_CHECKPOINT = {"engine/checkpoint/files", "engine/checkpoint/config", "engine/checkpoint/sources"}
+ALLOWED = {
+    "config": set(),
+    "api/json": set(),  # a body's bytes to values, and the error that says what is wrong with them
+    "api/template": set(),  # Jinja
+    "api/fields": {"api/json"},  # what the endpoints' bodies have in common
+    "api/tool_calls": {"api/json", "api/fields"},  # calls in the text that a model writes
+    "api/endpoints": {"api/json", "api/fields", "api/tool_calls"},  # a request's struct and an answer's JSON, per endpoint
+    "engine/base": set(),
+    "engine/kernels": {"engine/base"},
+    "engine/request": {"engine/base"},
+    "engine/kv_cache": {"engine/base"},
+    "engine/tokenizer": {"engine/base"},
+    "engine/grammar/automata": {"engine/base"},
+    "engine/grammar/regex": {"engine/base", "engine/grammar/automata"},
+    "engine/grammar/schema": {"engine/base", "engine/grammar/automata", "engine/grammar/regex"},
+    "engine/grammar/masks": {"engine/base", "engine/grammar/automata", "engine/request", "engine/tokenizer"},
+    "engine/grammar": {
+        "engine/base", "engine/grammar/automata", "engine/grammar/masks", "engine/grammar/regex", "engine/grammar/schema",
+        "engine/request", "engine/tokenizer",
+    },
+    "engine/checkpoint/files": {"engine/base", "engine/kernels"},
+    "engine/checkpoint/config": {"engine/base", "engine/checkpoint/files"},
+    "engine/checkpoint/sources": {
+        "engine/base", "engine/kernels", "engine/checkpoint/files", "engine/checkpoint/config",
+    },
+    "engine/checkpoint/hf": {"engine/base", *_CHECKPOINT},
+    "engine/checkpoint/gguf": {"engine/base", *_CHECKPOINT},
+    "engine/checkpoint/meta": {"engine/base", *_CHECKPOINT},
+    "engine/checkpoint/packed": {"engine/base", *_CHECKPOINT},
+    "engine/checkpoint": {
+        "engine/base", *_CHECKPOINT, "engine/checkpoint/hf", "engine/checkpoint/gguf", "engine/checkpoint/meta",
+    },
+    "engine/layers": {"engine/base", "engine/kernels", "engine/checkpoint/sources"},
+    "engine/sampling": {"engine/base", "engine/kernels", "engine/request"},
+    "engine/model": {
+        "engine/base", "engine/checkpoint/config", "engine/checkpoint/files", "engine/checkpoint/packed",
+        "engine/checkpoint/sources", "engine/kernels", "engine/kv_cache", "engine/layers",
+    },
+    "engine/quantize": {
+        "engine/base", "engine/kernels", *_CHECKPOINT, "engine/kv_cache", "engine/layers", "engine/model",
+    },
+    "engine/scheduler": {"engine/base", "engine/kv_cache", "engine/request"},  # never the model, never tensors
+    "engine/demo": {"engine/base"},
+    "engine": {
+        "config", "engine/base", "engine/kv_cache", "engine/model", "engine/request", "engine/sampling",
+        "engine/scheduler",
+    },
+    "server/host": {"config", "engine"},  # process and machine: log, signals, limits, energy, progress
+    "server/http": {"config", "api/fields", "api/json", "server/host"},  # sockets, routes, keys; knows no endpoint
+    "server/model": {  # from the operator's choice to a loaded model with its text side
+        "api/fields", "api/json", "api/template", "api/tool_calls", "config", "engine", "engine/base",
+        "engine/checkpoint", "engine/checkpoint/config", "engine/checkpoint/files", "engine/checkpoint/gguf",
+        "engine/checkpoint/packed", "engine/checkpoint/sources", "engine/demo", "engine/layers/weight_format.h",
+        "engine/model", "engine/tokenizer", "server/host",
+        "engine/kv_cache/block_id.h",  # the unit in which the operator's memory is given out
+    },
+    "server/generate": {  # from a read request to the engine, and from token events to text
+        "api/endpoints", "api/fields", "api/json", "api/template/prompt_piece.h", "api/tool_calls", "config",
+        "engine", "engine/base/token_id.h", "engine/checkpoint/config", "engine/grammar",
+        "engine/grammar/automata", "engine/grammar/masks", "engine/request", "engine/tokenizer", "server/host",
+        "server/http", "server/model",
+    },
+    "server/endpoints": {  # one handler each: wire to generate and back
+        "api/endpoints", "api/fields", "api/json", "api/tool_calls", "config", "engine/base/token_id.h",
+        "engine/request", "server/generate", "server/http",
+    },
+    "server/operate": {  # what operators look at: probes, metrics, the listener that answers them
+        "config", "api/json", "engine", "engine/kv_cache/block_id.h", "server/generate", "server/host", "server/http",
+    },
+    "server/convert": {  # quantize, pack
+        "config", "engine/base", "engine/checkpoint", "engine/checkpoint/config", "engine/checkpoint/files",
+        "engine/checkpoint/packed", "engine/checkpoint/sources", "engine/kv_cache/block_id.h",
+        "engine/layers/weight_format.h", "engine/model", "engine/quantize", "engine/tokenizer", "server/host",
+        "server/model",
+    },
+    "server/bench": {  # puna bench, in process and over HTTP
+        "config", "engine", "engine/base", "engine/checkpoint", "engine/checkpoint/config",
+        "engine/checkpoint/files", "engine/checkpoint/sources", "engine/demo", "engine/grammar",
+        "engine/grammar/masks", "engine/kv_cache/block_id.h", "engine/layers/machine_peaks.h",
+        "engine/layers/weight_format.h", "engine/model", "engine/quantize", "engine/request", "engine/tokenizer",
+        "server/convert", "server/host", "server/http", "server/model",
+    },
+    "server/commands": {  # serve, plan, healthcheck and the help texts
+        "config", "engine", "engine/checkpoint/files", "engine/kv_cache/block_id.h", "engine/tokenizer",
+        "server/endpoints", "server/generate", "server/host", "server/http", "server/model", "server/operate",
+    },
+    "server": {"api/fields", "config", "server/bench", "server/commands", "server/convert", "server/host"},  # main
+}
+
+# Start of an outside header's name -> the rooms that may see it. Tests may see everything.
+FENCED = {
+    "httplib": {"server/http", "server/bench", "server/commands"},
+    "openssl/": {"server/http"},
+    "spdlog/": {"server/host"},
+    "prometheus/": {"server/operate"},
+    "CLI/": {"server/bench", "server/convert"},
+    "oneapi/": {"engine/layers"},
+    "dnnl": {"engine/layers"},
+    "nlohmann/": {
+        "config", "api/json", "api/template", "api/fields", "api/tool_calls", "api/endpoints", "engine/tokenizer",
+        "engine/grammar/schema", "engine/checkpoint/files", "engine/checkpoint/config", "engine/checkpoint/packed",
+        "server/host", "server/http", "server/model", "server/generate", "server/endpoints", "server/operate",
+        "server/convert", "server/bench",
+    },
+    "doctest/": set(),
+}
+
+# The headers of a room that other rooms may include. A room that is not here is all door.
+DOORS = {
+    "api/template": {"chat_template.h", "json_value.h", "normalise_messages.h", "prompt_piece.h"},
+    "api/tool_calls": {"llama_calls.h", "tool_call_parser.h"},
+    "engine": {"energy_meter.h", "engine.h", "histogram.h", "stats.h"},
+    "engine/checkpoint": {"open_checkpoint.h"},
+    "engine/checkpoint/gguf": {"gguf_checkpoint.h", "gguf_file.h"},
+    "engine/checkpoint/hf": {"hf_checkpoint.h"},
+    "engine/checkpoint/meta": {"meta_checkpoint.h"},
+    "engine/checkpoint/packed": {"packed_file.h"},
+    "engine/grammar": {"benchmark.h", "compile.h"},
+    "engine/grammar/regex": {"dfa.h", "regex.h"},
+    "engine/grammar/schema": {"json_nodes.h", "schema_compiler.h"},
+    "engine/kv_cache": {"block_id.h", "block_pool.h", "block_table.h"},
+    "engine/quantize": {"planted_outliers.h", "quantize_checkpoint.h"},
+    "engine/sampling": {"sampler.h"},
+    "engine/scheduler": {"batch_plan.h", "ngram_proposer.h", "scheduler.h"},
+    "engine/tokenizer": {"benchmark.h", "detokenizer.h", "pretokenize.h", "tokenizer.h"},
+    "server/bench": {"bench.h"},
+    "server/convert": {"pack.h", "quantize.h"},
+    "server/operate": {"listener.h", "probes.h"},
+}
+
+# What a function is called that belongs in one place, wherever it is declared -> that place.
+ONE_HOME = {
+    r"HalfToFloat|FloatToHalf|Float16To\w+|\w+ToFloat16": "engine/base/float16.h",
+}
