@@ -20,7 +20,8 @@ namespace puna::engine {
 
 inline constexpr int kPanelCols = 64;
 inline constexpr int kInt4Group = 32;
-inline constexpr int64_t kInt4GroupBytes = 1024 + 64 * 2;
+inline constexpr int64_t kInt4ScalesAt = kPanelCols * kInt4Group / 2;  // bytes: where a group's scales begin
+inline constexpr int64_t kInt4GroupBytes = kInt4ScalesAt + kPanelCols * int64_t{2};
 
 // One form's product on one instruction set: activations A, a panel of W, results Y.
 //

@@ -140,7 +140,7 @@ template <int R>
 }
 
 [[gnu::always_inline]] inline __m512 GroupScale(const uint8_t* panel, int c) {
-  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(panel + 1024 + 32 * c)));
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(panel + kInt4ScalesAt + 32 * c)));
 }
 
 // Adds `groups` groups of a panel to y: R rows of integer and of float sums stay in registers. Meanwhile it fetches what is

@@ -46,7 +46,7 @@ void Int4Panel(const uint8_t* rows, int m, const uint8_t* panel, int64_t k, floa
         int32_t dot = 0;
         for (int i = 0; i < kInt4Group; ++i) dot += a[r * k + g * kInt4Group + i] * Code(group, n, i);
         uint16_t scale;
-        std::memcpy(&scale, group + 1024 + n * 2, 2);
+        std::memcpy(&scale, group + kInt4ScalesAt + n * 2, 2);
         acc = std::fma(static_cast<float>(dot), HalfToFloat(scale), acc);
       }
       y[r * ldy + n] = acc;

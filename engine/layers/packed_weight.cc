@@ -97,7 +97,7 @@ void PackInt4Row(const RowRef& ref, int n, RowBuffers& row, int64_t inputs, int6
     const int8_t* codes = row.codes.data() + g * kInt4Group;
     PutNibbles(codes, n, group);
     const uint16_t half = FloatToHalf(row.scales[g]);
-    std::memcpy(group + 1024 + 2 * n, &half, 2);
+    std::memcpy(group + kInt4ScalesAt + 2 * n, &half, 2);
     int32_t sum = 0;
     for (int i = 0; i < kInt4Group; ++i) sum += codes[i];
     total += HalfToFloat(half) * static_cast<float>(sum);
@@ -202,7 +202,7 @@ void PackedWeight::ReadRow(int64_t row, float* out) const {
         const auto k = static_cast<int>(i % kInt4Group);
         const uint8_t byte = group[(k % 16 / 4 * kPanelCols + n) * 4 + k % 4];
         uint16_t half;
-        std::memcpy(&half, group + 1024 + 2 * n, 2);
+        std::memcpy(&half, group + kInt4ScalesAt + 2 * n, 2);
         out[i] = HalfToFloat(half) * static_cast<float>((k < 16 ? byte & 15 : byte >> 4) - 8);
         break;
       }

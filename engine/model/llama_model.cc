@@ -13,6 +13,9 @@
 namespace puna::engine {
 namespace {
 
+// The block that the pool gives out is the one that the kernels walk: its positions stand in one strip of memory.
+static_assert(kSlots == kBlockSize);
+
 constexpr int64_t kHeadRows = 64;  // rows of logits that the head multiplies at a time
 
 int64_t QWidth(const ModelConfig& c) { return int64_t{c.num_attention_heads} * c.head_dim; }

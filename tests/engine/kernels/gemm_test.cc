@@ -1,7 +1,7 @@
 // Every instruction set's panel products against a plain sum, and row for row the same bits whatever the number of rows.
 
-#include "engine/base/float16.h"
 #include "engine/kernels/gemm.h"
+#include "engine/base/float16.h"
 
 #include <doctest/doctest.h>
 
@@ -10,7 +10,6 @@
 #include <cstring>
 #include <random>
 #include <vector>
-
 
 namespace puna::engine {
 namespace {
@@ -108,10 +107,10 @@ Int4Case MakeInt4(int64_t k) {
   std::uniform_real_distribution<float> scale(0.001f, 0.02f);
   for (int64_t g = 0; g < k / kInt4Group; ++g) {
     uint8_t* group = c.panel.data() + g * kInt4GroupBytes;
-    for (int i = 0; i < 1024; ++i) group[i] = static_cast<uint8_t>(rng());
+    for (int i = 0; i < kInt4ScalesAt; ++i) group[i] = static_cast<uint8_t>(rng());
     for (int n = 0; n < kPanelCols; ++n) {
       const uint16_t half = FloatToHalf(scale(rng));
-      std::memcpy(group + 1024 + 2 * n, &half, 2);
+      std::memcpy(group + kInt4ScalesAt + 2 * n, &half, 2);
     }
   }
   return c;
