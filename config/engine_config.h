@@ -18,7 +18,7 @@ struct EngineConfig {
   bool prefix_caching = true;
   double itl_target_ms = -1;  // -1: by itself; 0: throughput first
   bool speculation = true;
-  std::string isa = "auto";  // auto | avx512bf16 | avx512 | avx2 | scalar, for tests and comparisons
+  std::string isa = "auto";  // auto | avx512bf16 | avx512 | avx2vnni | avx2 | scalar, for tests and comparisons
 };
 
 }  // namespace puna::config

@@ -10,44 +10,51 @@
 namespace puna::config {
 namespace {
 
-// The accessor of a field: Field<&ServerConfig::port> reads config.server.port.
-template <auto kMember, typename Part, typename T>
-T& Access(Config& config, T Part::*) {
+// The part of the configuration, const or not, that has the member.
+template <typename Part, typename AnyConfig>
+auto& PartOf(AnyConfig& config) {
   if constexpr (std::is_same_v<Part, EngineConfig>) {
-    return config.engine.*kMember;
+    return config.engine;
   } else {
-    return config.server.*kMember;
+    return config.server;
   }
 }
 
+template <auto kMember, typename Part, typename T>
+Field<T> MakeField(T Part::*) {
+  return {[](Config& config) -> T& { return PartOf<Part>(config).*kMember; },
+          [](const Config& config) -> const T& { return PartOf<Part>(config).*kMember; }};
+}
+
+// MakeField<&ServerConfig::port> is config.server.port.
 template <auto kMember>
-auto& Field(Config& config) {
-  return Access<kMember>(config, kMember);
+auto MakeField() {
+  return MakeField<kMember>(kMember);
 }
 
 template <auto kMember>
 OptionType Integer(int min, int max) {
-  return IntegerOption{&Field<kMember>, min, max};
+  return IntegerOption{MakeField<kMember>(), min, max};
 }
 template <auto kMember>
 OptionType Number(double min, double max) {
-  return NumberOption{&Field<kMember>, min, max};
+  return NumberOption{MakeField<kMember>(), min, max};
 }
 template <auto kMember>
 OptionType Switch() {
-  return SwitchOption{&Field<kMember>};
+  return SwitchOption{MakeField<kMember>()};
 }
 template <auto kMember>
 OptionType Choice(std::vector<std::string> choices) {
-  return ChoiceOption{&Field<kMember>, std::move(choices)};
+  return ChoiceOption{MakeField<kMember>(), std::move(choices)};
 }
 template <auto kMember>
 OptionType Text() {
-  return TextOption{&Field<kMember>};
+  return TextOption{MakeField<kMember>()};
 }
 template <auto kMember>
 OptionType List() {
-  return ListOption{&Field<kMember>};
+  return ListOption{MakeField<kMember>()};
 }
 
 using E = EngineConfig;
@@ -306,9 +313,7 @@ void SetFromJson(const Option& option, Config& config, const nlohmann::json& val
 }
 
 nlohmann::ordered_json GetAsJson(const Option& option, const Config& config) {
-  // The accessors give writable references, and nothing is written here.
-  auto& source = const_cast<Config&>(config);
-  return std::visit([&](const auto& o) { return nlohmann::ordered_json(o.field(source)); }, option.type);
+  return std::visit([&](const auto& o) { return nlohmann::ordered_json(o.field(config)); }, option.type);
 }
 
 nlohmann::ordered_json ToJson(const Config& config) {

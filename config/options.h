@@ -22,27 +22,40 @@ class ConfigError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// What a row may hold, and where it is kept.
+// Where a row's value is kept: field(config), to be written unless config is const.
+template <typename T>
+class Field {
+ public:
+  Field(T& (*writable)(Config&), const T& (*readable)(const Config&)) : writable_(writable), readable_(readable) {}
+  T& operator()(Config& config) const { return writable_(config); }
+  const T& operator()(const Config& config) const { return readable_(config); }
+
+ private:
+  T& (*writable_)(Config&);
+  const T& (*readable_)(const Config&);
+};
+
+// What a row may hold.
 struct IntegerOption {
-  int& (*field)(Config&);
+  Field<int> field;
   int min, max;
 };
 struct NumberOption {
-  double& (*field)(Config&);
+  Field<double> field;
   double min, max;
 };
 struct SwitchOption {
-  bool& (*field)(Config&);
+  Field<bool> field;
 };
 struct ChoiceOption {
-  std::string& (*field)(Config&);
+  Field<std::string> field;
   std::vector<std::string> choices;
 };
 struct TextOption {
-  std::string& (*field)(Config&);
+  Field<std::string> field;
 };
 struct ListOption {
-  std::vector<std::string>& (*field)(Config&);
+  Field<std::vector<std::string>> field;
 };
 using OptionType = std::variant<IntegerOption, NumberOption, SwitchOption, ChoiceOption, TextOption, ListOption>;
 

@@ -10,12 +10,14 @@ import subprocess
 import sys
 
 import declarations as cpp
-from rooms import ALLOWED, DOORS, FENCED, ONE_HOME
+from rooms import ALLOWED, DOORS, FENCED, FORBIDDEN, ONE_HOME
 
 TOP_FOLDERS = {".ci", "api", "config", "docker", "engine", "server", "tests"}
 MAX_LINES = 400
 LIMITED = (".cc", ".h", ".py", ".mjs")  # generated tables are .inc, and have no limit
 NOT_OURS = {".git", ".cache", "build", "node_modules", "__pycache__"}
+# A file of ours in a comment or a document: with its path, or by its name alone.
+MENTION = re.compile(r"(?<![-\w./*<])((?:(?:api|config|engine|server|tests|docker)/[\w/]*)?\w\w+\.(?:cc|h|inc))\b")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
@@ -82,14 +84,15 @@ def check_file(root, path):
 
 
 class Sources:
-    """All C++ files, read once: their text without comments, and what they declare."""
+    """All C++ files and documents, read once: their text, and what the C++ ones declare."""
 
     def __init__(self, root, files):
-        self.code, self.declared = {}, {}
+        self.text, self.code, self.declared = {}, {}, {}
         for path in files:
-            if path.endswith((".cc", ".h", ".inc")):
+            if path.endswith((".cc", ".h", ".inc", ".md")):
                 with open(os.path.join(root, path), encoding="utf-8", errors="replace") as file:
-                    text = file.read()
+                    text = self.text[path] = file.read()
+            if path.endswith((".cc", ".h", ".inc")):
                 self.code[path] = cpp.without_comments(text)
                 self.declared[path] = cpp.declarations(text)
 
@@ -145,6 +148,24 @@ def check_names(sources):
                 yield f"{path}:{line}: {room}/ uses {word} of {min(found)}, which it may not include"
 
 
+def check_mentions(sources, files):
+    """Files of ours that comments and documents name, and that are not there any more."""
+    ends = {path[start:] for path in files for start in (0, *(i + 1 for i, c in enumerate(path) if c == "/"))}
+    for path, text in sources.text.items():
+        for number, line in enumerate(text.split("\n"), 1):
+            said = line if path.endswith(".md") else line.partition("// ")[2]
+            for name in MENTION.findall(said):
+                if name not in ends:
+                    yield f"{path}:{number}: names {name}, which is not there"
+
+
+def check_forbidden(sources):
+    for word, (files, why) in FORBIDDEN.items():
+        for path, code in sources.code.items():
+            for match in re.finditer(rf"\b{word}\b", code) if path not in files else ():
+                yield f"{path}:{code.count(chr(10), 0, match.start()) + 1}: {word}: {why}"
+
+
 def check_tree(root):
     """All findings in the tree, as lines of text."""
     files = list_files(root)
@@ -154,9 +175,9 @@ def check_tree(root):
         if path.endswith(LIMITED):
             findings += [f"{path}:{line}: {message}" for line, message in check_file(root, path)]
     sources = Sources(root, files)
-    for check in (check_definitions, check_reexports, check_names):
+    for check in (check_definitions, check_reexports, check_names, check_forbidden):
         findings += check(sources)
-    return findings
+    return findings + list(check_mentions(sources, files))
 
 
 def main():

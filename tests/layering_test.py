@@ -110,6 +110,17 @@ class LayeringTest(unittest.TestCase):
         inner = self.within("puna::engine", "struct Own {\n  enum class Meter { kOn };\n  Meter meter;\n};  // Meter")
         self.assertEqual([], self.findings({**tree, "engine/scheduler/own.h": inner}))
 
+    def test_a_word_that_the_code_does_without(self):
+        self.expect_one({"server/http/cors.cc": "// thread_local in words\nthread_local int depth = 0;\n"},
+                        "server/http/cors.cc:2:", "is given")
+        self.expect_one({"config/options.cc": "auto& c = const_cast<Config&>(config);\n"}, "const_cast")
+
+    def test_a_file_that_is_named_and_not_there(self):
+        self.assertEqual([], self.findings({"config/a.h": "// See load.cc and config/load.cc; not foo-bar.h.\n",
+                                            "config/load.cc": ""}))
+        self.expect_one({"config/a.h": "int x;  // see config/gone.h\n"}, "config/a.h:1:", "config/gone.h")
+        self.expect_one({"config/README.md": "look at `gone.h`\n"}, "gone.h")
+
     def test_a_file_too_long(self):
         self.assertEqual([], self.findings({"server/http/ok.cc": "\n" * 400}))
         self.expect_one({"server/http/long.cc": "\n" * 401}, "server/http/long.cc:401:", "401 lines")

@@ -137,3 +137,18 @@ DOORS = {
 ONE_HOME = {
     r"HalfToFloat|FloatToHalf|Float16To\w+|\w+ToFloat16": "engine/base/float16.h",
 }
+
+# Words that the code does without -> the files that may have them, and why nobody else.
+FORBIDDEN = {
+    "const_cast": (
+        {"engine/checkpoint/files/mapped_file.cc"},  # munmap takes its memory as void*
+        "whoever may change a thing is given it to change; state that a shared object keeps for itself is mutable",
+    ),
+    "thread_local": (
+        {
+            "api/template/meter.cc", "engine/layers/linear_input.cc", "engine/layers/onednn_panels.cc",
+            "server/http/connection_guard.cc", "server/http/dispatcher.cc", "server/http/http_server.cc",
+        },
+        "what a function needs it is given",
+    ),
+}

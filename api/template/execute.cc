@@ -29,7 +29,7 @@ Value LoopCycle(Interpreter&, const Value& self, const Arguments& arguments) {
 
 Value LoopChanged(Interpreter&, const Value& self, const Arguments& arguments) {
   std::string now = ReprBytes(Value::Tuple(arguments.positional));
-  auto& last = const_cast<LoopObject&>(self.As<LoopObject>()).last_changed;
+  auto& last = self.As<LoopObject>().last_changed;
   const bool changed = last != now;
   last = std::move(now);
   return Value::Bool(changed);

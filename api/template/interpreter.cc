@@ -85,8 +85,7 @@ void Interpreter::Assign(const Target& target, const Value& value) {
     case Target::Kind::kAttribute: {
       const Value object = Lookup(target.symbol);
       if (object.kind() != Kind::kNamespace) Fail("cannot assign attribute on non-namespace object");
-      // The interpreter made it and may change it.
-      const_cast<NamespaceObject&>(object.As<NamespaceObject>()).Set(target.attribute, value);
+      object.As<NamespaceObject>().Set(target.attribute, value);
       return;
     }
     case Target::Kind::kTuple:

@@ -12,8 +12,8 @@ namespace puna::api::jinja {
 
 struct LoopObject : Object {
   std::shared_ptr<const ListObject> items;
-  size_t index = 0;                         // of the current round, from 0
-  std::optional<std::string> last_changed;  // repr of the arguments of the last loop.changed()
+  size_t index = 0;                                 // of the current round, from 0
+  mutable std::optional<std::string> last_changed;  // repr of the arguments of the last loop.changed()
   Charge charge;
   int depth() const override { return items->levels; }
 };

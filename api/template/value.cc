@@ -85,8 +85,8 @@ Value Value::Dict(std::vector<std::pair<Value, Value>> entries) {
         dict->entries[place->second].second = std::move(value);
         continue;
       }
-    } else if (Value* old = const_cast<Value*>(dict->Find(key))) {
-      *old = std::move(value);
+    } else if (const size_t place = dict->PlaceOf(key); place < dict->entries.size()) {
+      dict->entries[place].second = std::move(value);
       continue;
     }
     dict->entries.emplace_back(std::move(key), std::move(value));
@@ -166,28 +166,29 @@ Value Value::WithMarkup() const {
   return marked;
 }
 
-const Value* DictObject::Find(const Value& key) const {
-  if (key.IsString()) return Find(std::string_view(key.bytes()));
+size_t DictObject::PlaceOf(const Value& key) const {
+  if (key.IsString()) return PlaceOf(std::string_view(key.bytes()));
   const std::string text = KeyText(key);
   if (!index.empty()) {
     const auto found = index.find(text);
-    return found == index.end() ? nullptr : &entries[found->second].second;
+    return found == index.end() ? entries.size() : found->second;
   }
-  for (const auto& [k, value] : entries) {
-    if (!k.IsString() && KeyText(k) == text) return &value;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const Value& k = entries[i].first;
+    if (!k.IsString() && KeyText(k) == text) return i;
   }
-  return nullptr;
+  return entries.size();
 }
 
-const Value* DictObject::Find(std::string_view key) const {
+size_t DictObject::PlaceOf(std::string_view key) const {
   if (!index.empty()) {
     const auto found = index.find("s" + std::string(key));
-    return found == index.end() ? nullptr : &entries[found->second].second;
+    return found == index.end() ? entries.size() : found->second;
   }
-  for (const auto& [k, value] : entries) {
-    if (SameStringKey(k, key)) return &value;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    if (SameStringKey(entries[i].first, key)) return i;
   }
-  return nullptr;
+  return entries.size();
 }
 
 const Value* NamespaceObject::Find(std::string_view name) const {
@@ -198,7 +199,7 @@ const Value* NamespaceObject::Find(std::string_view name) const {
   return nullptr;
 }
 
-void NamespaceObject::Set(std::string_view name, Value value) {
+void NamespaceObject::Set(std::string_view name, Value value) const {
   Spend(1 + attributes.size() / 8);
   for (auto& [key, old] : attributes) {
     if (SameStringKey(key, name)) {

@@ -139,8 +139,14 @@ struct ListObject : Object {
 
 struct DictObject : Object {
   // The entry's value; nullptr when the key is not there. Throws TemplateError for a key that cannot be one.
-  const Value* Find(const Value& key) const;
-  const Value* Find(std::string_view key) const;
+  template <typename Key>  // Value or std::string_view
+  const Value* Find(const Key& key) const {
+    const size_t place = PlaceOf(key);
+    return place < entries.size() ? &entries[place].second : nullptr;
+  }
+  // The entry's place; entries.size() when the key is not there. Throws as Find does.
+  size_t PlaceOf(const Value& key) const;
+  size_t PlaceOf(std::string_view key) const;
 
   std::vector<std::pair<Value, Value>> entries;
   std::map<std::string, size_t, std::less<>> index;  // KeyText of each entry, for larger dicts only
@@ -159,10 +165,11 @@ struct IteratorObject : Object {
 // The one thing that a template can change. Owned by the interpreter, since two can hold each other.
 struct NamespaceObject : Object {
   const Value* Find(std::string_view name) const;
-  void Set(std::string_view name, Value value);
+  void Set(std::string_view name, Value value) const;
 
-  std::vector<std::pair<Value, Value>> attributes;  // keys are strings
-  Charge charge;
+  // What values that share the namespace see change. Keys are strings.
+  mutable std::vector<std::pair<Value, Value>> attributes;
+  mutable Charge charge;
 };
 
 struct Arguments {

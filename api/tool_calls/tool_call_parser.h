@@ -1,24 +1,17 @@
-// Tells tool calls from text in a model's output, while it streams. Total: any text gives a result,
-// nothing throws; linear time; nesting is bounded.
+// Tells tool calls from text in a model's output, while it streams. Total: any text gives a result, nothing throws; linear
+// time; nesting is bounded.
 //
 // The rule for when something comes out:
-// * Text is held back only while it may still be a call, or may be white space before one. As soon
-// as no continuation
-//   can make it a call it is content, complete and in order. Readers decide exactly; past 256 bytes
-//   of a candidate they look again each time it has grown by a quarter, which is what keeps the
-//   whole linear.
-// * Not constrained: a call is certain only when the text has ended, because anything that follows
-// may turn the whole
-//   output into plain text ("... is what I would call"). So calls come with Finish(), each as a
-//   delta with id and name and one with its arguments. A client never sees a call that is later
-//   taken back.
-// * Constrained (the caller's grammar has made sure that what begins as a JSON call is one): a call
-// is certain as soon as
-//   its name and the opening brace of its arguments are there. Its delta with id and name comes
-//   then, and its arguments follow byte for byte. A call that max_tokens cuts ends with what there
-//   is. Only the JSON forms
-//   ({"name": ..., "parameters": {...}} with the name first, with or without <|python_tag|>, and
-//   Hermes' <tool_call>) stream like this.
+// * Text is held back only while it may still be a call, or may be white space before one. As soon as no continuation can
+//   make it a call it is content, complete and in order. Readers decide exactly; past 256 bytes of a candidate they look
+//   again each time it has grown by a quarter, which is what keeps the whole linear.
+// * Not constrained: a call is certain only when the text has ended, because anything that follows may turn the whole
+//   output into plain text ("... is what I would call"). So calls come with Finish(), each as a delta with id and name and
+//   one with its arguments. A client never sees a call that is later taken back.
+// * Constrained (the caller's grammar has made sure that what begins as a JSON call is one): a call is certain as soon as
+//   its name and the opening brace of its arguments are there. Its delta with id and name comes then, and its arguments
+//   follow byte for byte. A call that max_tokens cuts ends with what there is. Only the JSON forms ({"name": ...,
+//   "parameters": {...}} with the name first, with or without <|python_tag|>, and Hermes' <tool_call>) stream like this.
 #pragma once
 
 #include <cstddef>
@@ -33,8 +26,7 @@
 namespace puna::api {
 
 enum class ToolFormat {
-  kLlama,   // JSON, pythonic, NAME.call(query="..."), <function=NAME>: all of them, without being
-            // told which
+  kLlama,   // JSON, pythonic, NAME.call(query="..."), <function=NAME>: all of them, without being told which
   kHermes,  // <tool_call>{...}</tool_call>
 };
 

@@ -71,7 +71,7 @@ void PutNibbles(const int8_t* codes, int n, uint8_t* group) {
   }
 }
 
-void ReadInt4Row(const RowRef& ref, RowBuffers& row, int64_t inputs, int64_t k) {
+void ReadInt4Row(const RowRef& ref, RowBuffers& row, int64_t k) {
   std::fill(row.codes.begin(), row.codes.end(), int8_t{0});
   std::fill(row.floats.begin(), row.floats.end(), 0.0f);
   const int64_t group = ref.source->encoding() == WeightSource::Encoding::kInt4 ? ref.source->group_size() : 0;
@@ -85,12 +85,10 @@ void ReadInt4Row(const RowRef& ref, RowBuffers& row, int64_t inputs, int64_t k) 
   for (int64_t g = 0; g < k / kInt4Group; ++g) {
     row.scales[g] = RoundToInt4(row.floats.data() + g * kInt4Group, row.codes.data() + g * kInt4Group);
   }
-  (void)inputs;
 }
 
-void PackInt4Row(const RowRef& ref, int n, RowBuffers& row, int64_t inputs, int64_t k, uint8_t* panel,
-                 float* weighted_sum) {
-  ReadInt4Row(ref, row, inputs, k);
+void PackInt4Row(const RowRef& ref, int n, RowBuffers& row, int64_t k, uint8_t* panel, float* weighted_sum) {
+  ReadInt4Row(ref, row, k);
   float total = 0;
   for (int64_t g = 0; g < k / kInt4Group; ++g) {
     uint8_t* group = panel + g * kInt4GroupBytes;
@@ -172,7 +170,7 @@ PackedWeight Pack(WeightFormat format, int64_t outputs, int64_t inputs, const st
           PackInt8Row(ref, n, row, inputs, panel, &scales[column], &sums[column]);
           break;
         case WeightFormat::kW4A8:
-          PackInt4Row(ref, n, row, inputs, w.k, panel, &weighted_sums[column]);
+          PackInt4Row(ref, n, row, w.k, panel, &weighted_sums[column]);
           break;
       }
     }

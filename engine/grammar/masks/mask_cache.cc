@@ -68,7 +68,7 @@ class StateTable {
     const auto [at, added] = ids_.try_emplace(state.stacks, static_cast<int32_t>(states_.size()));
     if (added) {
       next_.emplace_back().fill(kUnknown);
-      states_.push_back({std::move(state), {}});
+      states_.push_back(std::move(state));
     }
     return at->second;
   }
@@ -78,8 +78,8 @@ class StateTable {
     int32_t& next = next_[from][byte];
     if (next == kUnknown) {
       if (work_ > kMaxWork) return fits = false, kDead;
-      work_ += static_cast<int64_t>(states_[from].stacks.stacks.size()) + 4;
-      StackSet state = arena_.Step(states_[from].stacks, byte);
+      work_ += static_cast<int64_t>(states_[from].stacks.size()) + 4;
+      StackSet state = arena_.Step(states_[from], byte);
       work_ += 4 * static_cast<int64_t>(state.stacks.size());
       const bool ends = state.stacks.empty() && state.accepting;
       const int32_t id = ends ? kEnd : Add(std::move(state));
@@ -90,17 +90,13 @@ class StateTable {
 
  private:
   static constexpr int32_t kUnknown = -3, kEnd = -2;
-  struct State {
-    StackSet stacks;
-    ByteSet bytes;
-  };
   static int32_t Found(int32_t id, bool& fits) {
     fits = id != kDead;
     return id == kEnd ? kDead : id;
   }
 
   StackArena& arena_;
-  std::vector<State> states_;
+  std::vector<StackSet> states_;
   std::vector<std::array<int32_t, 256>> next_;
   std::map<std::vector<StackId>, int32_t> ids_;
   int64_t work_ = 0;
