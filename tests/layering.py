@@ -137,7 +137,7 @@ def check_names(sources):
                 headers.setdefault((d.namespace.split("::")[-1], d.name), set()).add(path)
     for path, code in sources.code.items():
         room = room_of(path)
-        inside = "jinja" if room == "api/template" else path.split("/")[0]
+        inside = {"api/template": "jinja", "engine/text": "text"}.get(room, path.split("/")[0])
         seen = set()
         for line, qualifier, word, called in cpp.words(code) if room else ():
             found = headers.get((qualifier.split("::")[-1] or inside, word))

@@ -30,7 +30,7 @@ class LayeringTest(unittest.TestCase):
             "server/http/http_server.cc": '#include <httplib.h>\n#include "server/host/log.h"\n',
             "tests/server/http_test.cc": '#include <doctest/doctest.h>\n#include <httplib.h>\n#include "api/json/error.h"\n',
             "tests/api/data/long.py": "x = 1\n" * 900,
-            "engine/tokenizer/unicode_tables.inc": "1,\n" * 900,
+            "engine/text/char_class.inc": "1,\n" * 900,
             "README.md": "#include \"nothing\"\n" * 900,
         }))
 

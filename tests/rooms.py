@@ -5,23 +5,24 @@
 _CHECKPOINT = {"engine/checkpoint/files", "engine/checkpoint/config", "engine/checkpoint/sources"}
 ALLOWED = {
     "config": set(),
+    "engine/text": set(),  # characters: UTF-8, one Unicode version, JSON quoting; all of the engine that api/ sees
     "api/json": set(),  # a body's bytes to values, and the error that says what is wrong with them
-    "api/template": set(),  # Jinja
-    "api/fields": {"api/json"},  # what the endpoints' bodies have in common
-    "api/tool_calls": {"api/json", "api/fields"},  # calls in the text that a model writes
+    "api/template": {"engine/text"},  # Jinja
+    "api/fields": {"api/json", "engine/text"},  # what the endpoints' bodies have in common
+    "api/tool_calls": {"api/json", "api/fields", "engine/text"},  # calls in the text that a model writes
     "api/endpoints": {"api/json", "api/fields", "api/tool_calls"},  # a request's struct and an answer's JSON, per endpoint
     "engine/base": set(),
     "engine/kernels": {"engine/base"},
     "engine/request": {"engine/base"},
     "engine/kv_cache": {"engine/base"},
-    "engine/tokenizer": {"engine/base"},
-    "engine/grammar/automata": {"engine/base"},
-    "engine/grammar/regex": {"engine/base", "engine/grammar/automata"},
-    "engine/grammar/schema": {"engine/base", "engine/grammar/automata", "engine/grammar/regex"},
+    "engine/tokenizer": {"engine/base", "engine/text"},
+    "engine/grammar/automata": {"engine/base", "engine/text"},
+    "engine/grammar/regex": {"engine/base", "engine/text", "engine/grammar/automata"},
+    "engine/grammar/schema": {"engine/base", "engine/text", "engine/grammar/automata", "engine/grammar/regex"},
     "engine/grammar/masks": {"engine/base", "engine/grammar/automata", "engine/request", "engine/tokenizer"},
     "engine/grammar": {
         "engine/base", "engine/grammar/automata", "engine/grammar/masks", "engine/grammar/regex", "engine/grammar/schema",
-        "engine/request", "engine/tokenizer",
+        "engine/request", "engine/text", "engine/tokenizer",
     },
     "engine/checkpoint/files": {"engine/base", "engine/kernels"},
     "engine/checkpoint/config": {"engine/base", "engine/checkpoint/files"},
@@ -62,7 +63,7 @@ ALLOWED = {
     "server/generate": {  # from a read request to the engine, and from token events to text
         "api/endpoints", "api/fields", "api/json", "api/template/prompt_piece.h", "api/tool_calls", "config",
         "engine", "engine/base/token_id.h", "engine/checkpoint/config", "engine/grammar",
-        "engine/grammar/automata", "engine/grammar/masks", "engine/request", "engine/tokenizer", "server/host",
+        "engine/grammar/automata", "engine/grammar/masks", "engine/request", "engine/text", "engine/tokenizer", "server/host",
         "server/http", "server/model",
     },
     "server/endpoints": {  # one handler each: wire to generate and back

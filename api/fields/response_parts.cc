@@ -4,25 +4,17 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "engine/text/utf8.h"
+
 namespace puna::api {
 
 using Json = nlohmann::ordered_json;
-
-bool IsUtf8(const std::string& bytes) {
-  // The library's own check, which is the one that Dump goes by.
-  try {
-    (void)Json(bytes).dump();
-    return true;
-  } catch (const Json::type_error&) {
-    return false;
-  }
-}
 
 std::string TokenName(const TokenLogprob& token, bool as_id) {
   if (as_id) return "token_id:" + std::to_string(token.id);
   bool ascii = true;
   for (const char c : token.bytes) ascii = ascii && static_cast<unsigned char>(c) < 0x80;
-  if (ascii || IsUtf8(token.bytes)) return token.bytes;
+  if (ascii || text::IsUtf8(token.bytes)) return token.bytes;
   std::string name;
   for (const char c : token.bytes) {
     char escaped[8];

@@ -57,7 +57,6 @@ nlohmann::ordered_json UsageJson(const Usage& usage);
 nlohmann::ordered_json HeadJson(const ResponseHead& head, const char* object);
 // A finite number; -9999 for minus infinity, as OpenAI has it.
 nlohmann::ordered_json LogprobJson(double logprob);
-bool IsUtf8(const std::string& bytes);
 std::string Dump(const nlohmann::ordered_json& json);
 
 }  // namespace puna::api

@@ -1,6 +1,7 @@
 #include "api/fields/template_json.h"
 
 #include "api/json/raw_json.h"
+#include "engine/text/json_quote.h"
 
 namespace puna::api {
 
@@ -8,7 +9,7 @@ namespace {
 
 void AppendMember(const char* name, const std::string& value, std::string& out) {
   out.append(", \"").append(name).append("\": ");
-  AppendJsonString(value, out);
+  text::AppendJsonString(value, out);
 }
 
 void AppendArguments(const std::string& arguments, std::string& out) {
@@ -17,14 +18,14 @@ void AppendArguments(const std::string& arguments, std::string& out) {
   else if (IsJsonObject(arguments))
     out += arguments;
   else
-    AppendJsonString(arguments, out);
+    text::AppendJsonString(arguments, out);
 }
 
 void AppendToolCall(const ToolCall& call, std::string& out) {
   out += "{\"type\": \"function\"";
   if (!call.id.empty()) AppendMember("id", call.id, out);
   out += ", \"function\": {\"name\": ";
-  AppendJsonString(call.name, out);
+  text::AppendJsonString(call.name, out);
   out += ", \"arguments\": ";
   AppendArguments(call.arguments, out);
   out += "}}";
@@ -32,7 +33,7 @@ void AppendToolCall(const ToolCall& call, std::string& out) {
 
 void AppendMessage(const Message& message, std::string& out) {
   out += "{\"role\": ";
-  AppendJsonString(message.role, out);
+  text::AppendJsonString(message.role, out);
   if (message.content_json.empty())
     AppendMember("content", message.content, out);
   else

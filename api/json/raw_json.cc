@@ -1,6 +1,5 @@
 #include "api/json/raw_json.h"
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "api/json/json_scanner.h"
@@ -97,44 +96,6 @@ bool IsJsonObject(std::string_view text) {
     if (state == JsonScanner::State::kDone) return SkipSpace(text, i + 1) == text.size();
   }
   return false;
-}
-
-void AppendJsonString(std::string_view text, std::string& out) {
-  out += '"';
-  for (const char c : text) {
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      case '\b':
-        out += "\\b";
-        break;
-      case '\f':
-        out += "\\f";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          char escaped[8];
-          std::snprintf(escaped, sizeof escaped, "\\u%04x", static_cast<unsigned>(c));
-          out += escaped;
-        } else {
-          out += c;
-        }
-    }
-  }
-  out += '"';
 }
 
 }  // namespace puna::api

@@ -16,7 +16,4 @@ std::vector<std::string_view> RawElements(std::string_view array);
 // Whether `text` is one JSON object and nothing else, by JsonScanner's rules.
 bool IsJsonObject(std::string_view text);
 
-// Appends `text` as a JSON string; bytes of 0x80 and above as they are.
-void AppendJsonString(std::string_view text, std::string& out);
-
 }  // namespace puna::api

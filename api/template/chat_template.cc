@@ -8,7 +8,7 @@
 #include "api/template/interpreter.h"
 #include "api/template/lexer.h"
 #include "api/template/parser.h"
-#include "api/template/unicode.h"
+#include "engine/text/utf8.h"
 
 namespace puna::api {
 
@@ -31,7 +31,7 @@ int LineOf(const std::string& source, size_t at) {
 }
 
 Value TrustedText(const std::string& name, const std::string& text) {
-  if (jinja::FindInvalidUtf8(text) != std::string::npos) {
+  if (!text::IsUtf8(text)) {
     throw TemplateError(TemplateError::Kind::kRuntime, name + " is not valid UTF-8");
   }
   return Value::Trusted(text);
@@ -47,9 +47,9 @@ ChatTemplate& ChatTemplate::operator=(ChatTemplate&&) noexcept = default;
 ChatTemplate::~ChatTemplate() = default;
 
 ChatTemplate ChatTemplate::Parse(std::string source, std::string source_name) {
-  const size_t invalid = jinja::FindInvalidUtf8(source);
-  if (invalid != std::string::npos) {
-    const int line = LineOf(source, invalid);
+  const size_t valid = text::ValidUtf8Prefix(source);
+  if (valid < source.size()) {
+    const int line = LineOf(source, valid);
     throw TemplateError(TemplateError::Kind::kSyntax, "not valid UTF-8", Where(source_name, line), line);
   }
   auto parsed = std::make_unique<Parsed>();
@@ -82,7 +82,7 @@ std::vector<Value> ChatTemplate::MakeContext(const RenderInput& input) const {
   if (!input.eos_token.empty()) set("eos_token", TrustedText("eos_token", input.eos_token));
   set("documents", Value::None());  // transformers passes it always
   if (input.date_string) {
-    if (jinja::FindInvalidUtf8(*input.date_string) != std::string::npos) jinja::Fail("date_string is not valid UTF-8");
+    if (!text::IsUtf8(*input.date_string)) jinja::Fail("date_string is not valid UTF-8");
     set("date_string", Value::Untrusted(*input.date_string));
   }
   for (const auto& [name, value] : input.extra) {

@@ -4,7 +4,8 @@
 #include "api/template/builtins.h"
 #include "api/template/python_ops.h"
 #include "api/template/python_text.h"
-#include "api/template/unicode.h"
+#include "engine/text/characters.h"
+#include "engine/text/utf8.h"
 
 namespace puna::api::jinja {
 namespace {
@@ -27,15 +28,15 @@ TrackedText TitleFilterText(const TrackedText& text) {
   TrackedText out;
   bool inside = false;
   for (size_t at = 0; at < text.size();) {
-    const CodePoint c = DecodeUtf8(text.bytes(), at);
-    const bool separates =
-        IsSpace(c.value) ||
-        (c.value < 0x80 && std::string_view("-({[<").find(static_cast<char>(c.value)) != std::string_view::npos);
+    const text::Utf8Char c = text::DecodeUtf8(text.bytes(), at);
+    const bool separates = text::IsSpace(c.code_point) ||
+                           (c.code_point < 0x80 &&
+                            std::string_view("-({[<").find(static_cast<char>(c.code_point)) != std::string_view::npos);
     std::string mapped;
-    inside ? AppendLower(mapped, c.value) : AppendUpper(mapped, c.value);
+    inside ? text::AppendLower(c.code_point, mapped) : text::AppendUpper(c.code_point, mapped);
     out.Append(mapped, text.TrustedAt(at));
     inside = !separates;
-    at += c.size;
+    at += c.length;
   }
   return out;
 }
@@ -100,11 +101,11 @@ Value WordCountFilter(Interpreter&, const Value& self, const Arguments& argument
   int64_t words = 0;
   bool inside = false;
   for (size_t at = 0; at < text.size();) {
-    const CodePoint c = DecodeUtf8(text.bytes(), at);
-    const bool word = c.value == '_' || IsAlnum(c.value);
+    const text::Utf8Char c = text::DecodeUtf8(text.bytes(), at);
+    const bool word = c.code_point == '_' || text::IsAlnum(c.code_point);
     words += word && !inside ? 1 : 0;
     inside = word;
-    at += c.size;
+    at += c.length;
   }
   return Value::Int(words);
 }

@@ -1,43 +1,14 @@
 // AppendJson of python_text.h.
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "api/template/python_ops.h"
 #include "api/template/python_text.h"
-#include "api/template/unicode.h"
+#include "engine/text/json_quote.h"
+#include "engine/text/utf8.h"
 
 namespace puna::api::jinja {
 namespace {
-
-std::string JsonEscape(char32_t c, bool ensure_ascii) {
-  switch (c) {
-    case '"':
-      return "\\\"";
-    case '\\':
-      return "\\\\";
-    case '\n':
-      return "\\n";
-    case '\r':
-      return "\\r";
-    case '\t':
-      return "\\t";
-    case '\f':
-      return "\\f";
-    case '\b':
-      return "\\b";
-    default:
-      break;
-  }
-  char escape[16] = "";
-  if (c < 0x20 || (ensure_ascii && c > 0x7E && c < 0x10000)) {
-    std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(c));
-  } else if (ensure_ascii && c >= 0x10000) {
-    const unsigned pair = c - 0x10000;
-    std::snprintf(escape, sizeof escape, "\\u%04x\\u%04x", 0xD800 + (pair >> 10), 0xDC00 + (pair & 0x3FF));
-  }
-  return escape;
-}
 
 void AppendJsonString(TrackedText& out, const TrackedText& text, bool ensure_ascii) {
   const std::string& bytes = text.bytes();
@@ -49,14 +20,14 @@ void AppendJsonString(TrackedText& out, const TrackedText& text, bool ensure_asc
       ++at;
       continue;
     }
-    const CodePoint c = DecodeUtf8(bytes, at);
-    const std::string escape = JsonEscape(c.value, ensure_ascii);
+    const text::Utf8Char c = text::DecodeUtf8(bytes, at);
+    const std::string escape = text::JsonEscape(c.code_point, ensure_ascii);
     if (!escape.empty()) {
       out.AppendRange(text, plain, at);
       out.Append(escape, text.TrustedAt(at));
-      plain = at + c.size;
+      plain = at + c.length;
     }
-    at += c.size;
+    at += c.length;
   }
   out.AppendRange(text, plain, bytes.size());
   out.Append("\"", false);

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "api/template/template_error.h"
-#include "api/template/unicode.h"
+#include "engine/text/utf8.h"
 
 namespace puna::api::jinja {
 namespace {
@@ -86,7 +86,7 @@ class ValueBuilder {
 Value Convert(const nlohmann::ordered_json& json, int depth) {
   if (depth > kMaxValueDepth) FailDepth();
   const auto text = [](const std::string& bytes) {
-    if (FindInvalidUtf8(bytes) != std::string::npos) Fail("a text is not valid UTF-8");
+    if (!text::IsUtf8(bytes)) Fail("a text is not valid UTF-8");
     return Value::Untrusted(bytes);
   };
   switch (json.type()) {

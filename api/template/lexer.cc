@@ -3,7 +3,8 @@
 #include <algorithm>
 
 #include "api/template/template_error.h"
-#include "api/template/unicode.h"
+#include "engine/text/characters.h"
+#include "engine/text/utf8.h"
 
 namespace puna::api::jinja {
 namespace {
@@ -38,9 +39,9 @@ class Lexer {
 
   size_t SkipSpace(size_t at) const {
     while (at < source_.size()) {
-      const CodePoint c = DecodeUtf8(source_, at);
-      if (!IsSpace(c.value)) break;
-      at += c.size;
+      const text::Utf8Char c = text::DecodeUtf8(source_, at);
+      if (!text::IsSpace(c.code_point)) break;
+      at += c.length;
     }
     return at;
   }
@@ -51,9 +52,9 @@ class Lexer {
     if (sign == '-') {
       size_t end = text.size();
       while (end > 0) {
-        const CodePoint c = DecodeUtf8Before(text, end);
-        if (!IsSpace(c.value)) break;
-        end -= c.size;
+        const text::Utf8Char c = text::DecodeUtf8Before(text, end);
+        if (!text::IsSpace(c.code_point)) break;
+        end -= c.length;
       }
       return text.substr(0, end);
     }
@@ -62,9 +63,9 @@ class Lexer {
     if (newline == text.npos && !line_starting_) return text;
     const size_t begin = newline == text.npos ? 0 : newline + 1;
     for (size_t at = begin; at < text.size();) {
-      const CodePoint c = DecodeUtf8(text, at);
-      if (!IsSpace(c.value)) return text;
-      at += c.size;
+      const text::Utf8Char c = text::DecodeUtf8(text, at);
+      if (!text::IsSpace(c.code_point)) return text;
+      at += c.length;
     }
     return text.substr(0, begin);
   }
@@ -175,17 +176,17 @@ class Lexer {
     const char c = source_[at_];
     if (IsAsciiDigit(c)) return ReadNumber();
     if (c == '\'' || c == '"') return ReadString(c);
-    const CodePoint point = DecodeUtf8(source_, at_);
-    if (c == '_' || IsAlpha(point.value)) return ReadName();
+    const text::Utf8Char point = text::DecodeUtf8(source_, at_);
+    if (c == '_' || text::IsAlpha(point.code_point)) return ReadName();
     ReadOperator(open);
   }
 
   void ReadName() {
     size_t end = at_;
     while (end < source_.size()) {
-      const CodePoint c = DecodeUtf8(source_, end);
-      if (c.value != '_' && !IsAlnum(c.value)) break;
-      end += c.size;
+      const text::Utf8Char c = text::DecodeUtf8(source_, end);
+      if (c.code_point != '_' && !text::IsAlnum(c.code_point)) break;
+      end += c.length;
     }
     Add(TokenType::kName, std::string(source_.substr(at_, end - at_)));
     at_ = end;
@@ -259,7 +260,7 @@ class Lexer {
     }
     const char c = source_[at_];
     if (std::string_view("+-/*%~[](){}><=.:|,;").find(c) == std::string_view::npos) {
-      const size_t size = DecodeUtf8(source_, at_).size;
+      const size_t size = text::DecodeUtf8(source_, at_).length;
       FailHere("unexpected char '" + std::string(source_.substr(at_, size)) + "'");
     }
     if (c == '{' || c == '(' || c == '[') open += c == '{' ? '}' : c == '(' ? ')' : ']';

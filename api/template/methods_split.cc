@@ -3,7 +3,8 @@
 
 #include "api/template/builtins.h"
 #include "api/template/python_ops.h"
-#include "api/template/unicode.h"
+#include "engine/text/characters.h"
+#include "engine/text/utf8.h"
 
 namespace puna::api::jinja {
 namespace {
@@ -47,14 +48,14 @@ std::vector<std::pair<size_t, size_t>> Words(const std::string& bytes) {
   std::vector<std::pair<size_t, size_t>> words;
   size_t begin = std::string::npos;
   for (size_t at = 0; at < bytes.size();) {
-    const CodePoint c = DecodeUtf8(bytes, at);
-    if (!IsSpace(c.value)) {
+    const text::Utf8Char c = text::DecodeUtf8(bytes, at);
+    if (!text::IsSpace(c.code_point)) {
       if (begin == std::string::npos) begin = at;
     } else if (begin != std::string::npos) {
       words.emplace_back(begin, at);
       begin = std::string::npos;
     }
-    at += c.size;
+    at += c.length;
   }
   if (begin != std::string::npos) words.emplace_back(begin, bytes.size());
   return words;

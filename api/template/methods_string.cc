@@ -4,7 +4,8 @@
 #include "api/template/builtins.h"
 #include "api/template/python_ops.h"
 #include "api/template/python_text.h"
-#include "api/template/unicode.h"
+#include "engine/text/characters.h"
+#include "engine/text/utf8.h"
 
 namespace puna::api::jinja {
 namespace {
@@ -28,12 +29,12 @@ TrackedText TitleWords(const TrackedText& text) {
   TrackedText out;
   bool inside = false;
   for (size_t at = 0; at < text.size();) {
-    const CodePoint c = DecodeUtf8(text.bytes(), at);
+    const text::Utf8Char c = text::DecodeUtf8(text.bytes(), at);
     std::string mapped;
-    inside ? AppendLower(mapped, c.value) : AppendTitle(mapped, c.value);
+    inside ? text::AppendLower(c.code_point, mapped) : text::AppendTitle(c.code_point, mapped);
     out.Append(mapped, text.TrustedAt(at));
-    inside = IsUpper(c.value) || IsLower(c.value);
-    at += c.size;
+    inside = text::IsUpper(c.code_point) || text::IsLower(c.code_point);
+    at += c.length;
   }
   return out;
 }
@@ -42,11 +43,11 @@ TrackedText SwapCase(const TrackedText& text) {
   SpendBytes(text.size());
   TrackedText out;
   for (size_t at = 0; at < text.size();) {
-    const CodePoint c = DecodeUtf8(text.bytes(), at);
+    const text::Utf8Char c = text::DecodeUtf8(text.bytes(), at);
     std::string mapped;
-    IsUpper(c.value) ? AppendLower(mapped, c.value) : AppendUpper(mapped, c.value);
+    text::IsUpper(c.code_point) ? text::AppendLower(c.code_point, mapped) : text::AppendUpper(c.code_point, mapped);
     out.Append(mapped, text.TrustedAt(at));
-    at += c.size;
+    at += c.length;
   }
   return out;
 }
@@ -80,7 +81,7 @@ Value FindMethodOf(Interpreter&, const Value& self, const Arguments& arguments) 
   SpendBytes(window.view.size());
   const size_t at = !window.valid ? std::string::npos : kFromRight ? window.view.rfind(sub) : window.view.find(sub);
   if (at != std::string::npos) {
-    return Value::Int(static_cast<int64_t>(window.start + CountCodePoints(window.view.substr(0, at))));
+    return Value::Int(static_cast<int64_t>(window.start + text::CountCodePoints(window.view.substr(0, at))));
   }
   if (kMustFind) Fail("substring not found");
   return Value::Int(-1);
@@ -92,7 +93,7 @@ Value CountMethod(Interpreter&, const Value& self, const Arguments& arguments) {
   const std::string& sub = bound.Text(0).bytes();
   SpendBytes(window.view.size());
   if (!window.valid) return Value::Int(0);
-  if (sub.empty()) return Value::Int(static_cast<int64_t>(CountCodePoints(window.view)) + 1);
+  if (sub.empty()) return Value::Int(static_cast<int64_t>(text::CountCodePoints(window.view)) + 1);
   int64_t count = 0;
   for (size_t at = window.view.find(sub); at != std::string::npos; at = window.view.find(sub, at + sub.size())) {
     ++count;
@@ -155,9 +156,9 @@ Value AllMethod(Interpreter&, const Value& self, const Arguments& arguments) {
   const std::string& bytes = self.bytes();
   SpendBytes(bytes.size());
   for (size_t at = 0; at < bytes.size();) {
-    const CodePoint c = DecodeUtf8(bytes, at);
-    if (!kTest(c.value)) return Value::Bool(false);
-    at += c.size;
+    const text::Utf8Char c = text::DecodeUtf8(bytes, at);
+    if (!kTest(c.code_point)) return Value::Bool(false);
+    at += c.length;
   }
   return Value::Bool(!bytes.empty());
 }
@@ -170,10 +171,10 @@ Value CaseMethod(Interpreter&, const Value& self, const Arguments& arguments) {
   SpendBytes(bytes.size());
   bool found = false;
   for (size_t at = 0; at < bytes.size();) {
-    const CodePoint c = DecodeUtf8(bytes, at);
-    if (kOther(c.value)) return Value::Bool(false);
-    found = found || kWanted(c.value);
-    at += c.size;
+    const text::Utf8Char c = text::DecodeUtf8(bytes, at);
+    if (kOther(c.code_point)) return Value::Bool(false);
+    found = found || kWanted(c.code_point);
+    at += c.length;
   }
   return Value::Bool(found);
 }
@@ -275,14 +276,14 @@ const std::vector<NamedBuiltin>& StringMethods() {
       {"replace", ReplaceMethod},
       {"join", JoinMethod},
       {"format", FormatMethod},
-      {"isdigit", AllMethod<IsDigit>},
-      {"isdecimal", AllMethod<IsDigit>},
-      {"isnumeric", AllMethod<IsNumeric>},
-      {"isalpha", AllMethod<IsAlpha>},
-      {"isalnum", AllMethod<IsAlnum>},
-      {"isspace", AllMethod<IsSpace>},
-      {"isupper", CaseMethod<IsUpper, IsLower>},
-      {"islower", CaseMethod<IsLower, IsUpper>},
+      {"isdigit", AllMethod<text::IsDigit>},
+      {"isdecimal", AllMethod<text::IsDigit>},
+      {"isnumeric", AllMethod<text::IsNumeric>},
+      {"isalpha", AllMethod<text::IsAlpha>},
+      {"isalnum", AllMethod<text::IsAlnum>},
+      {"isspace", AllMethod<text::IsSpace>},
+      {"isupper", CaseMethod<text::IsUpper, text::IsLower>},
+      {"islower", CaseMethod<text::IsLower, text::IsUpper>},
       {"rjust", JustifyMethod<Side::kLeft>},
       {"ljust", JustifyMethod<Side::kRight>},
       {"center", JustifyMethod<Side::kBoth>},

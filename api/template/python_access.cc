@@ -5,7 +5,7 @@
 #include "api/template/loop_object.h"
 #include "api/template/python_ops.h"
 #include "api/template/python_text.h"
-#include "api/template/unicode.h"
+#include "engine/text/utf8.h"
 
 namespace puna::api::jinja {
 namespace {
@@ -58,7 +58,7 @@ Value ItemOnly(const Value& object, const Value& key) {
   if (!object.IsString()) return object.list().items[static_cast<size_t>(index)];
   const TrackedText& text = object.text();
   const size_t begin = text.OffsetOf(static_cast<size_t>(index));
-  return Value::String(text.Substring(begin, begin + DecodeUtf8(text.bytes(), begin).size));
+  return Value::String(text.Substring(begin, begin + text::DecodeUtf8(text.bytes(), begin).length));
 }
 
 struct SliceRange {
@@ -95,12 +95,12 @@ Value SliceText(const TrackedText& text, const SliceRange& range) {
   }
   std::vector<size_t> offsets;  // where each character begins
   Spend(text.length());
-  for (size_t at = 0; at < text.size(); at += DecodeUtf8(text.bytes(), at).size) offsets.push_back(at);
+  for (size_t at = 0; at < text.size(); at += text::DecodeUtf8(text.bytes(), at).length) offsets.push_back(at);
   TrackedText picked;
   for (size_t i = 0; i < range.count; ++i) {
     const int64_t index = range.start + static_cast<int64_t>(i) * range.step;
     const size_t begin = offsets[static_cast<size_t>(index)];
-    picked.AppendRange(text, begin, begin + DecodeUtf8(text.bytes(), begin).size);
+    picked.AppendRange(text, begin, begin + text::DecodeUtf8(text.bytes(), begin).length);
   }
   return Value::String(std::move(picked));
 }

@@ -4,7 +4,7 @@
 
 #include "api/template/python_ops.h"
 #include "api/template/python_text.h"
-#include "api/template/unicode.h"
+#include "engine/text/utf8.h"
 
 namespace puna::api::jinja {
 namespace {
@@ -118,7 +118,7 @@ std::shared_ptr<const ListObject> Characters(const TrackedText& text) {
   Spend(text.length());
   items.reserve(text.length());
   for (size_t at = 0; at < text.size();) {
-    const size_t size = DecodeUtf8(text.bytes(), at).size;
+    const size_t size = text::DecodeUtf8(text.bytes(), at).length;
     items.push_back(Value::String(text.Substring(at, at + size)));
     at += size;
   }

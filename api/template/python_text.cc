@@ -5,7 +5,8 @@
 #include <cstdio>
 
 #include "api/template/python_ops.h"
-#include "api/template/unicode.h"
+#include "engine/text/characters.h"
+#include "engine/text/utf8.h"
 
 namespace puna::api::jinja {
 namespace {
@@ -71,22 +72,22 @@ void AppendStringRepr(TrackedText& out, const TrackedText& text) {
   out.Append(quote, false);
   size_t plain = 0;  // start of what is copied as it is
   for (size_t at = 0; at < bytes.size();) {
-    const CodePoint c = DecodeUtf8(bytes, at);
+    const text::Utf8Char c = text::DecodeUtf8(bytes, at);
     char escape[16] = "";
-    if (c.value == '\\' || c.value == static_cast<char32_t>(*quote)) {
-      std::snprintf(escape, sizeof escape, "\\%c", static_cast<char>(c.value));
-    } else if (c.value == '\n' || c.value == '\r' || c.value == '\t') {
-      std::snprintf(escape, sizeof escape, "\\%c", c.value == '\n' ? 'n' : c.value == '\r' ? 'r' : 't');
-    } else if (!IsPrintable(c.value)) {
-      const char* form = c.value < 0x100 ? "\\x%02x" : c.value < 0x10000 ? "\\u%04x" : "\\U%08x";
-      std::snprintf(escape, sizeof escape, form, static_cast<unsigned>(c.value));
+    if (c.code_point == '\\' || c.code_point == static_cast<char32_t>(*quote)) {
+      std::snprintf(escape, sizeof escape, "\\%c", static_cast<char>(c.code_point));
+    } else if (c.code_point == '\n' || c.code_point == '\r' || c.code_point == '\t') {
+      std::snprintf(escape, sizeof escape, "\\%c", c.code_point == '\n' ? 'n' : c.code_point == '\r' ? 'r' : 't');
+    } else if (!text::IsPrintable(c.code_point)) {
+      const char* form = c.code_point < 0x100 ? "\\x%02x" : c.code_point < 0x10000 ? "\\u%04x" : "\\U%08x";
+      std::snprintf(escape, sizeof escape, form, static_cast<unsigned>(c.code_point));
     }
     if (*escape != '\0') {
       out.AppendRange(text, plain, at);
       out.Append(escape, text.TrustedAt(at));
-      plain = at + c.size;
+      plain = at + c.length;
     }
-    at += c.size;
+    at += c.length;
   }
   out.AppendRange(text, plain, bytes.size());
   out.Append(quote, false);

@@ -4,7 +4,8 @@
 #include "api/template/builtins.h"
 #include "api/template/python_ops.h"
 #include "api/template/python_text.h"
-#include "api/template/unicode.h"
+#include "engine/text/characters.h"
+#include "engine/text/utf8.h"
 
 namespace puna::api::jinja {
 namespace {
@@ -20,9 +21,9 @@ TrackedText MapCharacters(const TrackedText& text, Append append) {
     const bool trusted = text.TrustedAt(at);
     std::string stretch;
     for (const size_t end = text.StretchEnd(at); at < end;) {
-      const CodePoint c = DecodeUtf8(text.bytes(), at);
-      append(stretch, c.value, at);
-      at += c.size;
+      const text::Utf8Char c = text::DecodeUtf8(text.bytes(), at);
+      append(stretch, c.code_point, at);
+      at += c.length;
     }
     mapped.Append(stretch, trusted);
   }
@@ -31,8 +32,8 @@ TrackedText MapCharacters(const TrackedText& text, Append append) {
 
 bool IsFinalSigma(const std::string& bytes, size_t at) {
   const size_t next = at + 2;
-  return at > 0 && IsAlpha(DecodeUtf8Before(bytes, at).value) &&
-         (next >= bytes.size() || !IsAlpha(DecodeUtf8(bytes, next).value));
+  return at > 0 && text::IsAlpha(text::DecodeUtf8Before(bytes, at).code_point) &&
+         (next >= bytes.size() || !text::IsAlpha(text::DecodeUtf8(bytes, next).code_point));
 }
 
 bool IsLineEnd(char32_t c) {
@@ -45,7 +46,7 @@ TrackedText Interleave(const TrackedText& text, const TrackedText& to, int64_t c
   for (; count != 0; --count) {
     out.Append(to);
     if (at >= text.size()) return out;
-    const size_t size = DecodeUtf8(text.bytes(), at).size;
+    const size_t size = text::DecodeUtf8(text.bytes(), at).length;
     out.AppendRange(text, at, at + size);
     at += size;
   }
@@ -56,15 +57,15 @@ TrackedText Interleave(const TrackedText& text, const TrackedText& to, int64_t c
 }  // namespace
 
 TrackedText Upper(const TrackedText& text) {
-  return MapCharacters(text, [](std::string& out, char32_t c, size_t) { AppendUpper(out, c); });
+  return MapCharacters(text, [](std::string& out, char32_t c, size_t) { text::AppendUpper(c, out); });
 }
 
 TrackedText Lower(const TrackedText& text) {
   return MapCharacters(text, [&](std::string& out, char32_t c, size_t at) {
     if (c == kSigma && IsFinalSigma(text.bytes(), at)) {
-      AppendUtf8(out, kFinalSigma);
+      text::AppendUtf8(kFinalSigma, out);
     } else {
-      AppendLower(out, c);
+      text::AppendLower(c, out);
     }
   });
 }
@@ -73,34 +74,34 @@ TrackedText Capitalize(const TrackedText& text) {
   const TrackedText lower = Lower(text);
   return MapCharacters(text.empty() ? text : lower, [&](std::string& out, char32_t c, size_t at) {
     if (at == 0) {
-      AppendTitle(out, DecodeUtf8(text.bytes(), 0).value);
+      text::AppendTitle(text::DecodeUtf8(text.bytes(), 0).code_point, out);
     } else {
-      AppendUtf8(out, c);
+      text::AppendUtf8(c, out);
     }
   });
 }
 
 TrackedText Strip(const TrackedText& text, const TrackedText* chars, bool left, bool right) {
-  const auto drops = [&](const CodePoint& c) {
-    if (chars == nullptr) return IsSpace(c.value);
+  const auto drops = [&](const text::Utf8Char& c) {
+    if (chars == nullptr) return text::IsSpace(c.code_point);
     Spend(1 + chars->size() / 32);
     for (size_t at = 0; at < chars->size();) {
-      const CodePoint other = DecodeUtf8(chars->bytes(), at);
-      if (other.value == c.value) return true;
-      at += other.size;
+      const text::Utf8Char other = text::DecodeUtf8(chars->bytes(), at);
+      if (other.code_point == c.code_point) return true;
+      at += other.length;
     }
     return false;
   };
   size_t begin = 0, end = text.size();
   while (left && begin < end) {
-    const CodePoint c = DecodeUtf8(text.bytes(), begin);
+    const text::Utf8Char c = text::DecodeUtf8(text.bytes(), begin);
     if (!drops(c)) break;
-    begin += c.size;
+    begin += c.length;
   }
   while (right && end > begin) {
-    const CodePoint c = DecodeUtf8Before(text.bytes(), end);
+    const text::Utf8Char c = text::DecodeUtf8Before(text.bytes(), end);
     if (!drops(c)) break;
-    end -= c.size;
+    end -= c.length;
   }
   return text.Substring(begin, end);
 }
@@ -138,10 +139,10 @@ std::vector<TrackedText> SplitLines(const TrackedText& text, bool keep_ends) {
   std::vector<TrackedText> lines;
   size_t begin = 0;
   for (size_t at = 0; at < text.size();) {
-    const CodePoint c = DecodeUtf8(text.bytes(), at);
-    size_t next = at + c.size;
-    if (IsLineEnd(c.value)) {
-      if (c.value == '\r' && next < text.size() && text.bytes()[next] == '\n') ++next;
+    const text::Utf8Char c = text::DecodeUtf8(text.bytes(), at);
+    size_t next = at + c.length;
+    if (IsLineEnd(c.code_point)) {
+      if (c.code_point == '\r' && next < text.size() && text.bytes()[next] == '\n') ++next;
       lines.push_back(text.Substring(begin, keep_ends ? next : at));
       begin = next;
     }

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "api/template/template_error.h"
-#include "api/template/unicode.h"
+#include "engine/text/utf8.h"
 
 namespace puna::api::jinja {
 namespace {
@@ -51,7 +51,7 @@ void TrackedText::Append(std::string_view bytes, bool trusted) {
   CheckGrowth(bytes.size());
   SetTrust(trusted);
   bytes_ += bytes;
-  length_ += CountCodePoints(bytes);
+  length_ += text::CountCodePoints(bytes);
 }
 
 void TrackedText::AppendRange(const TrackedText& other, size_t begin, size_t end) {
@@ -67,7 +67,7 @@ void TrackedText::AppendRange(const TrackedText& other, size_t begin, size_t end
   }
   const bool whole = begin == 0 && end == other.size();
   const std::string_view added(bytes_.data() + bytes_.size() - (end - begin), end - begin);
-  length_ += other.ascii() ? end - begin : whole ? other.length_ : CountCodePoints(added);
+  length_ += other.ascii() ? end - begin : whole ? other.length_ : text::CountCodePoints(added);
 }
 
 TrackedText TrackedText::Substring(size_t begin, size_t end) const {
@@ -81,7 +81,7 @@ size_t TrackedText::OffsetOf(size_t index) const {
   if (index == length_) return size();
   SpendBytes(size());
   size_t at = 0;
-  for (; at < size() && index > 0; --index) at += DecodeUtf8(bytes_, at).size;
+  for (; at < size() && index > 0; --index) at += text::DecodeUtf8(bytes_, at).length;
   return at;
 }
 

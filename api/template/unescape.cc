@@ -3,7 +3,7 @@
 
 #include "api/template/lexer.h"
 #include "api/template/template_error.h"
-#include "api/template/unicode.h"
+#include "engine/text/utf8.h"
 
 namespace puna::api::jinja {
 namespace {
@@ -55,7 +55,7 @@ class Unescaper {
     for (int i = 0; i < 3 && at_ < inside_.size() && inside_[at_] >= '0' && inside_[at_] <= '7'; ++i) {
       value = value * 8 + static_cast<char32_t>(inside_[at_++] - '0');
     }
-    AppendUtf8(out_, value);
+    text::AppendUtf8(value, out_);
   }
 
   char32_t Hex(int digits) {
@@ -82,22 +82,22 @@ class Unescaper {
     }
     if (c >= 0xD800 && c <= 0xDFFF) FailAt("half of a surrogate pair in a string");
     if (c > 0x10FFFF) FailAt("illegal Unicode character in a string");
-    AppendUtf8(out_, c);
+    text::AppendUtf8(c, out_);
   }
 
   // Python keeps the backslash of an escape that it does not know. Jinja writes other characters than ASCII as escapes
   // first, so a backslash before one leaves that escape's text.
   void Unknown() {
     out_ += '\\';
-    const CodePoint c = DecodeUtf8(inside_, at_);
-    at_ += c.size;
-    if (c.value < 0x80) {
-      out_ += static_cast<char>(c.value);
+    const text::Utf8Char c = text::DecodeUtf8(inside_, at_);
+    at_ += c.length;
+    if (c.code_point < 0x80) {
+      out_ += static_cast<char>(c.code_point);
       return;
     }
     char text[16];
-    const char* form = c.value < 0x100 ? "x%02x" : c.value < 0x10000 ? "u%04x" : "U%08x";
-    std::snprintf(text, sizeof text, form, static_cast<unsigned>(c.value));
+    const char* form = c.code_point < 0x100 ? "x%02x" : c.code_point < 0x10000 ? "u%04x" : "U%08x";
+    std::snprintf(text, sizeof text, form, static_cast<unsigned>(c.code_point));
     out_ += text;
   }
 

@@ -5,7 +5,6 @@
 #include "api/template/builtins.h"
 #include "api/template/python_ops.h"
 #include "api/template/python_text.h"
-#include "api/template/unicode.h"
 
 namespace puna::api::jinja {
 namespace {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace puna::api {
@@ -22,12 +21,5 @@ struct CallsReading {
   Verdict verdict = Verdict::kPlain;
   std::vector<CallText> calls;  // filled with kCalls only
 };
-
-// Python's str.isspace, which the formats' rules go by: the position after the white space at `i`.
-size_t SkipUnicodeSpace(std::string_view text, size_t i);
-std::string_view TrimUnicodeSpaceRight(std::string_view text);
-
-// The longest beginning of `text` that does not end inside a UTF-8 character.
-std::string_view WholeCharacters(std::string_view text);
 
 }  // namespace puna::api

@@ -1,8 +1,9 @@
 #include "api/tool_calls/llama_calls.h"
 
-#include "api/json/raw_json.h"
 #include "api/tool_calls/call_object.h"
 #include "api/tool_calls/pythonic_calls.h"
+#include "engine/text/characters.h"
+#include "engine/text/json_quote.h"
 
 namespace puna::api {
 
@@ -49,8 +50,8 @@ CallsReading ReadJsonCalls(std::string_view text) {
   CallsReading reading;
   size_t i = 0;
   while (true) {
-    i = SkipUnicodeSpace(text, i);
-    while (!reading.calls.empty() && i < text.size() && text[i] == ';') i = SkipUnicodeSpace(text, i + 1);
+    i = text::SkipSpace(text, i);
+    while (!reading.calls.empty() && i < text.size() && text[i] == ';') i = text::SkipSpace(text, i + 1);
     if (i == text.size()) {
       reading.verdict = reading.calls.empty() ? Verdict::kPartial : Verdict::kCalls;
       return reading;
@@ -65,7 +66,7 @@ CallsReading ReadJsonCalls(std::string_view text) {
 // Llama 3.1's built-in tools: NAME.call(query="...").
 CallsReading ReadBuiltinCall(std::string_view text) {
   static constexpr std::string_view kCall = ".call(query=\"";
-  const size_t start = SkipUnicodeSpace(text, 0);
+  const size_t start = text::SkipSpace(text, 0);
   size_t i = start;
   while (i < text.size() && IsWordChar(text[i]) && i - start < kMaxTagName) ++i;
   const std::string_view rest = text.substr(i);
@@ -76,9 +77,9 @@ CallsReading ReadBuiltinCall(std::string_view text) {
   const size_t query = i + kCall.size();
   const size_t quote = text.find('"', query);
   if (quote == text.npos || quote + 1 == text.size()) return {Verdict::kPartial, {}};
-  if (text[quote + 1] != ')' || SkipUnicodeSpace(text, quote + 2) != text.size()) return {Verdict::kPlain, {}};
+  if (text[quote + 1] != ')' || text::SkipSpace(text, quote + 2) != text.size()) return {Verdict::kPlain, {}};
   std::string arguments = "{\"query\":";
-  AppendJsonString(text.substr(query, quote - query), arguments);
+  text::AppendJsonString(text.substr(query, quote - query), arguments);
   return {Verdict::kCalls, {{std::string(text.substr(start, i - start)), arguments + '}'}}};
 }
 
@@ -94,7 +95,7 @@ std::string WithoutPythonTags(std::string_view text) {
 }  // namespace
 
 CallsReading ReadWholeCalls(std::string_view text) {
-  const size_t start = SkipUnicodeSpace(text, 0);
+  const size_t start = text::SkipSpace(text, 0);
   if (start == text.size()) return {Verdict::kPartial, {}};
   if (text[start] == '{') return ReadJsonCalls(text);
   return text[start] == '[' ? ReadPythonicCalls(text) : ReadBuiltinCall(text);
@@ -129,7 +130,7 @@ CallsReading ReadFunctionTags(std::string_view text, size_t& first) {
     if (reading.calls.empty()) first = i;
     CallText call;
     call.name = text.substr(i + kFunctionTag.size(), end - 1 - i - kFunctionTag.size());
-    i = SkipUnicodeSpace(text, end);
+    i = text::SkipSpace(text, end);
     const Verdict verdict = ReadObject(text, i, call.arguments);
     if (verdict != Verdict::kCalls) return {verdict, {}};
     reading.calls.push_back(std::move(call));
@@ -145,12 +146,12 @@ CallsReading ReadHermesCalls(std::string_view text, size_t& first) {
   size_t i = 0;
   while ((i = text.find(kHermesTag, i)) != text.npos) {
     if (reading.calls.empty()) first = i;
-    i = SkipUnicodeSpace(text, i + kHermesTag.size());
+    i = text::SkipSpace(text, i + kHermesTag.size());
     CallText call;
     const Verdict verdict = ReadCallObject(text, /*accept_parameters=*/false, i, call);
     if (verdict != Verdict::kCalls) return {verdict, {}};
     reading.calls.push_back(std::move(call));
-    const std::string_view rest = text.substr(SkipUnicodeSpace(text, i));
+    const std::string_view rest = text.substr(text::SkipSpace(text, i));
     if (rest.empty()) break;
     if (!rest.starts_with(kClose)) return {kClose.starts_with(rest) ? Verdict::kPartial : Verdict::kPlain, {}};
     i = text.size() - rest.size() + kClose.size();
@@ -164,21 +165,21 @@ ModelOutput ReadLlamaOutput(std::string_view text) {
   CallsReading reading = ReadWholeCalls(tag == text.npos ? text : text.substr(tag + kPythonTag.size()));
   if (reading.verdict == Verdict::kCalls) {
     const std::string_view before = tag == text.npos ? std::string_view() : text.substr(0, tag);
-    return {std::string(TrimUnicodeSpaceRight(before)), std::move(reading.calls)};
+    return {std::string(text::TrimSpaceRight(before)), std::move(reading.calls)};
   }
   const std::string untagged = WithoutPythonTags(text);
   size_t first;
   reading = ReadFunctionTags(untagged, first);
   if (reading.verdict != Verdict::kCalls) return {std::string(text), {}};
   const std::string_view before = std::string_view(untagged).substr(0, first);
-  return {std::string(TrimUnicodeSpaceRight(before)), std::move(reading.calls)};
+  return {std::string(text::TrimSpaceRight(before)), std::move(reading.calls)};
 }
 
 ModelOutput ReadHermesOutput(std::string_view text) {
   size_t first;
   CallsReading reading = ReadHermesCalls(text, first);
   if (reading.verdict != Verdict::kCalls) return {std::string(text), {}};
-  return {std::string(TrimUnicodeSpaceRight(text.substr(0, first))), std::move(reading.calls)};
+  return {std::string(text::TrimSpaceRight(text.substr(0, first))), std::move(reading.calls)};
 }
 
 }  // namespace puna::api

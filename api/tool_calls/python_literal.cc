@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
-#include "api/json/raw_json.h"
+#include "engine/text/json_quote.h"
 
 namespace puna::api {
 
@@ -129,7 +129,7 @@ bool PythonReader::ReadWordOrString(std::string& json) {
     position_ = start;
     std::string decoded;
     if (!ReadStrings(decoded)) return false;
-    AppendJsonString(decoded, json);
+    text::AppendJsonString(decoded, json);
     return true;
   }
   if (word == "True")
@@ -275,7 +275,7 @@ bool PythonReader::ReadDictionary(std::string& json) {
   const char* before = "{";
   for (const auto& [key, value] : members) {
     json += before;
-    AppendJsonString(key, json);
+    text::AppendJsonString(key, json);
     json.append(":").append(value);
     before = ",";
   }

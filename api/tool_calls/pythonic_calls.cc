@@ -2,8 +2,9 @@
 
 #include <unordered_set>
 
-#include "api/json/raw_json.h"
 #include "api/tool_calls/python_literal.h"
+#include "engine/text/characters.h"
+#include "engine/text/json_quote.h"
 
 namespace puna::api {
 
@@ -24,7 +25,7 @@ bool ReadKeywords(PythonReader& reader, std::string& json) {
     if (!reader.ReadName(name) || !reader.Take('=')) return false;
     json += names.empty() ? '{' : ',';
     if (!names.insert(name).second) return reader.Plain();
-    AppendJsonString(name, json);
+    text::AppendJsonString(name, json);
     json += ':';
     if (!reader.ReadValue(json) || !reader.Peek(next)) return false;
     comma = next == ',' && reader.Take(',');
@@ -52,13 +53,13 @@ bool ReadCalls(PythonReader& reader, std::vector<CallText>& calls) {
 
 CallsReading ReadPythonicCalls(std::string_view text) {
   CallsReading reading;
-  const size_t start = SkipUnicodeSpace(text, 0);
+  const size_t start = text::SkipSpace(text, 0);
   if (start == text.size()) return {Verdict::kPartial, {}};
   if (text[start] != '[') return reading;
   PythonReader reader(text, start);
   if (!ReadCalls(reader, reading.calls)) return {reader.verdict(), {}};
   reader.SkipSpace();
-  if (SkipUnicodeSpace(text, reader.position()) != text.size()) return {Verdict::kPlain, {}};
+  if (text::SkipSpace(text, reader.position()) != text.size()) return {Verdict::kPlain, {}};
   reading.verdict = Verdict::kCalls;
   return reading;
 }

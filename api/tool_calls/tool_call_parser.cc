@@ -4,6 +4,8 @@
 
 #include "api/tool_calls/call_streamer.h"
 #include "api/tool_calls/llama_calls.h"
+#include "engine/text/characters.h"
+#include "engine/text/utf8.h"
 
 namespace puna::api {
 
@@ -86,7 +88,7 @@ bool ToolCallParser::IsDue(size_t size) {
 }
 
 bool ToolCallParser::AdvanceWhole() {
-  const std::string_view body = WholeCharacters(std::string_view(text_).substr(body_start_));
+  const std::string_view body = text::WholeCharacters(std::string_view(text_).substr(body_start_));
   if (!IsDue(body.size()) || ReadWholeCalls(body).verdict != Verdict::kPlain) return false;
   next_look_ = 0;
   if (!python_tag_seen_) {
@@ -127,7 +129,7 @@ bool ToolCallParser::AdvanceText() {
 }
 
 bool ToolCallParser::AdvanceTag() {
-  const std::string_view tagged = WholeCharacters(std::string_view(text_).substr(tag_start_));
+  const std::string_view tagged = text::WholeCharacters(std::string_view(text_).substr(tag_start_));
   if (!IsDue(tagged.size())) return false;
   const bool llama = options_.format == ToolFormat::kLlama;
   size_t first;
@@ -159,12 +161,12 @@ size_t ToolCallParser::HeldFrom() const {
 // white space at its end, since that goes when a call follows.
 std::string ToolCallParser::TakeContent(size_t end, bool keep_space) {
   if (end <= spaces_from_ && !keep_space) return {};
-  const std::string_view whole = WholeCharacters(std::string_view(text_).substr(0, end));
+  const std::string_view whole = text::WholeCharacters(std::string_view(text_).substr(0, end));
   if (whole.size() <= sent_) return {};
   size_t stop = whole.size();
   if (!keep_space) {
     const size_t from = std::max(sent_, spaces_from_);
-    stop = from + TrimUnicodeSpaceRight(whole.substr(std::min(from, whole.size()))).size();
+    stop = from + text::TrimSpaceRight(whole.substr(std::min(from, whole.size()))).size();
     spaces_from_ = std::max(from, whole.size());
     if (stop == from) return {};
   }

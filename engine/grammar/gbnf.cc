@@ -5,13 +5,14 @@
 
 #include "engine/grammar/automata/char_set.h"
 #include "engine/grammar/automata/grammar_error.h"
+#include "engine/text/utf8.h"
 
 namespace puna::engine {
 namespace {
 
 class GbnfParser {
  public:
-  GbnfParser(std::string_view text, GrammarBuilder& builder) : chars_(CodePoints(text)), b_(builder) {}
+  GbnfParser(std::string_view text, GrammarBuilder& builder) : chars_(text::CodePoints(text)), b_(builder) {}
 
   NodeId Parse() {
     if (chars_.size() > 1 << 18) Fail("it is larger than 256 KiB");
@@ -213,7 +214,7 @@ class GbnfParser {
 
   NodeId ParseLiteral() {
     std::string text;
-    while (!Take("\"")) AppendUtf8(ReadChar(), text);
+    while (!Take("\"")) text::AppendUtf8(ReadChar(), text);
     return b_.Literal(text);
   }
 
@@ -233,7 +234,7 @@ class GbnfParser {
     return CharNode(negated ? set.Complement() : set, CharEncoding::kUtf8, b_);
   }
 
-  std::vector<uint32_t> chars_;
+  std::vector<char32_t> chars_;
   size_t at_ = 0;
   GrammarBuilder& b_;
   std::map<std::string, Rule> rules_;

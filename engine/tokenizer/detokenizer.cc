@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/tokenizer/utf8.h"
+#include "engine/text/utf8.h"
 
 namespace puna::engine {
 namespace {
@@ -19,8 +19,8 @@ size_t UnfinishedTail(std::string_view text) {
   if (EndsInSurrogate(text)) return 2;
   const size_t longest = std::min<size_t>(3, text.size());
   for (size_t n = 1; n <= longest; ++n) {
-    const Utf8Char c = DecodeUtf8(text.substr(text.size() - n));
-    if (c.status == Utf8Char::Status::kIncomplete && c.length == n) return n;
+    const text::Utf8Char c = text::DecodeUtf8(text.substr(text.size() - n));
+    if (c.status == text::Utf8Char::Status::kIncomplete && c.length == n) return n;
   }
   return 0;
 }
@@ -34,10 +34,10 @@ std::string Detokenizer::Add(TokenId id) {
   const size_t whole = text.size() - UnfinishedTail(text);
   held_ = text.substr(whole);
   text.resize(whole);
-  if (ValidUtf8Prefix(text) == whole) return text;
-  return ReplaceInvalidUtf8(text);
+  if (text::ValidUtf8Prefix(text) == whole) return text;
+  return text::ReplaceInvalidUtf8(text);
 }
 
-std::string Detokenizer::Flush() { return ReplaceInvalidUtf8(std::exchange(held_, {})); }
+std::string Detokenizer::Flush() { return text::ReplaceInvalidUtf8(std::exchange(held_, {})); }
 
 }  // namespace puna::engine

@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "engine/tokenizer/utf8.h"
+#include "engine/text/utf8.h"
 
 namespace puna::engine {
 namespace {
@@ -16,7 +16,7 @@ constexpr uintmax_t kMaxFileBytes = uintmax_t{128} << 20;
 constexpr size_t kMaxShown = 200;
 
 std::string OneLine(std::string_view text) {
-  std::string out = ReplaceInvalidUtf8(text.substr(0, kMaxShown));
+  std::string out = text::ReplaceInvalidUtf8(text.substr(0, kMaxShown));
   for (char& c : out) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
   }

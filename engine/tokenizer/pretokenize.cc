@@ -1,30 +1,30 @@
 #include "engine/tokenizer/pretokenize.h"
 
-#include "engine/tokenizer/char_class.h"
-#include "engine/tokenizer/utf8.h"
+#include "engine/text/char_class.h"
+#include "engine/text/utf8.h"
 
 namespace puna::engine {
 namespace {
 
 struct Char {
-  CharClass kind;
+  text::CharClass kind;
   size_t length;
 };
 
 inline Char CharAt(std::string_view text, size_t pos) {
   const auto byte = static_cast<unsigned char>(text[pos]);
   if (byte < 0x80) [[likely]] {
-    return {kAsciiClass[byte], 1};
+    return {text::kAsciiClass[byte], 1};
   }
   size_t length;
-  const uint32_t code_point = DecodeValidUtf8(text.data() + pos, &length);
-  return {ClassOf(code_point), length};
+  const uint32_t code_point = text::DecodeValidUtf8(text.data() + pos, &length);
+  return {text::ClassOf(code_point), length};
 }
 
 inline bool IsNewline(char c) { return c == '\r' || c == '\n'; }
 
 // The end of the run of characters of one class that starts at `pos`.
-inline size_t RunEnd(std::string_view text, size_t pos, CharClass kind) {
+inline size_t RunEnd(std::string_view text, size_t pos, text::CharClass kind) {
   while (pos < text.size()) {
     const Char c = CharAt(text, pos);
     if (c.kind != kind) break;
@@ -58,7 +58,7 @@ size_t ContractionLength(std::string_view text, size_t pos) {
 size_t NumberEnd(std::string_view text, size_t pos) {
   for (int digits = 0; digits < 3 && pos < text.size(); ++digits) {
     const Char c = CharAt(text, pos);
-    if (c.kind != CharClass::kNumber) break;
+    if (c.kind != text::CharClass::kNumber) break;
     pos += c.length;
   }
   return pos;
@@ -66,7 +66,7 @@ size_t NumberEnd(std::string_view text, size_t pos) {
 
 // [^\s\p{L}\p{N}]+[\r\n]*
 size_t PunctuationEnd(std::string_view text, size_t pos) {
-  pos = RunEnd(text, pos, CharClass::kOther);
+  pos = RunEnd(text, pos, text::CharClass::kOther);
   while (pos < text.size() && IsNewline(text[pos])) ++pos;
   return pos;
 }
@@ -80,7 +80,7 @@ size_t SpaceEnd(std::string_view text, size_t start) {
   size_t after_newline = 0;
   while (pos < text.size()) {
     const Char c = CharAt(text, pos);
-    if (c.kind != CharClass::kSpace) break;
+    if (c.kind != text::CharClass::kSpace) break;
     last_char = pos;
     pos += c.length;
     if (IsNewline(text[last_char])) after_newline = pos;
@@ -95,19 +95,19 @@ size_t SpaceEnd(std::string_view text, size_t start) {
 size_t PreTokenEnd(std::string_view text, size_t pos) {
   const Char first = CharAt(text, pos);
   const size_t second = pos + first.length;
-  if (first.kind == CharClass::kLetter) return RunEnd(text, second, CharClass::kLetter);
-  if (first.kind == CharClass::kNumber) return NumberEnd(text, pos);
+  if (first.kind == text::CharClass::kLetter) return RunEnd(text, second, text::CharClass::kLetter);
+  if (first.kind == text::CharClass::kNumber) return NumberEnd(text, pos);
   if (text[pos] == '\'') {
     if (const size_t length = ContractionLength(text, pos); length != 0) return pos + length;
   }
   if (second < text.size() && !IsNewline(text[pos])) {
     const Char next = CharAt(text, second);
-    if (next.kind == CharClass::kLetter) {
-      return RunEnd(text, second + next.length, CharClass::kLetter);
+    if (next.kind == text::CharClass::kLetter) {
+      return RunEnd(text, second + next.length, text::CharClass::kLetter);
     }
-    if (text[pos] == ' ' && next.kind == CharClass::kOther) return PunctuationEnd(text, second);
+    if (text[pos] == ' ' && next.kind == text::CharClass::kOther) return PunctuationEnd(text, second);
   }
-  if (first.kind == CharClass::kOther) return PunctuationEnd(text, pos);
+  if (first.kind == text::CharClass::kOther) return PunctuationEnd(text, pos);
   return SpaceEnd(text, pos);
 }
 

@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "engine/base/check.h"
+#include "engine/text/utf8.h"
 #include "engine/tokenizer/bpe.h"
 #include "engine/tokenizer/load_error.h"
 #include "engine/tokenizer/pretokenize.h"
-#include "engine/tokenizer/utf8.h"
 
 namespace puna::engine {
 namespace {
@@ -70,10 +70,10 @@ std::string Tokenizer::Decode(std::span<const TokenId> ids, bool skip_special_to
   for (const TokenId id : ids) {
     if (!skip_special_tokens || !IsSpecial(id)) bytes += Bytes(id);
   }
-  return ReplaceInvalidUtf8(bytes);
+  return text::ReplaceInvalidUtf8(bytes);
 }
 
-std::string Tokenizer::TokenText(TokenId id) const { return ReplaceInvalidUtf8(Bytes(id)); }
+std::string Tokenizer::TokenText(TokenId id) const { return text::ReplaceInvalidUtf8(Bytes(id)); }
 
 namespace {
 
@@ -89,10 +89,10 @@ class PlainEncoder {
         out_(out) {}
 
   void Encode(std::string_view text) {
-    if (ValidUtf8Prefix(text) == text.size()) {
+    if (text::ValidUtf8Prefix(text) == text.size()) {
       EncodeValid(text);
     } else {
-      EncodeValid(ReplaceInvalidUtf8(text));
+      EncodeValid(text::ReplaceInvalidUtf8(text));
     }
   }
 

@@ -5,11 +5,11 @@
 #include <unordered_map>
 #include <utility>
 
+#include "engine/text/utf8.h"
 #include "engine/tokenizer/load_error.h"
 #include "engine/tokenizer/pretokenize.h"
 #include "engine/tokenizer/raw_tokenizer_json.h"
 #include "engine/tokenizer/tokenizer_parts.h"
-#include "engine/tokenizer/utf8.h"
 
 namespace puna::engine {
 namespace {
@@ -34,7 +34,7 @@ bool BytesOfSpelling(std::string_view spelling, std::string* bytes) {
   bytes->clear();
   for (size_t pos = 0; pos < spelling.size();) {
     size_t length;
-    const uint32_t c = DecodeValidUtf8(spelling.data() + pos, &length);
+    const uint32_t c = text::DecodeValidUtf8(spelling.data() + pos, &length);
     if (c >= kByteOfChar.size() || kByteOfChar[c] < 0) return false;
     bytes->push_back(static_cast<char>(kByteOfChar[c]));
     pos += length;

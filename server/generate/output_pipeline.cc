@@ -3,16 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/text/utf8.h"
+
 namespace puna::server {
 namespace {
 
 // A sequence that was cancelled is accounted for at the engine's next step, and steps are far
 // shorter than this.
 constexpr std::chrono::seconds kAccountPatience{2};
-
-size_t CountCharacters(const std::string& utf8) {
-  return static_cast<size_t>(std::count_if(utf8.begin(), utf8.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-}
 
 }  // namespace
 
@@ -62,7 +60,7 @@ void OutputPipeline::TakeEvent(engine::TokenEvent& event, OutputPiece& piece) {
 void OutputPipeline::TakePromptToken(engine::TokenEvent& event, OutputPiece& piece) {
   if (options_.logprobs) piece.tokens.push_back({event.id, std::move(event.logprobs), characters_, /*of_prompt=*/true});
   const std::string text = echo_detokenizer_.Add(event.id);
-  characters_ += CountCharacters(text);
+  characters_ += text::CountCodePoints(text);
   piece.content += text;
   echoed_ = true;
 }
@@ -71,7 +69,7 @@ void OutputPipeline::TakePromptToken(engine::TokenEvent& event, OutputPiece& pie
 void OutputPipeline::EmitEcho(OutputPiece& piece) {
   std::string text = echo_detokenizer_.Flush();
   if (!std::exchange(echoed_, true)) text = tokenizer_.Decode(options_.echo, true);
-  characters_ += CountCharacters(text);
+  characters_ += text::CountCodePoints(text);
   piece.content += text;
 }
 
@@ -95,7 +93,7 @@ void OutputPipeline::TakeToken(engine::TokenEvent& event, OutputPiece& piece) {
 
 void OutputPipeline::AddText(const std::string& text, OutputPiece& piece) {
   fed_bytes_ += text.size();
-  characters_ += CountCharacters(text);
+  characters_ += text::CountCodePoints(text);
   const bool looks = completion_tokens_ > options_.min_tokens;
   Give(looks ? stop_matcher_.Feed(text) : text, piece);
 }

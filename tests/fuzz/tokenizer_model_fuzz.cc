@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "engine/base/check.h"
+#include "engine/text/utf8.h"
 #include "engine/tokenizer/tokenizer.h"
-#include "engine/tokenizer/utf8.h"
 
 namespace {
 
@@ -43,7 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Tokenizer(ParseTokenizerModel(text, "fuzz", 512));
   } catch (const std::runtime_error&) {
   }
-  const std::string repaired = ReplaceInvalidUtf8(text);
+  const std::string repaired = puna::text::ReplaceInvalidUtf8(text);
   PUNA_CHECK(tokenizer.Decode(tokenizer.Encode(text), false) == repaired);
   PUNA_CHECK(tokenizer.Decode(tokenizer.EncodeWithSpecial(text), false) == repaired);
   const PromptPiece pieces[] = {{text.substr(0, size / 2), true}, {text.substr(size / 2), false}};

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "engine/text/json_quote.h"
+#include "engine/text/utf8.h"
+
 namespace puna::engine {
 namespace {
 
@@ -40,8 +43,8 @@ void AddUtf8(CharSet::Range range, GrammarBuilder& builder, std::vector<NodeId>&
   for (const uint32_t last : {0x7FFu, 0xFFFFu, 0x10FFFFu}) {
     if (range.first > range.second || range.first > last) continue;
     std::string lo, hi;
-    AppendUtf8(range.first, lo);
-    AppendUtf8(std::min(range.second, last), hi);
+    text::AppendUtf8(range.first, lo);
+    text::AppendUtf8(std::min(range.second, last), hi);
     AddUtf8Range(lo, hi, builder, out);
     range.first = last + 1;
   }
@@ -86,50 +89,6 @@ CharSet CharSet::Complement() const {
   return CharSet(std::move(gaps));
 }
 
-void AppendUtf8(uint32_t c, std::string& out) {
-  const auto add = [&](uint32_t byte) { out += static_cast<char>(byte); };
-  if (c < 0x80) return add(c);
-  if (c < 0x800) {
-    add(0xC0 | c >> 6);
-  } else {
-    if (c < 0x10000) {
-      add(0xE0 | c >> 12);
-    } else {
-      add(0xF0 | c >> 18);
-      add(0x80 | (c >> 12 & 0x3F));
-    }
-    add(0x80 | (c >> 6 & 0x3F));
-  }
-  add(0x80 | (c & 0x3F));
-}
-
-std::vector<uint32_t> CodePoints(std::string_view text) {
-  std::vector<uint32_t> chars;
-  for (const char byte : text) {
-    const auto b = static_cast<uint8_t>(byte);
-    if ((b & 0xC0) == 0x80 && !chars.empty()) {
-      chars.back() = chars.back() << 6 | (b & 0x3F);
-    } else {
-      chars.push_back(b < 0x80 ? b : b < 0xE0 ? b & 0x1F : b < 0xF0 ? b & 0x0F : b & 0x07);
-    }
-  }
-  return chars;
-}
-
-void AppendJsonChar(uint32_t c, std::string& out) {
-  static constexpr std::string_view kPlain = "\"\\\b\f\n\r\t", kLetters = "\"\\bfnrt";
-  const size_t at = c < 0x80 ? kPlain.find(static_cast<char>(c)) : std::string_view::npos;
-  if (at != std::string_view::npos) {
-    out += '\\';
-    out += kLetters[at];
-  } else if (c < 0x20) {
-    out += c < 0x10 ? "\\u000" : "\\u001";
-    out += "0123456789abcdef"[c & 15];
-  } else {
-    AppendUtf8(c, out);
-  }
-}
-
 NodeId CharNode(const CharSet& set, CharEncoding encoding, GrammarBuilder& builder) {
   ByteSet ascii;
   std::vector<std::string> escapes;
@@ -137,7 +96,7 @@ NodeId CharNode(const CharSet& set, CharEncoding encoding, GrammarBuilder& build
   for (const CharSet::Range& range : set.ranges()) {
     for (uint32_t c = range.first; c <= std::min(range.second, 0x7Fu); ++c) {
       std::string text;
-      if (encoding == CharEncoding::kJson) AppendJsonChar(c, text);
+      if (encoding == CharEncoding::kJson) text::AppendJsonChar(c, text);
       if (text.size() > 1)
         escapes.push_back(text);
       else

@@ -36,12 +36,6 @@ class CharSet {
 // demands one, and then the shortest).
 enum class CharEncoding { kUtf8, kJson };
 
-void AppendUtf8(uint32_t c, std::string& out);
-// The characters of valid UTF-8.
-std::vector<uint32_t> CodePoints(std::string_view text);
-// One character as it stands in a JSON string.
-void AppendJsonChar(uint32_t c, std::string& out);
-
 NodeId CharNode(const CharSet& set, CharEncoding encoding, GrammarBuilder& builder);
 
 }  // namespace puna::engine

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "engine/grammar/automata/grammar_error.h"
+#include "engine/text/utf8.h"
 
 namespace puna::engine {
 namespace {
@@ -158,7 +159,7 @@ Dfa Dfa::OfTexts(const std::vector<std::string>& texts) {
   Dfa dfa;
   for (const std::string& text : texts) {
     int at = 0;
-    for (const uint32_t c : CodePoints(text)) {
+    for (const uint32_t c : text::CodePoints(text)) {
       auto& edges = dfa.states_[at].edges;
       auto edge = std::lower_bound(edges.begin(), edges.end(), c, [](const Edge& e, uint32_t x) { return e.lo < x; });
       if (edge == edges.end() || edge->lo != c) {
@@ -240,7 +241,7 @@ bool Dfa::empty() const { return !Useful()[0]; }
 
 bool Dfa::Matches(std::string_view text) const {
   int at = 0;
-  for (const uint32_t c : CodePoints(text)) {
+  for (const uint32_t c : text::CodePoints(text)) {
     const auto& edges = states_[at].edges;
     const auto edge = std::find_if(edges.begin(), edges.end(), [c](const Edge& e) { return e.lo <= c && c <= e.hi; });
     if (edge == edges.end()) return false;

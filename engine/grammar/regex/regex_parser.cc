@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/grammar/automata/grammar_error.h"
+#include "engine/text/utf8.h"
 
 namespace puna::engine {
 namespace {
@@ -26,7 +27,7 @@ int64_t Copies(const Regex& regex) {
 }  // namespace
 
 RegexParser::RegexParser(std::string_view pattern, std::string keyword, std::string path)
-    : chars_(CodePoints(pattern)), keyword_(std::move(keyword)), path_(std::move(path)) {}
+    : chars_(text::CodePoints(pattern)), keyword_(std::move(keyword)), path_(std::move(path)) {}
 
 void RegexParser::Fail(const std::string& message) const {
   throw GrammarError(keyword_, path_, "the regular expression " + message);

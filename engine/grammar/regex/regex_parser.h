@@ -37,7 +37,7 @@ class RegexParser {
   uint32_t ParseHex(int digits);
   uint32_t ParseUnicodeEscape();
 
-  std::vector<uint32_t> chars_;
+  std::vector<char32_t> chars_;
   size_t at_ = 0;
   std::string keyword_, path_;
 };

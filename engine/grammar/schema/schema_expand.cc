@@ -3,6 +3,7 @@
 
 #include "engine/grammar/automata/grammar_error.h"
 #include "engine/grammar/schema/schema_compiler.h"
+#include "engine/text/utf8.h"
 
 namespace puna::engine {
 namespace {
@@ -205,7 +206,7 @@ bool SchemaCompiler::SatisfiesShape(const Json& value, const Shape& s, int depth
     return !s.multiple || x == *s.multiple * static_cast<long double>(static_cast<int64_t>(x / *s.multiple));
   }
   if (value.is_string()) {
-    const int length = static_cast<int>(CodePoints(value.get<std::string>()).size());
+    const int length = static_cast<int>(text::CodePoints(value.get<std::string>()).size());
     if (length < s.min_length || length > s.max_length) return false;
     return std::all_of(s.patterns.begin(), s.patterns.end(), [&](const Regex& pattern) {
       return Dfa::FromRegex(pattern, "pattern", s.path).Matches(value.get<std::string>());

@@ -6,6 +6,7 @@
 
 #include "api/json/error.h"
 #include "api/json/raw_json.h"
+#include "engine/text/json_quote.h"
 
 using namespace puna::api;
 
@@ -181,6 +182,6 @@ TEST_CASE("a JSON object and nothing else") {
 
 TEST_CASE("strings are written as JSON") {
   std::string out;
-  AppendJsonString("a\"\\\n\t\x01\xc3\xa9", out);
+  puna::text::AppendJsonString("a\"\\\n\t\x01\xc3\xa9", out);
   CHECK(out == "\"a\\\"\\\\\\n\\t\\u0001\xc3\xa9\"");
 }

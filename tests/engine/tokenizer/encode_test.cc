@@ -3,10 +3,10 @@
 
 #include <thread>
 
+#include "engine/text/utf8.h"
 #include "engine/tokenizer/benchmark.h"
 #include "engine/tokenizer/detokenizer.h"
 #include "engine/tokenizer/tokenizer.h"
-#include "engine/tokenizer/utf8.h"
 #include "tests/engine/tokenizer/support.h"
 
 namespace puna::engine {
@@ -45,8 +45,8 @@ TEST_CASE("any bytes are encoded as their repaired text") {
   for (int round = 0; round < 3000; ++round) {
     const std::string bytes = RandomBytes(random, 80);
     const Ids ids = MicroTokenizer().Encode(bytes);
-    REQUIRE(ids == MicroTokenizer().Encode(ReplaceInvalidUtf8(bytes)));
-    REQUIRE(MicroTokenizer().Decode(ids, false) == ReplaceInvalidUtf8(bytes));
+    REQUIRE(ids == MicroTokenizer().Encode(text::ReplaceInvalidUtf8(bytes)));
+    REQUIRE(MicroTokenizer().Decode(ids, false) == text::ReplaceInvalidUtf8(bytes));
   }
 }
 
@@ -110,7 +110,7 @@ TEST_CASE("streamed text: every piece is whole UTF-8 and all of it is the decode
       std::string all;
       for (const TokenId id : ids) {
         const std::string delta = detokenizer.Add(id);
-        REQUIRE(ValidUtf8Prefix(delta) == delta.size());
+        REQUIRE(text::ValidUtf8Prefix(delta) == delta.size());
         all += delta;
       }
       all += detokenizer.Flush();

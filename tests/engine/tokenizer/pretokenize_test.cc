@@ -4,9 +4,9 @@
 
 #include <optional>
 
-#include "engine/tokenizer/char_class.h"
+#include "engine/text/char_class.h"
+#include "engine/text/utf8.h"
 #include "engine/tokenizer/pretokenize.h"
-#include "engine/tokenizer/utf8.h"
 #include "tests/engine/tokenizer/support.h"
 
 namespace puna::engine {
@@ -24,27 +24,6 @@ Words Split(const std::string& text) {
     pos = end;
   }
   return words;
-}
-
-TEST_CASE("classes of code points") {
-  CHECK(std::string(kUnicodeVersion) == "16.0.0");
-  for (uint32_t c = 0; c < 128; ++c) CHECK(ClassOf(c) == kAsciiClass[c]);
-  for (const uint32_t c :
-       {0xaau, 0xe9u, 0x3b1u, 0x5d0u, 0x4e00u, 0x9fffu, 0xac00u, 0x3400u, 0x20000u, 0x2ebf0u, 0x323afu}) {
-    CHECK(ClassOf(c) == CharClass::kLetter);
-  }
-  for (const uint32_t c : {0xb2u, 0xbdu, 0x660u, 0x966u, 0x216bu, 0x2460u, 0x3007u, 0x1d7d8u}) {
-    CHECK(ClassOf(c) == CharClass::kNumber);
-  }
-  const std::vector<uint32_t> spaces = {0x85,   0xa0,   0x1680, 0x2000, 0x2001, 0x2002, 0x2003, 0x2004, 0x2005, 0x2006,
-                                        0x2007, 0x2008, 0x2009, 0x200a, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000};
-  uint32_t found = 0;
-  for (uint32_t c = 128; c < 0x110000; ++c) found += ClassOf(c) == CharClass::kSpace;
-  CHECK(found == spaces.size());
-  for (const uint32_t c : spaces) CHECK(ClassOf(c) == CharClass::kSpace);
-  for (const uint32_t c : {0x1cu, 0x1fu, 0x200bu, 0xfeffu, 0x180eu, 0x301u, 0x1f600u, 0xe000u, 0x378u, 0x10ffffu}) {
-    CHECK(ClassOf(c) == CharClass::kOther);
-  }
 }
 
 TEST_CASE("words take one leading character that is no letter, number or line end") {
@@ -97,7 +76,7 @@ TEST_CASE("white space: up to the last line end, else all but the last character
 struct Reference {
   std::vector<uint32_t> chars;
 
-  CharClass Kind(size_t i) const { return ClassOf(chars[i]); }
+  text::CharClass Kind(size_t i) const { return text::ClassOf(chars[i]); }
   bool Newline(size_t i) const { return chars[i] == '\r' || chars[i] == '\n'; }
   template <typename F>
   size_t While(size_t i, F holds) const {
@@ -120,8 +99,8 @@ struct Reference {
   }
 
   std::optional<size_t> Word(size_t i) const {
-    const auto letter = [&](size_t k) { return Kind(k) == CharClass::kLetter; };
-    const bool lead = !letter(i) && Kind(i) != CharClass::kNumber && !Newline(i);
+    const auto letter = [&](size_t k) { return Kind(k) == text::CharClass::kLetter; };
+    const bool lead = !letter(i) && Kind(i) != text::CharClass::kNumber && !Newline(i);
     for (const size_t begin : lead ? std::vector<size_t>{i + 1, i} : std::vector<size_t>{i}) {
       if (const size_t end = While(begin, letter); end > begin) return end;
     }
@@ -129,13 +108,13 @@ struct Reference {
   }
 
   std::optional<size_t> Number(size_t i) const {
-    const size_t end = While(i, [&](size_t k) { return Kind(k) == CharClass::kNumber; });
+    const size_t end = While(i, [&](size_t k) { return Kind(k) == text::CharClass::kNumber; });
     if (end == i) return std::nullopt;
     return std::min(end, i + 3);
   }
 
   std::optional<size_t> Punctuation(size_t i) const {
-    const auto other = [&](size_t k) { return Kind(k) == CharClass::kOther; };
+    const auto other = [&](size_t k) { return Kind(k) == text::CharClass::kOther; };
     for (const size_t begin : chars[i] == ' ' ? std::vector<size_t>{i + 1, i} : std::vector<size_t>{i}) {
       if (const size_t end = While(begin, other); end > begin) return While(end, [&](size_t k) { return Newline(k); });
     }
@@ -143,13 +122,13 @@ struct Reference {
   }
 
   size_t Space(size_t i) const {
-    const size_t end = While(i, [&](size_t k) { return Kind(k) == CharClass::kSpace; });
+    const size_t end = While(i, [&](size_t k) { return Kind(k) == text::CharClass::kSpace; });
     REQUIRE(end > i);
     for (size_t back = end; back > i; --back) {
       if (Newline(back - 1)) return back;  // \s*[\r\n]+
     }
     for (size_t back = end; back > i; --back) {
-      if (back == chars.size() || Kind(back) == CharClass::kSpace) return back;  // \s+(?!\S)
+      if (back == chars.size() || Kind(back) == text::CharClass::kSpace) return back;  // \s+(?!\S)
     }
     return end;
   }
@@ -170,13 +149,13 @@ TEST_CASE("random text is split as the pattern reads") {
     CAPTURE(text);
     Reference reference;
     for (size_t pos = 0, length; pos < text.size(); pos += length) {
-      reference.chars.push_back(DecodeValidUtf8(text.data() + pos, &length));
+      reference.chars.push_back(text::DecodeValidUtf8(text.data() + pos, &length));
     }
     Words expected;
     for (size_t i = 0; i < reference.chars.size();) {
       const size_t end = reference.End(i);
       std::string word;
-      for (; i < end; ++i) test::AppendUtf8(reference.chars[i], &word);
+      for (; i < end; ++i) text::AppendUtf8(reference.chars[i], word);
       expected.push_back(word);
     }
     REQUIRE(Split(text) == expected);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/text/utf8.h"
 #include "engine/tokenizer/tokenizer.h"
 
 namespace puna::engine::test {
@@ -35,19 +36,6 @@ inline const Tokenizer& MicroTokenizer() {
   return tokenizer;
 }
 
-inline void AppendUtf8(uint32_t c, std::string* out) {
-  const auto put = [out](uint32_t byte) { out->push_back(static_cast<char>(byte)); };
-  if (c < 0x80) return put(c);
-  if (c >= 0x10000) {
-    put(0xf0 | c >> 18);
-    put(0x80 | (c >> 12 & 0x3f));
-  } else if (c >= 0x800) {
-    put(0xe0 | c >> 12);
-  }
-  put(c < 0x800 ? 0xc0 | c >> 6 : 0x80 | (c >> 6 & 0x3f));
-  put(0x80 | (c & 0x3f));
-}
-
 // Text of valid UTF-8 that is rich in what the pre-tokenizer tells apart.
 inline std::string RandomText(std::mt19937& random, size_t max_chars) {
   static const std::vector<uint32_t> kTelling = {
@@ -64,7 +52,7 @@ inline std::string RandomText(std::mt19937& random, size_t max_chars) {
       c = 'a' + below(26);
     }
     if (c >= 0xd800 && c < 0xe000) c = '?';
-    AppendUtf8(c, &text);
+    text::AppendUtf8(c, text);
   }
   return text;
 }

@@ -1,8 +1,9 @@
-#include "engine/tokenizer/utf8.h"
+#include "engine/text/utf8.h"
 
+#include <algorithm>
 #include <cstring>
 
-namespace puna::engine {
+namespace puna::text {
 namespace {
 
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";
@@ -25,23 +26,52 @@ Lead LeadOf(unsigned char byte) {
   return {0, 0, 0};
 }
 
+bool IsContinuation(char byte) { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; }
+
 }  // namespace
 
-Utf8Char DecodeUtf8(std::string_view text) {
+Utf8Char DecodeUtf8(std::string_view text, size_t at) {
+  text.remove_prefix(at);
   using Status = Utf8Char::Status;
   const auto first = static_cast<unsigned char>(text[0]);
   if (first < 0x80) return {first, 1, Status::kValid};
   const Lead lead = LeadOf(first);
   if (lead.following == 0) return {0xfffd, 1, Status::kInvalid};
-  uint32_t code_point = first & (0x3fu >> lead.following);
+  char32_t code_point = first & (0x3fu >> lead.following);
   for (uint8_t i = 1; i <= lead.following; ++i) {
     if (i == text.size()) return {0xfffd, i, Status::kIncomplete};
     const auto byte = static_cast<unsigned char>(text[i]);
-    const bool fits = i == 1 ? byte >= lead.low && byte <= lead.high : (byte & 0xc0) == 0x80;
+    const bool fits = i == 1 ? byte >= lead.low && byte <= lead.high : IsContinuation(text[i]);
     if (!fits) return {0xfffd, i, Status::kInvalid};
     code_point = code_point << 6 | (byte & 0x3fu);
   }
   return {code_point, static_cast<uint8_t>(lead.following + 1), Status::kValid};
+}
+
+Utf8Char DecodeUtf8Before(std::string_view text, size_t end) {
+  text = text.substr(0, end);
+  size_t start = end - 1;
+  while (start > 0 && end - start < 4 && IsContinuation(text[start])) --start;
+  const Utf8Char c = DecodeUtf8(text, start);
+  if (c.status == Utf8Char::Status::kValid && c.length == end - start) return c;
+  return {0xfffd, 1, Utf8Char::Status::kInvalid};
+}
+
+void AppendUtf8(char32_t c, std::string& out) {
+  const auto add = [&](char32_t byte) { out += static_cast<char>(byte); };
+  if (c < 0x80) return add(c);
+  if (c < 0x800) {
+    add(0xc0 | c >> 6);
+  } else {
+    if (c < 0x10000) {
+      add(0xe0 | c >> 12);
+    } else {
+      add(0xf0 | c >> 18);
+      add(0x80 | (c >> 12 & 0x3f));
+    }
+    add(0x80 | (c >> 6 & 0x3f));
+  }
+  add(0x80 | (c & 0x3f));
 }
 
 size_t ValidUtf8Prefix(std::string_view text) {
@@ -75,4 +105,26 @@ std::string ReplaceInvalidUtf8(std::string_view text) {
   }
 }
 
-}  // namespace puna::engine
+std::vector<char32_t> CodePoints(std::string_view text) {
+  std::vector<char32_t> chars;
+  for (size_t at = 0; at < text.size();) {
+    const Utf8Char c = DecodeUtf8(text, at);
+    chars.push_back(c.code_point);
+    at += c.length;
+  }
+  return chars;
+}
+
+size_t CountCodePoints(std::string_view text) {
+  return text.size() - static_cast<size_t>(std::count_if(text.begin(), text.end(), IsContinuation));
+}
+
+std::string_view WholeCharacters(std::string_view text) {
+  size_t start = text.size();
+  while (start > 0 && text.size() - start < 3 && IsContinuation(text[start - 1])) --start;
+  if (start == 0) return text;
+  const uint8_t following = LeadOf(static_cast<unsigned char>(text[start - 1])).following;
+  return text.size() - start < following ? text.substr(0, start - 1) : text;
+}
+
+}  // namespace puna::text

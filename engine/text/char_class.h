@@ -4,9 +4,9 @@
 #include <array>
 #include <cstdint>
 
-namespace puna::engine {
+namespace puna::text {
 
-#include "engine/tokenizer/unicode_tables.inc"
+#include "engine/text/char_class.inc"
 
 enum class CharClass : uint8_t {
   kOther = 0,
@@ -15,7 +15,7 @@ enum class CharClass : uint8_t {
   kSpace = 3,   // property White_Space
 };
 
-inline CharClass ClassOf(uint32_t code_point) {
+inline CharClass ClassOf(char32_t code_point) {
   const uint8_t four = kClassBlocks[kClassBlockOf[code_point >> 7]][(code_point & 127) >> 2];
   return static_cast<CharClass>(four >> (2 * (code_point & 3)) & 3);
 }
@@ -30,4 +30,4 @@ inline constexpr std::array<CharClass, 128> kAsciiClass = [] {
   return table;
 }();
 
-}  // namespace puna::engine
+}  // namespace puna::text

@@ -1,18 +1,30 @@
-#include "engine/tokenizer/utf8.h"
+#include "engine/text/utf8.h"
 
 #include <doctest/doctest.h>
 
-#include "tests/engine/tokenizer/support.h"
-
-namespace puna::engine {
+namespace puna::text {
 namespace {
 
 using Status = Utf8Char::Status;
 
+// Surrogates too, for the test that they are refused.
+void Write(uint32_t c, std::string& out) {
+  const auto put = [&out](uint32_t byte) { out.push_back(static_cast<char>(byte)); };
+  if (c < 0x80) return put(c);
+  if (c >= 0x10000) {
+    put(0xf0 | c >> 18);
+    put(0x80 | (c >> 12 & 0x3f));
+  } else if (c >= 0x800) {
+    put(0xe0 | c >> 12);
+  }
+  put(c < 0x800 ? 0xc0 | c >> 6 : 0x80 | (c >> 6 & 0x3f));
+  put(0x80 | (c & 0x3f));
+}
+
 TEST_CASE("every scalar value is decoded; surrogates are not") {
   for (uint32_t c = 0; c < 0x110000; ++c) {
     std::string text;
-    test::AppendUtf8(c, &text);
+    Write(c, text);
     const Utf8Char decoded = DecodeUtf8(text);
     if (c >= 0xd800 && c < 0xe000) {
       REQUIRE(decoded.status == Status::kInvalid);
@@ -24,10 +36,18 @@ TEST_CASE("every scalar value is decoded; surrogates are not") {
     size_t length;
     REQUIRE(DecodeValidUtf8(text.data(), &length) == c);
     REQUIRE(length == text.size());
+    const Utf8Char before = DecodeUtf8Before("x" + text, text.size() + 1);
+    REQUIRE(before.code_point == c);
+    REQUIRE(before.length == text.size());
+    std::string written;
+    AppendUtf8(c, written);
+    REQUIRE(written == text);
+    REQUIRE(WholeCharacters(text) == text);
     for (size_t cut = 1; cut < text.size(); ++cut) {
       const Utf8Char part = DecodeUtf8(text.substr(0, cut));
       REQUIRE(part.status == Status::kIncomplete);
       REQUIRE(part.length == cut);
+      REQUIRE(WholeCharacters("x" + text.substr(0, cut)) == "x");
     }
   }
 }
@@ -57,5 +77,12 @@ TEST_CASE("the valid prefix ends where the first fault begins, whatever stands b
   }
 }
 
+TEST_CASE("characters are counted and listed as they are decoded") {
+  const std::string text = "a\u00e9\u4e2d\U0001f600";
+  CHECK(CountCodePoints(text) == 4);
+  CHECK(CodePoints(text) == std::vector<char32_t>{'a', 0xe9, 0x4e2d, 0x1f600});
+  CHECK(DecodeUtf8Before(text + "\x80", text.size() + 1).status == Status::kInvalid);
+}
+
 }  // namespace
-}  // namespace puna::engine
+}  // namespace puna::text
