@@ -6,56 +6,61 @@ namespace puna::engine {
 
 bool Inbox::Put(Request& request) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (closed_ || num_inside_ >= capacity_) return false;
     ++num_inside_;
     requests_.push_back(std::move(request));
   }
-  arrived_.notify_one();
+  arrived_.NotifyOne();
   return true;
 }
 
 std::vector<Request> Inbox::Take(bool wait) {
-  std::unique_lock lock(mutex_);
-  if (wait) arrived_.wait_for(lock, kIdleBeat, [this] { return stopped_ || !requests_.empty(); });
+  MutexLock lock(mutex_);
+  const auto beat = std::chrono::steady_clock::now() + kIdleBeat;
+  while (wait && !stopped_ && requests_.empty() && arrived_.WaitUntil(lock, beat)) {
+  }
   return std::exchange(requests_, {});
 }
 
 void Inbox::Left(int count) {
   if (count == 0) return;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     num_inside_ -= count;
   }
-  left_.notify_all();
+  left_.NotifyAll();
 }
 
 void Inbox::Close() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   closed_ = true;
 }
 
 void Inbox::Stop() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     closed_ = stopped_ = true;
   }
-  arrived_.notify_all();
+  arrived_.NotifyAll();
 }
 
 bool Inbox::stopped() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return stopped_;
 }
 
 int Inbox::size() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return static_cast<int>(requests_.size());
 }
 
 bool Inbox::WaitUntilEmpty(std::chrono::milliseconds timeout) {
-  std::unique_lock lock(mutex_);
-  return left_.wait_for(lock, timeout, [this] { return num_inside_ == 0; });
+  MutexLock lock(mutex_);
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  while (num_inside_ != 0 && left_.WaitUntil(lock, deadline)) {
+  }
+  return num_inside_ == 0;
 }
 
 }  // namespace puna::engine

@@ -3,10 +3,9 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <vector>
 
+#include "engine/base/mutex.h"
 #include "engine/request/request.h"
 
 namespace puna::engine {
@@ -37,11 +36,12 @@ class Inbox {
 
  private:
   const int capacity_;
-  mutable std::mutex mutex_;
-  std::condition_variable arrived_, left_;
-  std::vector<Request> requests_;
-  int num_inside_ = 0;
-  bool closed_ = false, stopped_ = false;
+  mutable Mutex mutex_;
+  Condition arrived_, left_;
+  std::vector<Request> requests_ PUNA_GUARDED_BY(mutex_);
+  int num_inside_ PUNA_GUARDED_BY(mutex_) = 0;
+  bool closed_ PUNA_GUARDED_BY(mutex_) = false;
+  bool stopped_ PUNA_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace puna::engine

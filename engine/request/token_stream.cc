@@ -6,10 +6,10 @@ namespace puna::engine {
 
 void TokenStream::Push(TokenEvent event) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     events_.push_back(std::move(event));
   }
-  arrived_.notify_one();
+  arrived_.NotifyOne();
 }
 
 TokenReader& TokenReader::operator=(TokenReader&& other) noexcept {
@@ -21,9 +21,12 @@ TokenReader& TokenReader::operator=(TokenReader&& other) noexcept {
 }
 
 std::vector<TokenEvent> TokenReader::Wait(std::chrono::milliseconds timeout) {
-  std::unique_lock lock(stream_->mutex_);
-  stream_->arrived_.wait_for(lock, timeout, [this] { return !stream_->events_.empty(); });
-  return std::exchange(stream_->events_, {});
+  TokenStream& stream = *stream_;
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  MutexLock lock(stream.mutex_);
+  while (stream.events_.empty() && stream.arrived_.WaitUntil(lock, deadline)) {
+  }
+  return std::exchange(stream.events_, {});
 }
 
 void TokenStream::Set(Cancel cancel) {

@@ -3,11 +3,10 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <vector>
 
+#include "engine/base/mutex.h"
 #include "engine/request/token_event.h"
 
 namespace puna::engine {
@@ -22,9 +21,9 @@ class TokenStream {
 
  private:
   friend class TokenReader;
-  mutable std::mutex mutex_;
-  std::condition_variable arrived_;
-  std::vector<TokenEvent> events_;
+  mutable Mutex mutex_;
+  Condition arrived_;
+  std::vector<TokenEvent> events_ PUNA_GUARDED_BY(mutex_);
   enum Cancel { kNot, kEnough, kAbandoned };
   void Set(Cancel cancel);
   std::atomic<Cancel> cancel_{kNot};  // once set, it stays

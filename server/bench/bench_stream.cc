@@ -64,7 +64,7 @@ void BenchStream::Read() {
   for (bool ended = false; !ended;) {
     auto events = reader_.Wait(kPatience);
     const double now = SecondsNow();
-    const std::lock_guard lock(mutex_);
+    const engine::MutexLock lock(mutex_);
     for (engine::TokenEvent& event : events) {
       if (event.kind == engine::TokenEvent::Kind::kToken) times_.push_back(now);
       if (event.kind == engine::TokenEvent::Kind::kEnd) finish_ = std::move(event.finish);
@@ -74,13 +74,13 @@ void BenchStream::Read() {
 }
 
 std::vector<double> BenchStream::Times() const {
-  const std::lock_guard lock(mutex_);
+  const engine::MutexLock lock(mutex_);
   return times_;
 }
 
 void BenchStream::AwaitTokens(int count) const {
   for (;; std::this_thread::sleep_for(std::chrono::milliseconds(1))) {
-    const std::lock_guard lock(mutex_);
+    const engine::MutexLock lock(mutex_);
     if (finish_ && finish_->reason == engine::FinishReason::kError)
       throw std::runtime_error("bench: " + finish_->error);
     if (finish_ || static_cast<int>(times_.size()) >= count) return;
@@ -89,7 +89,7 @@ void BenchStream::AwaitTokens(int count) const {
 
 engine::Usage BenchStream::AwaitEnd() const {
   AwaitTokens(std::numeric_limits<int>::max());
-  const std::lock_guard lock(mutex_);
+  const engine::MutexLock lock(mutex_);
   return finish_->usage;
 }
 

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <random>
 #include <thread>
 #include <vector>
 
+#include "engine/base/mutex.h"
 #include "engine/engine.h"
 
 namespace puna::server {
@@ -47,9 +47,9 @@ class BenchStream {
 
   const double submitted_ = SecondsNow();
   engine::TokenReader reader_;
-  mutable std::mutex mutex_;
-  std::vector<double> times_;
-  std::optional<engine::Finish> finish_;
+  mutable engine::Mutex mutex_;
+  std::vector<double> times_ PUNA_GUARDED_BY(mutex_);
+  std::optional<engine::Finish> finish_ PUNA_GUARDED_BY(mutex_);
   std::jthread thread_;
 };
 

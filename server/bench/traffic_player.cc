@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <stdexcept>
 #include <thread>
 
+#include "engine/base/mutex.h"
 #include "server/bench/bench_client.h"
 #include "server/http/thread_pool.h"
 
@@ -23,21 +22,24 @@ class Gate {
   explicit Gate(int streams) : missing_(streams) {}
 
   void Count(int streams = 1) {
-    const std::lock_guard lock(mutex_);
+    const engine::MutexLock lock(mutex_);
     missing_ -= streams;
-    if (missing_ <= 0) opened_.notify_all();
+    if (missing_ <= 0) opened_.NotifyAll();
   }
 
   void Wait(const RunClock& clock) {
-    std::unique_lock lock(mutex_);
-    opened_.wait_for(lock, std::chrono::duration<double>(std::max(0.0, clock.Left())),
-                     [this] { return missing_ <= 0; });
+    engine::MutexLock lock(mutex_);
+    const auto left = std::chrono::duration<double>(std::max(0.0, clock.Left()));
+    const auto deadline =
+        std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(left);
+    while (missing_ > 0 && opened_.WaitUntil(lock, deadline)) {
+    }
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable opened_;
-  int missing_;
+  engine::Mutex mutex_;
+  engine::Condition opened_;
+  int missing_ PUNA_GUARDED_BY(mutex_);
 };
 
 class Player {
@@ -58,6 +60,7 @@ class Player {
     } else {
       PlayTogether();
     }
+    const engine::MutexLock lock(mutex_);  // all threads have ended; the lock costs nothing
     std::sort(samples_.begin(), samples_.end(),
               [](const TrafficSample& a, const TrafficSample& b) { return a.sent_s < b.sent_s; });
     return std::move(samples_);
@@ -120,7 +123,7 @@ class Player {
   }
 
   void Keep(TrafficSample sample) {
-    const std::lock_guard lock(mutex_);
+    const engine::MutexLock lock(mutex_);
     samples_.push_back(std::move(sample));
     progress_(static_cast<int>(samples_.size()));
   }
@@ -132,8 +135,8 @@ class Player {
   const int streams_;
   Gate gate_;
   std::atomic<int> sessions_{0};
-  std::mutex mutex_;
-  std::vector<TrafficSample> samples_;
+  engine::Mutex mutex_;
+  std::vector<TrafficSample> samples_ PUNA_GUARDED_BY(mutex_);
 };
 
 }  // namespace

@@ -6,46 +6,48 @@ namespace puna::server {
 
 void EventLog::Append(std::string_view framed) {
   {
-    const std::lock_guard lock(mutex_);
+    const engine::MutexLock lock(mutex_);
     text_ += framed;
   }
-  grew_.notify_all();
+  grew_.NotifyAll();
 }
 
 void EventLog::End() {
   {
-    const std::lock_guard lock(mutex_);
+    const engine::MutexLock lock(mutex_);
     ended_ = true;
   }
-  grew_.notify_all();
+  grew_.NotifyAll();
 }
 
 size_t EventLog::PlaceOf(size_t number) const {
-  const std::lock_guard lock(mutex_);
+  const engine::MutexLock lock(mutex_);
   size_t at = 0;
   for (; number > 0 && at < text_.size(); --number) at = text_.find("\n\n", at) + 2;
   return at;
 }
 
 std::string EventLog::Read(size_t from, std::chrono::milliseconds patience, bool& ended) const {
-  std::unique_lock lock(mutex_);
-  grew_.wait_for(lock, patience, [&] { return ended_ || text_.size() > from; });
+  engine::MutexLock lock(mutex_);
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (!ended_ && text_.size() <= from && grew_.WaitUntil(lock, deadline)) {
+  }
   ended = ended_;
   return text_.size() > from ? text_.substr(from) : std::string();
 }
 
 size_t EventLog::size() const {
-  const std::lock_guard lock(mutex_);
+  const engine::MutexLock lock(mutex_);
   return text_.size();
 }
 
 bool EventLog::ended() const {
-  const std::lock_guard lock(mutex_);
+  const engine::MutexLock lock(mutex_);
   return ended_;
 }
 
 std::shared_ptr<EventLog> EventLogs::Begin(const std::string& id) {
-  const std::lock_guard lock(mutex_);
+  const engine::MutexLock lock(mutex_);
   size_t bytes = 0;
   for (const Entry& entry : entries_) bytes += entry.log->size();
   for (auto entry = entries_.begin(); entry != entries_.end() && bytes > max_bytes_;) {
@@ -57,13 +59,13 @@ std::shared_ptr<EventLog> EventLogs::Begin(const std::string& id) {
 }
 
 std::shared_ptr<EventLog> EventLogs::Find(const std::string& id) const {
-  const std::lock_guard lock(mutex_);
+  const engine::MutexLock lock(mutex_);
   const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.id == id; });
   return found == entries_.end() ? nullptr : found->log;
 }
 
 void EventLogs::Erase(const std::string& id) {
-  const std::lock_guard lock(mutex_);
+  const engine::MutexLock lock(mutex_);
   std::erase_if(entries_, [&](const Entry& entry) { return entry.id == id; });
 }
 

@@ -3,12 +3,12 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
+
+#include "engine/base/mutex.h"
 
 namespace puna::server {
 
@@ -27,10 +27,10 @@ class EventLog {
   bool ended() const;
 
  private:
-  mutable std::mutex mutex_;
-  mutable std::condition_variable grew_;
-  std::string text_;
-  bool ended_ = false;
+  mutable engine::Mutex mutex_;
+  mutable engine::Condition grew_;
+  std::string text_ PUNA_GUARDED_BY(mutex_);
+  bool ended_ PUNA_GUARDED_BY(mutex_) = false;
 };
 
 // Of all responses. Thread-safe.
@@ -50,8 +50,8 @@ class EventLogs {
     std::shared_ptr<EventLog> log;
   };
   const size_t max_bytes_;
-  mutable std::mutex mutex_;
-  std::list<Entry> entries_;  // the oldest first
+  mutable engine::Mutex mutex_;
+  std::list<Entry> entries_ PUNA_GUARDED_BY(mutex_);  // the oldest first
 };
 
 }  // namespace puna::server

@@ -82,7 +82,7 @@ GrammarStore::GrammarStore(const engine::Tokenizer& tokenizer, int vocab_size)
 
 GrammarStore::Entry GrammarStore::FindOrCompile(const std::string& key, const Compiler& compile) {
   {
-    const std::lock_guard lock(mutex_);
+    const engine::MutexLock lock(mutex_);
     const auto known =
         std::find_if(grammars_.begin(), grammars_.end(), [&](const Entry& entry) { return entry.key == key; });
     if (known != grammars_.end()) {
@@ -92,7 +92,7 @@ GrammarStore::Entry GrammarStore::FindOrCompile(const std::string& key, const Co
   }
   Entry entry{key, nullptr};
   entry.grammar = std::make_shared<const engine::Grammar>(compile(entry.warnings));
-  const std::lock_guard lock(mutex_);
+  const engine::MutexLock lock(mutex_);
   grammars_.push_front(entry);
   if (grammars_.size() > kCapacity) grammars_.pop_back();
   return entry;
@@ -140,7 +140,7 @@ GrammarStore::GrammarPtr GrammarStore::FindFormOrCalls(const api::OutputFormat& 
 }
 
 const engine::TagFinder& GrammarStore::Tag(const std::string& tag) {
-  const std::lock_guard lock(mutex_);
+  const engine::MutexLock lock(mutex_);
   std::unique_ptr<engine::TagFinder>& finder = tags_[tag];
   if (!finder) finder = std::make_unique<engine::TagFinder>(vocabulary_, tag);
   return *finder;

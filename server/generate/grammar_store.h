@@ -4,13 +4,13 @@
 #include <functional>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <unordered_map>
 
 #include "api/fields/message.h"
 #include "api/fields/output_format.h"
 #include "api/fields/warnings.h"
+#include "engine/base/mutex.h"
 #include "engine/grammar/compile.h"
 #include "engine/grammar/masks/mask_cache.h"
 #include "engine/grammar/masks/tag_finder.h"
@@ -51,9 +51,9 @@ class GrammarStore {
 
   engine::TokenVocabulary vocabulary_;
   engine::MaskCache masks_;
-  std::mutex mutex_;
-  std::list<Entry> grammars_;  // the last used first
-  std::unordered_map<std::string, std::unique_ptr<engine::TagFinder>> tags_;
+  engine::Mutex mutex_;
+  std::list<Entry> grammars_ PUNA_GUARDED_BY(mutex_);  // the last used first
+  std::unordered_map<std::string, std::unique_ptr<engine::TagFinder>> tags_ PUNA_GUARDED_BY(mutex_);
 };
 
 }  // namespace puna::server

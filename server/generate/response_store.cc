@@ -29,7 +29,7 @@ size_t OwnBytes(const StoredResponse& response) {
 ResponseStore::ResponseStore(Limits limits) : limits_(limits) {}
 
 size_t ResponseStore::size() const {
-  const std::lock_guard lock(mutex_);
+  const engine::MutexLock lock(mutex_);
   return entries_.size();
 }
 
@@ -43,7 +43,7 @@ std::shared_ptr<const Turn> ResponseStore::MakeTurn(Turn turn) {
 }
 
 void ResponseStore::Put(StoredResponse response) {
-  const std::lock_guard lock(mutex_);
+  const engine::MutexLock lock(mutex_);
   *bytes_ += OwnBytes(response);
   entries_.push_front(std::make_shared<const StoredResponse>(std::move(response)));
   const StoredResponse& stored = *entries_.front();
@@ -63,7 +63,7 @@ void ResponseStore::Remove(Entries::iterator entry) {
 }
 
 std::shared_ptr<const StoredResponse> ResponseStore::Find(const std::string& id) {
-  const std::lock_guard lock(mutex_);
+  const engine::MutexLock lock(mutex_);
   const auto found = by_id_.find(id);
   if (found == by_id_.end()) return nullptr;
   entries_.splice(entries_.begin(), entries_, found->second);
@@ -71,7 +71,7 @@ std::shared_ptr<const StoredResponse> ResponseStore::Find(const std::string& id)
 }
 
 bool ResponseStore::Erase(const std::string& id) {
-  const std::lock_guard lock(mutex_);
+  const engine::MutexLock lock(mutex_);
   const auto found = by_id_.find(id);
   if (found == by_id_.end()) return false;
   Remove(found->second);
@@ -79,7 +79,7 @@ bool ResponseStore::Erase(const std::string& id) {
 }
 
 std::optional<api::ResponseItem> ResponseStore::FindItem(const std::string& id) const {
-  const std::lock_guard lock(mutex_);
+  const engine::MutexLock lock(mutex_);
   const auto found = items_.find(id);
   if (found == items_.end()) return std::nullopt;
   return found->second.turn->output[found->second.index];
@@ -90,35 +90,37 @@ std::shared_ptr<RunningResponse> ResponseStore::Begin(std::string id, std::strin
   response->id = std::move(id);
   response->json = std::move(json);
   response->stored = stored;
-  const std::lock_guard lock(mutex_);
+  const engine::MutexLock lock(mutex_);
   running_[response->id] = response;
   return response;
 }
 
 void ResponseStore::End(RunningResponse& response, std::string json) {
   {
-    const std::lock_guard lock(mutex_);
+    const engine::MutexLock lock(mutex_);
     response.json = std::move(json);
     response.done = true;
     running_.erase(response.id);
   }
-  ended_.notify_all();
+  ended_.NotifyAll();
 }
 
 std::optional<std::string> ResponseStore::FindRunning(const std::string& id) const {
-  const std::lock_guard lock(mutex_);
+  const engine::MutexLock lock(mutex_);
   const auto found = running_.find(id);
   if (found == running_.end() || !found->second->stored) return std::nullopt;
   return found->second->json;
 }
 
 std::optional<std::string> ResponseStore::Cancel(const std::string& id, std::chrono::milliseconds patience) {
-  std::unique_lock lock(mutex_);
+  engine::MutexLock lock(mutex_);
   const auto found = running_.find(id);
   if (found == running_.end()) return std::nullopt;
   const std::shared_ptr<RunningResponse> response = found->second;
   response->cancelled = true;
-  ended_.wait_for(lock, patience, [&] { return response->done; });
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (!response->done && ended_.WaitUntil(lock, deadline)) {
+  }
   return response->json;
 }
 

@@ -5,16 +5,15 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "api/endpoints/responses_items.h"
+#include "engine/base/mutex.h"
 
 namespace puna::server {
 
@@ -35,9 +34,10 @@ struct StoredResponse {
 // A response that is being made.
 struct RunningResponse {
   std::string id;
-  std::string json;     // as it began; in the end, as it ended
   bool stored = false;  // whether clients may see it
   std::atomic<bool> cancelled{false};
+  // Under the store's mutex:
+  std::string json;  // as it began; in the end, as it ended
   bool done = false;
 };
 
@@ -83,17 +83,17 @@ class ResponseStore {
     std::shared_ptr<const Turn> turn;
     size_t index = 0;
   };
-  void Remove(Entries::iterator entry);
+  void Remove(Entries::iterator entry) PUNA_REQUIRES(mutex_);
 
   const Limits limits_;
   // Turns outlive the store when a handler still holds them.
   std::shared_ptr<std::atomic<size_t>> bytes_ = std::make_shared<std::atomic<size_t>>(0);
-  mutable std::mutex mutex_;
-  std::condition_variable ended_;
-  Entries entries_;
-  std::unordered_map<std::string, Entries::iterator> by_id_;
-  std::unordered_map<std::string, ItemPlace> items_;  // outputs
-  std::unordered_map<std::string, std::shared_ptr<RunningResponse>> running_;
+  mutable engine::Mutex mutex_;
+  engine::Condition ended_;
+  Entries entries_ PUNA_GUARDED_BY(mutex_);
+  std::unordered_map<std::string, Entries::iterator> by_id_ PUNA_GUARDED_BY(mutex_);
+  std::unordered_map<std::string, ItemPlace> items_ PUNA_GUARDED_BY(mutex_);  // outputs
+  std::unordered_map<std::string, std::shared_ptr<RunningResponse>> running_ PUNA_GUARDED_BY(mutex_);
 };
 
 }  // namespace puna::server

@@ -28,13 +28,13 @@ Listener::~Listener() {
 
 void Listener::Run() {
   http_.Serve();
-  const std::lock_guard lock(mutex_);
+  const engine::MutexLock lock(mutex_);
   ended_ = true;
   if (on_end_) on_end_();
 }
 
 void Listener::OnEnd(std::function<void()> call) {
-  const std::lock_guard lock(mutex_);
+  const engine::MutexLock lock(mutex_);
   on_end_ = std::move(call);
   if (ended_ && on_end_) on_end_();
 }

@@ -4,9 +4,9 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <thread>
 
+#include "engine/base/mutex.h"
 #include "server/http/http_server.h"
 #include "server/operate/probes.h"
 
@@ -28,8 +28,8 @@ class Listener {
 
   HttpServer& http_;
   std::atomic<bool> ended_{false};
-  std::mutex mutex_;
-  std::function<void()> on_end_;
+  engine::Mutex mutex_;
+  std::function<void()> on_end_ PUNA_GUARDED_BY(mutex_);
   std::thread thread_;
 };
 

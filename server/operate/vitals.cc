@@ -22,10 +22,10 @@ Vitals::Vitals(std::chrono::seconds hang_limit)
 
 Vitals::~Vitals() {
   {
-    const std::lock_guard lock(mutex_);
+    const engine::MutexLock lock(mutex_);
     ending_ = true;
   }
-  end_.notify_all();
+  end_.NotifyAll();
   watch_.join();
 }
 
@@ -55,8 +55,12 @@ Vitals::Report Vitals::Ask() const {
 
 void Vitals::Watch() {
   bool said = false;
-  std::unique_lock lock(mutex_);
-  while (!end_.wait_for(lock, kTick, [this] { return ending_; })) {
+  engine::MutexLock lock(mutex_);
+  while (true) {
+    const auto tick = std::chrono::steady_clock::now() + kTick;
+    while (!ending_ && end_.WaitUntil(lock, tick)) {
+    }
+    if (ending_) return;
     const Report report = Ask();
     if (!report.live && !said) {
       LogError("a step of the engine hangs: no sign of life for " + Seconds(report.stats->seconds_since_beat) +

@@ -4,12 +4,11 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 
+#include "engine/base/mutex.h"
 #include "engine/stats.h"
 #include "server/generate/service.h"
 
@@ -43,9 +42,9 @@ class Vitals {
   const double hang_seconds_;
   std::atomic<double> loaded_{0};
   std::atomic<const Service*> service_{nullptr};
-  std::mutex mutex_;
-  std::condition_variable end_;
-  bool ending_ = false;
+  engine::Mutex mutex_;
+  engine::Condition end_;
+  bool ending_ PUNA_GUARDED_BY(mutex_) = false;
   std::thread watch_;
 };
 

@@ -159,7 +159,7 @@ MaskCache::Mask MaskCache::Find(StackArena& arena, const StackSet& state) {
   std::string whole = std::to_string(arena.grammar().id()) + ":";
   for (const std::string& key : keys) whole += key + "|";
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto known = masks_.find(whole);
     if (known != masks_.end()) {
       order_.splice(order_.begin(), order_, known->second.used);
@@ -185,7 +185,7 @@ MaskCache::Mask MaskCache::Find(StackArena& arena, const StackSet& state) {
   if (first != StateTable::kDead)
     Walk(free_chars > 0 ? vocabulary_.not_plain() : vocabulary_.all(), table, first, vocabulary_.max_token_bytes(),
          *mask);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (masks_.contains(whole)) return mask;
   order_.push_front(whole);
   masks_[whole] = {mask, order_.begin()};

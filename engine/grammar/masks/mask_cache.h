@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "engine/base/mutex.h"
 #include "engine/grammar/automata/stack_set.h"
 #include "engine/grammar/masks/token_trie.h"
 
@@ -37,9 +37,9 @@ class MaskCache {
 
   const TokenVocabulary& vocabulary_;
   size_t capacity_;
-  std::mutex mutex_;
-  std::unordered_map<std::string, Entry> masks_;
-  std::list<std::string> order_;  // the last used first
+  Mutex mutex_;
+  std::unordered_map<std::string, Entry> masks_ PUNA_GUARDED_BY(mutex_);
+  std::list<std::string> order_ PUNA_GUARDED_BY(mutex_);  // the last used first
 };
 
 }  // namespace puna::engine
