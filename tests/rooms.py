@@ -30,7 +30,7 @@ ALLOWED = {
         "engine/base", "engine/kernels", "engine/checkpoint/files", "engine/checkpoint/config",
     },
     "engine/checkpoint/hf": {"engine/base", *_CHECKPOINT},
-    "engine/checkpoint/gguf": {"engine/base", *_CHECKPOINT},
+    "engine/checkpoint/gguf": {"engine/base", "engine/kernels", *_CHECKPOINT},
     "engine/checkpoint/meta": {"engine/base", *_CHECKPOINT},
     "engine/checkpoint/packed": {"engine/base", *_CHECKPOINT},
     "engine/checkpoint": {
@@ -118,7 +118,7 @@ DOORS = {
     "api/tool_calls": {"llama_calls.h", "tool_call_parser.h"},
     "engine": {"energy_meter.h", "engine.h", "histogram.h", "stats.h"},
     "engine/checkpoint": {"open_checkpoint.h"},
-    "engine/checkpoint/gguf": {"gguf_checkpoint.h", "gguf_file.h"},
+    "engine/checkpoint/gguf": {"gguf_checkpoint.h", "gguf_file.h", "gguf_names.h"},
     "engine/checkpoint/hf": {"hf_checkpoint.h"},
     "engine/checkpoint/meta": {"meta_checkpoint.h"},
     "engine/checkpoint/packed": {"packed_file.h"},

@@ -61,6 +61,10 @@ struct PagedAttention::Scratch {
 
 const char* Name(KvDtype dtype) { return dtype == KvDtype::kInt8 ? "int8" : "bf16"; }
 
+bool PagedAttention::Takes(int num_heads, int num_kv_heads, int head_dim) {
+  return num_heads % num_kv_heads == 0 && head_dim % 32 == 0 && head_dim > 0 && head_dim <= kMaxHeadDim;
+}
+
 PagedAttention::PagedAttention(int num_heads, int num_kv_heads, int head_dim, KvDtype dtype, Isa isa)
     : num_heads_(num_heads),
       num_kv_heads_(num_kv_heads),
@@ -69,8 +73,7 @@ PagedAttention::PagedAttention(int num_heads, int num_kv_heads, int head_dim, Kv
       dtype_(dtype),
       head_bytes_(dtype == KvDtype::kInt8 ? KvBlockBytesInt8(head_dim) : KvBlockBytesBf16(head_dim)),
       kernels_(GetAttentionKernels(isa)) {
-  PUNA_CHECK(num_heads % num_kv_heads == 0 && head_dim % 32 == 0 && head_dim <= kMaxHeadDim)
-      << num_heads << ' ' << num_kv_heads << ' ' << head_dim;
+  PUNA_CHECK(Takes(num_heads, num_kv_heads, head_dim)) << num_heads << ' ' << num_kv_heads << ' ' << head_dim;
 }
 
 PagedAttention::~PagedAttention() = default;

@@ -33,6 +33,9 @@ const char* Name(KvDtype dtype);
 
 class PagedAttention {
  public:
+  // Whether it can be made: heads a multiple of kv heads, head_dim a multiple of 32 up to kMaxHeadDim.
+  static bool Takes(int num_heads, int num_kv_heads, int head_dim);
+
   PagedAttention(int num_heads, int num_kv_heads, int head_dim, KvDtype dtype, Isa isa);
   ~PagedAttention();
 

@@ -1,5 +1,9 @@
 #include "engine/model/footprint.h"
 
+#include <stdexcept>
+#include <string>
+
+#include "engine/kernels/attention.h"
 #include "engine/layers/packed_weight.h"
 #include "engine/layers/paged_attention.h"
 #include "engine/model/llama_weights.h"
@@ -42,7 +46,15 @@ size_t PlannedWeightBytes(const Checkpoint& checkpoint, const LlamaOptions& opti
   return total;
 }
 
+void CheckHeads(const ModelConfig& config) {
+  if (PagedAttention::Takes(config.num_attention_heads, config.num_key_value_heads, config.head_dim)) return;
+  throw std::runtime_error("head_dim: expected a multiple of 32 up to " + std::to_string(kMaxHeadDim) + ", found " +
+                           std::to_string(config.head_dim) +
+                           "; attention is not made for heads of this size: use another model");
+}
+
 size_t PlannedKvBytesPerBlock(const ModelConfig& config, const LlamaOptions& options) {
+  CheckHeads(config);
   const PagedAttention attention(config.num_attention_heads, config.num_key_value_heads, config.head_dim,
                                  options.kv_dtype, options.isa);
   return static_cast<size_t>(config.num_hidden_layers) * static_cast<size_t>(attention.block_bytes());

@@ -11,7 +11,10 @@ namespace puna::engine {
 // Bytes of the weights as LoadLlama would hold them; exactly Model::weight_bytes, but for low-rank updates.
 size_t PlannedWeightBytes(const Checkpoint& checkpoint, const LlamaOptions& options);
 
-// As Model::kv_bytes_per_block.
+// Whether attention can be computed for heads of this shape. Throws std::runtime_error: one line.
+void CheckHeads(const ModelConfig& config);
+
+// As Model::kv_bytes_per_block. Throws as CheckHeads.
 size_t PlannedKvBytesPerBlock(const ModelConfig& config, const LlamaOptions& options);
 
 // The format in which LoadLlama would hold the layers.

@@ -8,6 +8,7 @@
 
 #include "engine/base/check.h"
 #include "engine/kernels/elementwise.h"
+#include "engine/model/footprint.h"
 #include "engine/model/weights_digest.h"
 
 namespace puna::engine {
@@ -53,6 +54,7 @@ LlamaSpec SpecOf(const Checkpoint& checkpoint) {
 
 std::unique_ptr<Model> LoadLlama(const Checkpoint& checkpoint, const LlamaOptions& options,
                                  const LoadProgress& progress) {
+  CheckHeads(checkpoint.config);
   return std::make_unique<LlamaModel>(SpecOf(checkpoint), PackLlama(checkpoint, options, progress), options);
 }
 
@@ -65,7 +67,7 @@ LlamaModel::LlamaModel(const LlamaSpec& spec, LlamaWeights weights, const LlamaO
       weights_(std::move(weights)),
       attention_(config_.num_attention_heads, config_.num_key_value_heads, config_.head_dim, options.kv_dtype,
                  options.isa),
-      rope_(RopeInvFreq(config_.head_dim, config_.rope_theta, config_.rope_scaling)),
+      rope_(config_.head_dim, config_.rope_theta, config_.rope_scaling),
       input_(weights_.format, options.max_batched_tokens,
              std::max<int64_t>({config_.hidden_size, QWidth(config_), config_.intermediate_size}), asymmetric_,
              options.isa),

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "engine/layers/packed_blob.h"
+#include "engine/model/footprint.h"
 #include "engine/model/llama_model.h"
 #include "engine/model/llama_weights.h"
 
@@ -174,6 +175,7 @@ std::unique_ptr<Model> LoadPackedLlama(const std::shared_ptr<const PackedFile>& 
   w.head_format = from.TakeFormat(info.head_weights);
   if (options.weights && *options.weights != w.format) from.Refuse("weights", Name(*options.weights), info.weights);
   const ModelConfig& c = info.config;
+  CheckHeads(c);
   if (info.online_hadamard_down_proj && (c.intermediate_size & (c.intermediate_size - 1)) != 0) {
     from.Refuse("intermediate_size", "a power of two, as the online rotation needs",
                 std::to_string(c.intermediate_size));

@@ -1,4 +1,4 @@
-// Rotary position embedding: angular frequencies (with Llama 3's scaling) and the cosines of a step's positions.
+// Rotary position embedding: angular frequencies (scaled as the model's authors did) and the cosines of a step's positions.
 #pragma once
 
 #include <cstdint>
@@ -8,13 +8,16 @@
 
 namespace puna::engine {
 
-// [head_dim / 2] angular frequencies; the rule of transformers' _compute_llama3_parameters when scaling is given.
+// [head_dim / 2] angular frequencies; the rules of transformers' modeling_rope_utils.py when scaling is given.
 std::vector<double> RopeInvFreq(int head_dim, double theta, const std::optional<RopeScaling>& scaling);
 
-// Cosines and sines of position * inv_freq, angles in float64: rows [positions][head_dim / 2], made once a step.
+// Cosines and sines of position * inv_freq, times the scaling's attention_factor, angles in float64: rows [positions][head_dim / 2], made once a step.
 class RopeRows {
  public:
-  explicit RopeRows(std::vector<double> inv_freq) : inv_freq_(std::move(inv_freq)) {}
+  explicit RopeRows(std::vector<double> inv_freq, double magnitude = 1)
+      : inv_freq_(std::move(inv_freq)), magnitude_(magnitude) {}
+  RopeRows(int head_dim, double theta, const std::optional<RopeScaling>& scaling)
+      : RopeRows(RopeInvFreq(head_dim, theta, scaling), scaling ? scaling->attention_factor : 1) {}
 
   void Resize(int64_t rows);
   void SetRow(int64_t row, int64_t position);  // rows may be set from several threads
@@ -23,6 +26,7 @@ class RopeRows {
 
  private:
   std::vector<double> inv_freq_;
+  double magnitude_;
   std::vector<float> cos_, sin_;
 };
 

@@ -46,8 +46,8 @@ uint64_t DigestWeights(const ModelConfig& config, const LlamaWeights& weights) {
   }
   if (config.rope_scaling) {
     const RopeScaling& s = *config.rope_scaling;
-    for (const double number :
-         {s.factor, s.low_freq_factor, s.high_freq_factor, double(s.original_max_position_embeddings)}) {
+    for (const double number : {double(s.kind), s.beta_fast, s.beta_slow, s.attention_factor, s.factor,
+                                s.low_freq_factor, s.high_freq_factor, double(s.original_max_position_embeddings)}) {
       digest.Add(number);
     }
   }

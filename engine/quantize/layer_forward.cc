@@ -24,7 +24,7 @@ LayerForward::LayerForward(const LlamaSpec& spec, WeightFormat format, int64_t m
       team_(team),
       attention_(spec.config.num_attention_heads, spec.config.num_key_value_heads, spec.config.head_dim, KvDtype::kBf16,
                  isa),
-      rope_(RopeInvFreq(spec.config.head_dim, spec.config.rope_theta, spec.config.rope_scaling)),
+      rope_(spec.config.head_dim, spec.config.rope_theta, spec.config.rope_scaling),
       block_table_((max_tokens + kBlockSize - 1) / kBlockSize),
       input_(format, max_tokens, Widest(spec.config), spec.asymmetric_activations, isa),
       cache_(PagedAttention::WholeStrips(static_cast<int>(block_table_.size())) * attention_.block_bytes()),

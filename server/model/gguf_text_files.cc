@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,7 +20,8 @@ using nlohmann::json;
 constexpr char kTokens[] = "tokenizer.ggml.tokens";
 constexpr char kTypes[] = "tokenizer.ggml.token_type";
 constexpr char kTemplate[] = "tokenizer.chat_template";
-constexpr int64_t kControl = 3, kUserDefined = 4, kUnused = 5, kMaxTokenType = 6;  // llama.cpp's llama_token_type
+constexpr int64_t kNormal = 1, kControl = 3, kUserDefined = 4, kUnused = 5,
+                  kMaxTokenType = 6;  // llama.cpp's llama_token_type
 
 [[noreturn]] void Refuse(const engine::GgufFile& file, const std::string& key, const std::string& expected,
                          const std::string& found) {
@@ -29,15 +32,44 @@ constexpr int64_t kControl = 3, kUserDefined = 4, kUnused = 5, kMaxTokenType = 6
                  .remedy = "put the model's tokenizer.json beside the file"});
 }
 
+// Some converters say "default" or nothing of the way in which they cut text; the special tokens are Llama 3's alone.
+bool HasLlama3Tokens(const engine::GgufFile& file) {
+  const auto tokens = file.Strings(kTokens);
+  for (const char* name : {"<|begin_of_text|>", "<|start_header_id|>", "<|eot_id|>"}) {
+    if (std::find(tokens.begin(), tokens.end(), name) == tokens.end()) return false;
+  }
+  return true;
+}
+
 // The one way in which all of them cut text into words.
 void CheckFamily(const engine::GgufFile& file) {
   const std::string model = file.String("tokenizer.ggml.model", "");
   if (model != "gpt2") Refuse(file, "tokenizer.ggml.model", "gpt2, as Llama 3 has it", Printable(model));
   const std::string pre = file.String("tokenizer.ggml.pre", "");
-  constexpr std::array<std::string_view, 3> kLlama3 = {"llama-bpe", "llama3", "llama-v3"};
-  if (std::find(kLlama3.begin(), kLlama3.end(), pre) == kLlama3.end()) {
-    Refuse(file, "tokenizer.ggml.pre", "llama-bpe", Printable(pre));
+  constexpr std::array<std::string_view, 4> kLlama3 = {"llama-bpe", "llama3", "llama-v3", "smaug-bpe"};
+  if (std::find(kLlama3.begin(), kLlama3.end(), pre) != kLlama3.end() || HasLlama3Tokens(file)) return;
+  Refuse(file, "tokenizer.ggml.pre", "llama-bpe, or the special tokens of Llama 3",
+         pre.empty() ? "neither" : Printable(pre));
+}
+
+// Without types: single characters and what merges make are words, all else is control.
+std::vector<int64_t> TypesByMerges(const engine::GgufFile& file) {
+  std::set<std::string> words;
+  for (const std::string_view merge : file.Strings("tokenizer.ggml.merges")) {
+    std::string word(merge);
+    std::erase(word, ' ');
+    words.insert(std::move(word));
   }
+  std::vector<int64_t> types;
+  for (const std::string_view token : file.Strings(kTokens)) {
+    const auto characters = std::count_if(token.begin(), token.end(), [](char c) { return (c & 0xc0) != 0x80; });
+    types.push_back(characters == 1 || words.count(std::string(token)) > 0 ? kNormal : kControl);
+  }
+  return types;
+}
+
+std::vector<int64_t> TypesOf(const engine::GgufFile& file) {
+  return file.Has(kTypes) ? file.Ints(kTypes) : TypesByMerges(file);
 }
 
 json AddedToken(size_t id, std::string_view text, bool special) {
@@ -73,7 +105,7 @@ std::string GgufTokenizerJson(const engine::GgufFile& file) {
   const auto tokens = file.Strings(kTokens);
   if (tokens.empty()) return "";
   CheckFamily(file);
-  const std::vector<int64_t> types = file.Ints(kTypes);
+  const std::vector<int64_t> types = TypesOf(file);
   if (types.size() != tokens.size()) {
     Refuse(file, kTypes, std::to_string(tokens.size()) + " types, one for each token", std::to_string(types.size()));
   }

@@ -90,6 +90,7 @@ LoadedModel LoadModel(const config::EngineConfig& config, const engine::LoadProg
     return {info.name, info.config, info.generation, LoadPackedLlama(packed, options, progress)};
   }
   const engine::Checkpoint checkpoint = OpenModel(config.model);
+  for (const std::string& note : checkpoint.notes) LogWarning(checkpoint.name + ": " + note);
   CheckWeightsFit(checkpoint.name, Name(PlannedFormat(checkpoint, options)), PlannedWeightBytes(checkpoint, options),
                   memory_left);
   try {

@@ -8,6 +8,7 @@
 #include "engine/checkpoint/gguf/gguf_file.h"
 #include "engine/checkpoint/open_checkpoint.h"
 #include "engine/demo/demo_model.h"
+#include "server/host/log.h"
 #include "server/model/gguf_text_files.h"
 
 namespace puna::server {
@@ -27,22 +28,30 @@ engine::Tokenizer ReadTokenizer(const engine::FileSet& files, int vocab_size) {
 
 using FilesByName = std::map<std::string, std::string>;
 
-// What a .gguf file brings along. A tokenizer beside it is better: then the one inside need not be one that we know.
+// What a .gguf file brings along stands for files of the same name beside it, which may be another model's. Those count where
+// it brings no tokenizer, or none that we know.
 FilesByName FilesInside(const std::string& gguf, const engine::FileSet& beside) {
   const engine::GgufFile file(engine::MappedFile::Open(gguf));
-  FilesByName files{{"tokenizer_config.json", GgufTokenizerConfig(file)}};
-  if (beside.Has("tokenizer.json") || beside.Has("tokenizer.model")) return files;
-  std::string tokenizer = GgufTokenizerJson(file);
-  if (!tokenizer.empty()) files["tokenizer.json"] = std::move(tokenizer);
-  return files;
+  const bool another = beside.Has("tokenizer.json") || beside.Has("tokenizer.model");
+  std::string tokenizer;
+  try {
+    tokenizer = GgufTokenizerJson(file);
+  } catch (const std::runtime_error& error) {
+    if (!another) throw;
+    LogWarning(std::string(error.what()) + " - the one that lies there is taken");
+  }
+  if (tokenizer.empty()) {
+    if (beside.Has("tokenizer_config.json")) return {};
+    return {{"tokenizer_config.json", GgufTokenizerConfig(file)}};
+  }
+  return {{"tokenizer.json", std::move(tokenizer)}, {"tokenizer_config.json", GgufTokenizerConfig(file)}};
 }
 
 }  // namespace
 
 engine::FileSet TextFiles(const std::string& model) {
   if (model.empty() || model.rfind("random:", 0) == 0) return engine::FileSet::Memory("demo", engine::DemoModelFiles());
-  const std::filesystem::path path(model);
-  const std::string folder = std::filesystem::is_directory(path) ? model : path.parent_path().string();
+  const std::string folder = engine::ModelFolder(model);
   const std::string gguf = engine::FindGguf(model);
   return engine::FileSet::Folder(folder,
                                  gguf.empty() ? FilesByName() : FilesInside(gguf, engine::FileSet::Folder(folder)));

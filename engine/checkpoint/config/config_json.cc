@@ -6,6 +6,31 @@ namespace puna::engine {
 
 using nlohmann::ordered_json;
 
+namespace {
+
+ordered_json ToJson(const RopeScaling& rope) {
+  switch (rope.kind) {
+    case RopeScaling::Kind::kLinear:
+      return {{"rope_type", "linear"}, {"factor", rope.factor}};
+    case RopeScaling::Kind::kYarn:
+      return {{"rope_type", "yarn"},
+              {"factor", rope.factor},
+              {"original_max_position_embeddings", rope.original_max_position_embeddings},
+              {"beta_fast", rope.beta_fast},
+              {"beta_slow", rope.beta_slow},
+              {"attention_factor", rope.attention_factor},
+              {"truncate", rope.truncate}};
+    default:
+      return {{"rope_type", "llama3"},
+              {"factor", rope.factor},
+              {"low_freq_factor", rope.low_freq_factor},
+              {"high_freq_factor", rope.high_freq_factor},
+              {"original_max_position_embeddings", rope.original_max_position_embeddings}};
+  }
+}
+
+}  // namespace
+
 ordered_json ToJson(const ModelConfig& c) {
   ordered_json json = {{"architectures", {"LlamaForCausalLM"}},
                        {"model_type", "llama"},
@@ -24,14 +49,7 @@ ordered_json ToJson(const ModelConfig& c) {
                        {"rope_theta", c.rope_theta},
                        {"tie_word_embeddings", c.tie_word_embeddings},
                        {"torch_dtype", "bfloat16"}};
-  if (c.rope_scaling) {
-    const RopeScaling& rope = *c.rope_scaling;
-    json["rope_scaling"] = {{"rope_type", "llama3"},
-                            {"factor", rope.factor},
-                            {"low_freq_factor", rope.low_freq_factor},
-                            {"high_freq_factor", rope.high_freq_factor},
-                            {"original_max_position_embeddings", rope.original_max_position_embeddings}};
-  }
+  if (c.rope_scaling) json["rope_scaling"] = ToJson(*c.rope_scaling);
   if (c.bos_token_id != kNoToken) json["bos_token_id"] = c.bos_token_id;
   if (!c.eos_token_ids.empty()) json["eos_token_id"] = c.eos_token_ids;
   return json;

@@ -1,6 +1,7 @@
 #include "engine/checkpoint/config/model_config.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "engine/checkpoint/files/checkpoint_fault.h"
 #include "engine/checkpoint/files/json_object.h"
@@ -68,6 +69,45 @@ RopeScaling ReadLlama3Rope(const JsonObject& rope) {
   return scaling;
 }
 
+RopeScaling ReadLinearRope(const JsonObject& rope) {
+  return {.kind = RopeScaling::Kind::kLinear, .factor = rope.Number("factor", 1e-3, 1e6)};
+}
+
+RopeScaling ReadYarnRope(const JsonObject& rope, const ModelConfig& config) {
+  RopeScaling scaling{.kind = RopeScaling::Kind::kYarn, .factor = rope.Number("factor", 1, 1e6)};
+  scaling.original_max_position_embeddings =
+      static_cast<int>(rope.Int("original_max_position_embeddings", 1, kMaxPosition, config.max_position_embeddings));
+  scaling.beta_fast = rope.Number("beta_fast", 1e-3, 1e6, 32);
+  scaling.beta_slow = rope.Number("beta_slow", 1e-3, 1e6, 1);
+  scaling.truncate = rope.Bool("truncate", true);
+  // DeepSeek's two keys: 0.1 m ln(factor) + 1 of each, divided.
+  const double mscale = rope.Number("mscale", 0, 1e3, 0), all_dim = rope.Number("mscale_all_dim", 0, 1e3, 0);
+  const auto magnitude = [&](double m) { return m * (YarnAttentionFactor(scaling.factor) - 1) + 1; };
+  const double fallback = mscale > 0 && all_dim > 0 ? magnitude(mscale) / magnitude(all_dim) : magnitude(1);
+  scaling.attention_factor = rope.Number("attention_factor", 1e-3, 1e3, fallback);
+  return scaling;
+}
+
+// "dynamic" changes nothing up to max_position_embeddings, where we end.
+std::optional<RopeScaling> ReadScaling(const JsonObject& rope, const ModelConfig& config) {
+  const std::string type_key = rope.Has("rope_type") ? "rope_type" : "type";
+  const std::string type = rope.String(type_key, "default");
+  if (type == "default" || type == "dynamic") return std::nullopt;
+  RopeScaling scaling;
+  if (type == "llama3") {
+    scaling = ReadLlama3Rope(rope);
+  } else if (type == "linear") {
+    scaling = ReadLinearRope(rope);
+  } else if (type == "yarn") {
+    scaling = ReadYarnRope(rope, config);
+  } else {
+    rope.Refuse(type_key, "\"llama3\", \"linear\", \"dynamic\", \"yarn\" or \"default\"",
+                "this kind of rope scaling is not supported: use a model with one of these");
+  }
+  if (scaling.factor == 1 && scaling.attention_factor == 1) return std::nullopt;
+  return scaling;
+}
+
 // transformers 4: rope_theta and rope_scaling {rope_type or type, ...}; transformers 5: rope_parameters with both.
 void ReadRope(const JsonObject& json, ModelConfig* config) {
   constexpr double kDefaultTheta = 10000;
@@ -79,14 +119,7 @@ void ReadRope(const JsonObject& json, ModelConfig* config) {
   if (rope.Number("partial_rotary_factor", 0, 1, 1) != 1) {
     rope.Refuse("partial_rotary_factor", "1", kOnlyLlama);
   }
-  const std::string type_key = rope.Has("rope_type") ? "rope_type" : "type";
-  const std::string type = rope.String(type_key, "default");
-  if (type == "llama3") {
-    config->rope_scaling = ReadLlama3Rope(rope);
-  } else if (type != "default") {
-    rope.Refuse(type_key, "\"llama3\" or \"default\"",
-                "this kind of rope scaling is not supported: use a model with llama3 scaling or none");
-  }
+  config->rope_scaling = ReadScaling(rope, *config);
 }
 
 void ReadTokens(const JsonObject& json, ModelConfig* config) {
@@ -99,6 +132,8 @@ void ReadTokens(const JsonObject& json, ModelConfig* config) {
 }
 
 }  // namespace
+
+double YarnAttentionFactor(double factor) { return factor <= 1 ? 1 : 0.1 * std::log(factor) + 1; }
 
 void CheckModelConfig(const ModelConfig& config, const std::string& path) {
   if (config.num_attention_heads % config.num_key_value_heads != 0) {

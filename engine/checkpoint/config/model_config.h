@@ -10,13 +10,26 @@
 
 namespace puna::engine {
 
-// llama3 rope scaling.
+// How rope reaches positions beyond those of the first training. The rules are transformers' (modeling_rope_utils.py).
 struct RopeScaling {
+  enum class Kind {
+    kLlama3,  // low frequencies are divided by factor, those between are blended
+    kLinear,  // all are divided by factor
+    kYarn,    // blended by how often they turn (arXiv 2309.00071), and attention is sharpened
+  };
+  Kind kind = Kind::kLlama3;
   double factor = 1;
-  double low_freq_factor = 1;
-  double high_freq_factor = 4;
-  int original_max_position_embeddings = 8192;
+  double low_freq_factor = 1;                   // kLlama3
+  double high_freq_factor = 4;                  // kLlama3
+  int original_max_position_embeddings = 8192;  // kLlama3, kYarn
+  double beta_fast = 32;        // kYarn: turns within the original length from which on a frequency stays
+  double beta_slow = 1;         // kYarn: up to which it is divided by factor
+  double attention_factor = 1;  // kYarn: what queries and keys are multiplied with
+  bool truncate = true;         // kYarn: the bounds are whole dimensions
 };
+
+// 0.1 ln(factor) + 1: YaRN's attention_factor where a file says nothing.
+double YarnAttentionFactor(double factor);
 
 struct ModelConfig {
   int hidden_size = 0;

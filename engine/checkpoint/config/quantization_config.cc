@@ -1,6 +1,6 @@
 #include "engine/checkpoint/config/quantization_config.h"
 
-#include <string>
+#include <algorithm>
 #include <vector>
 
 #include "engine/checkpoint/config/quantized_config.h"
@@ -11,37 +11,34 @@ namespace {
 
 using Method = QuantizationConfig::Method;
 
-constexpr char kSupported[] =
-    "use bf16 weights, compressed-tensors W8A8, W4A16 or W4A8 (int), or GPTQ or AWQ with 4 bits";
+constexpr char kSupported[] = "use bf16 weights, or compressed-tensors, GPTQ, AWQ or FP8 without it";
 constexpr int64_t kMaxGroup = 1 << 20;
 
-void SetBits(const JsonObject& weights, int bits, int* slot) {
-  if (*slot != 0 && *slot != bits) {
-    weights.Refuse("num_bits", std::to_string(*slot) + ", as in the other groups with this strategy",
-                   "mixed widths within one strategy are not supported");
-  }
-  *slot = bits;
+bool Contains(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
+
+void ReadBlock(const JsonObject& json, const std::string& key, QuantizationConfig* out) {
+  const std::vector<int64_t> sizes = json.Ints(key, 1, kMaxGroup);
+  if (sizes.size() != 2) json.Refuse(key, "two sizes, rows and columns");
+  out->block_rows = sizes[0];
+  out->block_cols = sizes[1];
 }
 
+// Of two widths with one strategy the wider holds the codes of both.
 void ReadGroup(const JsonObject& group, QuantizationConfig* out) {
+  if (!group.Has("weights")) return;
   const JsonObject weights = group.Object("weights");
-  if (weights.String("type", "int") != "int") weights.Refuse("type", "\"int\"", kSupported);
-  const auto bits = static_cast<int>(weights.Int("num_bits", 1, 16));
-  if (bits != 4 && bits != 8) weights.Refuse("num_bits", "4 or 8", kSupported);
   const std::string strategy = weights.String("strategy", "channel");
-  if (strategy == "group") {
-    SetBits(weights, bits, &out->grouped_bits);
-  } else if (strategy == "channel" || strategy == "tensor") {
-    SetBits(weights, bits, &out->per_row_bits);
-  } else {
-    weights.Refuse("strategy", "\"channel\", \"group\" or \"tensor\"", kSupported);
+  if (strategy == "block" && weights.IsList("block_structure")) ReadBlock(weights, "block_structure", out);
+  if (weights.String("type", "int") == "int") {
+    const int bits = weights.Int("num_bits", 1, 16) <= 4 ? 4 : 8;
+    int& slot = strategy == "group" ? out->grouped_bits : out->per_row_bits;
+    slot = std::max(slot, bits);
   }
   if (!group.Has("input_activations")) return;
   // Static scales are not needed: we compute each token's own, which is at least as exact.
   const JsonObject activations = group.Object("input_activations");
-  if (activations.String("type", "int") != "int") activations.Refuse("type", "\"int\"", kSupported);
-  if (activations.Int("num_bits", 1, 16, 8) != 8) activations.Refuse("num_bits", "8", kSupported);
-  if (!activations.Bool("symmetric", true)) out->asymmetric_activations = true;
+  if (activations.String("type", "int") == "int" && !activations.Bool("symmetric", true))
+    out->asymmetric_activations = true;
 }
 
 // Transforms of weights are folded in already. Of those of activations we know one: a Hadamard before down_proj.
@@ -49,10 +46,9 @@ void ReadApplication(const JsonObject& apply, bool plain_hadamard, QuantizationC
   const std::string location = apply.String("location");
   if (location.starts_with("weight")) return;
   const std::vector<std::string> targets = apply.Strings("targets");
-  const bool down_proj = targets.size() == 1 && targets[0].find("down_proj") != std::string::npos;
+  const bool down_proj = targets.size() == 1 && Contains(targets[0], "down_proj");
   if (location != "input" || !down_proj || !plain_hadamard) {
-    apply.Refuse("location", "an online transform only as a whole \"hadamard\" of down_proj's input",
-                 "other online rotations are not supported");
+    apply.Refuse("location", "an online transform only as a whole \"hadamard\" of down_proj's input", kSupported);
   }
   out->online_hadamard_down_proj = true;
 }
@@ -75,47 +71,84 @@ void ReadTransforms(const JsonObject& quantization, QuantizationConfig* out) {
 
 void ReadCompressedTensors(const JsonObject& quantization, QuantizationConfig* out) {
   out->method = Method::kCompressedTensors;
-  const std::string format = quantization.String("format");
-  if (format != "int-quantized" && format != "pack-quantized" && format != "naive-quantized") {
-    quantization.Refuse("format", "\"int-quantized\" or \"pack-quantized\"", kSupported);
+  const std::string format = quantization.String("format", "dense");
+  const std::vector<std::string> known = {"int-quantized", "pack-quantized",  "naive-quantized",
+                                          "dense",         "float-quantized", "mixed-precision"};
+  if (std::find(known.begin(), known.end(), format) == known.end()) {
+    out->method = Method::kOther;
+    out->foreign = "compressed-tensors' format \"" + format + "\"";
   }
-  const JsonObject groups = quantization.Object("config_groups");
-  for (const std::string& key : groups.Keys()) ReadGroup(groups.Object(key), out);
+  if (quantization.Has("config_groups")) {
+    const JsonObject groups = quantization.Object("config_groups");
+    for (const std::string& key : groups.Keys()) ReadGroup(groups.Object(key), out);
+  }
   ReadTransforms(quantization, out);
 }
 
-void ReadPacked4(const JsonObject& quantization, QuantizationConfig* out) {
-  if (quantization.Int("bits", 1, 16) != 4) quantization.Refuse("bits", "4", kSupported);
-  const int64_t group = quantization.Int("group_size", -1, kMaxGroup, -1);
-  out->group_size = group <= 0 ? 0 : group;
+void ReadGroupSize(const JsonObject& quantization, QuantizationConfig* out) {
+  const char* key = quantization.Has("q_group_size") ? "q_group_size" : "group_size";
+  out->group_size = std::max<int64_t>(0, quantization.Int(key, -1, kMaxGroup, -1));
+}
+
+void ReadGptq(const JsonObject& quantization, QuantizationConfig* out) {
+  ReadGroupSize(quantization, out);
+  const std::string format = quantization.String("checkpoint_format", "gptq");
+  out->method = format == "gptq" || format == "gptq_v2" ? Method::kGptq : Method::kOther;
+  if (out->method == Method::kOther) out->foreign = "GPTQ in the format \"" + format + "\"";
+  out->gptq_zero_minus_one = format == "gptq";
+}
+
+void ReadAwq(const JsonObject& quantization, QuantizationConfig* out) {
+  ReadGroupSize(quantization, out);
+  std::string version = quantization.String("version", "gemm");
+  std::transform(version.begin(), version.end(), version.begin(), [](unsigned char c) { return std::tolower(c); });
+  out->method = version == "gemm" ? Method::kAwq : version == "gemv" ? Method::kAwqGemv : Method::kOther;
+  if (out->method == Method::kOther) out->foreign = "AWQ in the layout \"" + version + "\"";
+}
+
+// AutoRound writes GPTQ's or AWQ's tensors, and says which.
+void ReadAutoRound(const JsonObject& quantization, QuantizationConfig* out) {
+  ReadGroupSize(quantization, out);
+  const std::string packing = quantization.String("packing_format", "auto_round:auto_gptq");
+  out->method = Contains(packing, "awq") ? Method::kAwq : Contains(packing, "gptq") ? Method::kGptq : Method::kOther;
+  if (out->method == Method::kOther) out->foreign = "AutoRound in the packing \"" + packing + "\"";
+  out->gptq_zero_minus_one = out->method == Method::kGptq;
+}
+
+void ReadMethod(const JsonObject& quantization, QuantizationConfig* out) {
+  out->name = quantization.String("quant_method", "");
+  if (out->name.empty() && quantization.Has("config_groups")) out->name = "compressed-tensors";  // older files
+  if (out->name == "compressed-tensors" || out->name == "sparseml") {
+    ReadCompressedTensors(quantization, out);
+  } else if (out->name == "gptq") {
+    ReadGptq(quantization, out);
+  } else if (out->name == "awq") {
+    ReadAwq(quantization, out);
+  } else if (Contains(out->name, "auto-round")) {
+    ReadAutoRound(quantization, out);
+  } else if (!out->name.empty()) {
+    out->method = Method::kOther;
+    out->foreign = "quant_method \"" + out->name + "\"";
+  }
+  if (quantization.IsList("weight_block_size")) ReadBlock(quantization, "weight_block_size", out);
 }
 
 }  // namespace
 
 QuantizationConfig ParseQuantizationConfig(const JsonObject& config) {
   QuantizationConfig out;
-  if (!config.Has("quantization_config")) return out;
-  const JsonObject quantization = config.Object("quantization_config");
-  const std::string method = quantization.String("quant_method");
-  if (method == "compressed-tensors") {
-    ReadCompressedTensors(quantization, &out);
-  } else if (method == "gptq") {
-    out.method = Method::kGptq;
-    ReadPacked4(quantization, &out);
-    const std::string format = quantization.String("checkpoint_format", "gptq");
-    if (format != "gptq" && format != "gptq_v2") {
-      quantization.Refuse("checkpoint_format", "\"gptq\" or \"gptq_v2\"", kSupported);
-    }
-    out.gptq_zero_minus_one = format == "gptq";
-  } else if (method == "awq") {
-    out.method = Method::kAwq;
-    ReadPacked4(quantization, &out);
-    if (quantization.String("version", "gemm") != "gemm" && quantization.String("version") != "GEMM") {
-      quantization.Refuse("version", "\"gemm\"", kSupported);
-    }
-  } else {
-    quantization.Refuse("quant_method", "\"compressed-tensors\", \"gptq\" or \"awq\"", kSupported);
+  for (const char* key : {"quantization_config", "compression_config"}) {
+    if (!config.Has(key)) continue;
+    ReadMethod(config.Object(key), &out);
+    return out;
   }
+  return out;
+}
+
+QuantizationConfig ParseQuantizeConfig(const JsonObject& config, const std::string& method) {
+  QuantizationConfig out;
+  out.name = method;
+  method == "awq" ? ReadAwq(config, &out) : ReadGptq(config, &out);
   return out;
 }
 

@@ -12,6 +12,14 @@ void Throw(const CheckpointFault& fault) {
   throw std::runtime_error(text);
 }
 
+void ThrowNotFinite(const std::string& path, const std::string& tensor, int64_t row, const char* what, float found) {
+  Throw({.path = path,
+         .item = Printable(tensor) + ", row " + std::to_string(row),
+         .expected = std::string("a ") + what + " that is a finite number",
+         .found = std::to_string(found),
+         .remedy = "the weights are broken: download the file again, or use another quantisation of this model"});
+}
+
 std::string Printable(std::string_view text) {
   constexpr size_t kMost = 120;
   constexpr char kHex[] = "0123456789abcdef";

@@ -20,6 +20,10 @@ struct CheckpointFault {
 // Throws std::runtime_error("PATH: ITEM: expected EXPECTED, found FOUND; REMEDY").
 [[noreturn]] void Throw(const CheckpointFault& fault);
 
+// The same about a weight (or scale, or minimum) that is NaN or infinite, in row `row` of a matrix or vector.
+[[noreturn]] void ThrowNotFinite(const std::string& path, const std::string& tensor, int64_t row, const char* what,
+                                 float found);
+
 // Text from a file made fit for a message: control characters and bytes outside ASCII escaped, cut at 120 characters.
 std::string Printable(std::string_view text);
 

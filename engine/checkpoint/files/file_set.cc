@@ -8,11 +8,11 @@
 
 namespace puna::engine {
 
-FileSet FileSet::Folder(const std::string& path, const std::map<std::string, std::string>& others) {
+FileSet FileSet::Folder(const std::string& path, const std::map<std::string, std::string>& instead) {
   FileSet set;
   set.path_ = path.empty() ? "." : path;
   while (set.path_.size() > 1 && set.path_.back() == '/') set.path_.pop_back();
-  for (const auto& [name, bytes] : others) set.others_[name] = MappedFile::Keep(set.PathOf(name), bytes);
+  for (const auto& [name, bytes] : instead) set.instead_[name] = MappedFile::Keep(set.PathOf(name), bytes);
   return set;
 }
 
@@ -27,7 +27,7 @@ FileSet FileSet::Memory(std::string name, std::map<std::string, std::span<const 
 bool FileSet::Has(const std::string& name) const {
   if (in_memory_) return files_.count(name) > 0;
   std::error_code error;
-  return std::filesystem::exists(PathOf(name), error) || others_.count(name) > 0;
+  return std::filesystem::exists(PathOf(name), error) || instead_.count(name) > 0;
 }
 
 std::vector<std::string> FileSet::Names() const {
@@ -40,7 +40,7 @@ std::vector<std::string> FileSet::Names() const {
   for (const auto& entry : std::filesystem::directory_iterator(path_, error)) {
     names.push_back(entry.path().filename().string());
   }
-  for (const auto& [name, file] : others_) {
+  for (const auto& [name, file] : instead_) {
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   }
   std::sort(names.begin(), names.end());
@@ -48,9 +48,7 @@ std::vector<std::string> FileSet::Names() const {
 }
 
 std::shared_ptr<const MappedFile> FileSet::Open(const std::string& name) const {
-  std::error_code error;
-  const auto other = others_.find(name);
-  if (other != others_.end() && !std::filesystem::exists(PathOf(name), error)) return other->second;
+  if (const auto known = instead_.find(name); known != instead_.end()) return known->second;
   if (!in_memory_) return MappedFile::Open(PathOf(name));
   const auto it = files_.find(name);
   if (it == files_.end()) {

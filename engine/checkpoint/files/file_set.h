@@ -14,8 +14,8 @@ namespace puna::engine {
 
 class FileSet {
  public:
-  // others: contents by name of files that count as there where the folder has none of that name.
-  static FileSet Folder(const std::string& path, const std::map<std::string, std::string>& others = {});
+  // instead: contents by name of files that stand for those of the folder, whether it has some of that name or not.
+  static FileSet Folder(const std::string& path, const std::map<std::string, std::string>& instead = {});
   // The bytes must outlive everything that is opened from them.
   static FileSet Memory(std::string name, std::map<std::string, std::span<const std::byte>> files);
 
@@ -30,7 +30,7 @@ class FileSet {
   std::string path_;
   bool in_memory_ = false;
   std::map<std::string, std::span<const std::byte>> files_;
-  std::map<std::string, std::shared_ptr<const MappedFile>> others_;
+  std::map<std::string, std::shared_ptr<const MappedFile>> instead_;
 };
 
 }  // namespace puna::engine

@@ -77,6 +77,10 @@ void MappedFile::Release(std::span<const std::byte> part) const {
   if (mapped_ && !part.empty()) Advise(part, MADV_DONTNEED);
 }
 
+void MappedFile::Prefetch(std::span<const std::byte> part) const {
+  if (mapped_ && !part.empty()) Advise(part, MADV_WILLNEED);
+}
+
 void MappedFile::Populate(std::span<const std::byte> part) const {
   if (!mapped_ || part.empty()) return;
   Advise(part, MADV_WILLNEED);

@@ -28,6 +28,9 @@ class MappedFile {
   // Gives the pages under `part` back to the kernel; a later read faults them in again from the file. Thread-safe.
   void Release(std::span<const std::byte> part) const;
 
+  // Has the kernel begin to read `part` from the disk, and does not wait for it.
+  void Prefetch(std::span<const std::byte> part) const;
+
   // Reads `part` from the disk, unless it is in the page cache, and enters its pages into our memory.
   void Populate(std::span<const std::byte> part) const;
 

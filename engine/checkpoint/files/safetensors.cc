@@ -1,6 +1,8 @@
 #include "engine/checkpoint/files/safetensors.h"
 
 #include <algorithm>
+#include <cctype>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <utility>
@@ -13,6 +15,8 @@ namespace {
 
 constexpr uint64_t kMaxHeader = 100'000'000;  // as the format's own implementation
 constexpr size_t kMaxDims = 8;
+constexpr char kSingle[] = "model.safetensors";
+constexpr char kIndex[] = "model.safetensors.index.json";
 
 std::optional<DType> DTypeOf(const std::string& name) {
   constexpr DType kAll[] = {DType::kBool, DType::kU8,  DType::kI8,  DType::kF8E4M3, DType::kF8E5M2,
@@ -122,15 +126,9 @@ TensorSet ReadShards(const FileSet& files, const std::string& index_name) {
   TensorSet set(files.path());
   for (auto& [shard, expected] : shards) {
     for (Tensor& tensor : ReadSafetensors(files.Open(shard))) {
-      if (expected.erase(tensor.name) == 0) {
-        Throw({.path = files.PathOf(shard),
-               .item = Printable(tensor.name),
-               .expected = "only tensors that " + index_path + " puts here",
-               .found = "this one",
-               .remedy = "index and shards do not belong together: download all files again"});
-      }
-      set.Add(std::move(tensor));
+      if (expected.erase(tensor.name) > 0) set.Add(std::move(tensor));  // the index decides about the others, too
     }
+    expected.erase("lm_head.weight");  // some list a tied head that they do not hold
     if (!expected.empty()) {
       Throw({.path = files.PathOf(shard),
              .item = Printable(*expected.begin()),
@@ -168,22 +166,61 @@ std::map<std::string, std::string> ReadSafetensorsMetadata(const std::shared_ptr
   return texts;
 }
 
+namespace {
+
+bool IsWeights(const std::string& name) {
+  return name.ends_with(".safetensors") && !name.starts_with("adapter_model") && !name.starts_with("consolidated");
+}
+
+// NAME-00002-of-00003.safetensors: the rest of it, "-of-00003.safetensors"; else empty.
+std::string ShardTail(const std::string& name) {
+  constexpr size_t kDigits = 5;
+  const size_t of = name.rfind("-of-");
+  if (of == std::string::npos || of < kDigits) return "";
+  const bool digits =
+      std::all_of(name.begin() + static_cast<ptrdiff_t>(of - kDigits), name.begin() + static_cast<ptrdiff_t>(of),
+                  [](unsigned char c) { return std::isdigit(c) != 0; });
+  return digits ? name.substr(of) : "";
+}
+
+// Where there is neither model.safetensors nor an index: one file of another name, as AutoGPTQ writes, or all shards.
+std::vector<std::string> WeightsByName(const FileSet& files) {
+  std::vector<std::string> names = files.Names();
+  std::erase_if(names, [](const std::string& name) { return !IsWeights(name); });
+  if (names.size() <= 1) return names;
+  const std::string tail = ShardTail(names.front());
+  const bool shards = !tail.empty() && std::all_of(names.begin(), names.end(),
+                                                   [&](const std::string& name) { return ShardTail(name) == tail; });
+  if (!shards || std::strtoul(tail.c_str() + 4, nullptr, 10) != names.size()) {
+    Throw({.path = files.path(),
+           .expected = "model.safetensors, its index, or all of its shards",
+           .found = std::to_string(names.size()) + " files, " + Printable(names.front()) + " and others",
+           .remedy = "download what is missing, or move away what does not belong to the model"});
+  }
+  return names;
+}
+
+}  // namespace
+
+std::vector<std::string> FindSafetensors(const FileSet& files) {
+  if (files.Has(kSingle)) return {kSingle};
+  if (files.Has(kIndex)) return {kIndex};
+  return WeightsByName(files);
+}
+
 TensorSet ReadSafetensorsModel(const FileSet& files) {
-  constexpr char kSingle[] = "model.safetensors";
-  constexpr char kIndex[] = "model.safetensors.index.json";
-  if (!files.Has(kSingle) && files.Has(kIndex)) return ReadShards(files, kIndex);
-  if (!files.Has(kSingle)) {
-    std::string found = "neither";
-    for (const std::string& name : files.Names()) {
-      if (name.ends_with(".safetensors") || name.ends_with(".bin") || name.ends_with(".pt")) found = Printable(name);
-    }
+  const std::vector<std::string> names = FindSafetensors(files);
+  if (names.empty()) {
     Throw({.path = files.path(),
            .expected = std::string(kSingle) + " or " + kIndex,
-           .found = found,
+           .found = "neither",
            .remedy = "download the safetensors weights of the model into this folder"});
   }
+  if (names.front() == kIndex) return ReadShards(files, kIndex);
   TensorSet set(files.path());
-  for (Tensor& tensor : ReadSafetensors(files.Open(kSingle))) set.Add(std::move(tensor));
+  for (const std::string& name : names) {
+    for (Tensor& tensor : ReadSafetensors(files.Open(name))) set.Add(std::move(tensor));
+  }
   return set;
 }
 

@@ -21,8 +21,12 @@ std::vector<Tensor> ReadSafetensors(const std::shared_ptr<const MappedFile>& fil
 // The file's __metadata__: texts by name; empty when it has none.
 std::map<std::string, std::string> ReadSafetensorsMetadata(const std::shared_ptr<const MappedFile>& file);
 
-// model.safetensors, or the shards that model.safetensors.index.json names: each tensor of the index in its shard and
-// no other; shard names are plain file names of this folder.
+// Where a model's tensors are: model.safetensors, or model.safetensors.index.json, or else a file of another name or all
+// shards NAME-00001-of-0000N.safetensors. Empty: there are none.
+std::vector<std::string> FindSafetensors(const FileSet& files);
+
+// The tensors in them. Of shards with an index those that it names, each from its shard; what else lies there is ignored.
+// Shard names are plain file names of this folder.
 TensorSet ReadSafetensorsModel(const FileSet& files);
 
 }  // namespace puna::engine

@@ -1,5 +1,8 @@
 #include "engine/checkpoint/files/tensor.h"
 
+#include <algorithm>
+#include <bit>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -103,6 +106,19 @@ void ReadFloats(const Tensor& tensor, int64_t first, int64_t count, float* out) 
   }
 }
 
+// The largest magnitude, as an integer, shows the largest exponent: no branch in the loop.
+bool AllFinite(std::span<const float> values) {
+  uint32_t top = 0;
+  for (const float value : values) top = std::max(top, std::bit_cast<uint32_t>(value) & 0x7fffffffu);
+  return top < 0x7f800000u;
+}
+
+bool AllFinite(std::span<const bf16> values) {
+  uint16_t top = 0;
+  for (const bf16 value : values) top = std::max(top, static_cast<uint16_t>(value.bits & 0x7fffu));
+  return top < 0x7f80u;
+}
+
 std::vector<int32_t> ReadInts(const Tensor& tensor) {
   const int64_t count = ElementCount(tensor.shape);
   std::vector<int32_t> out(static_cast<size_t>(count));
@@ -172,6 +188,8 @@ std::vector<float> TensorSet::TakeVector(const std::string& name, int64_t n) {
   const Tensor& tensor = TakeFloat(name, {n});
   std::vector<float> out(static_cast<size_t>(n));
   ReadFloats(tensor, 0, n, out.data());
+  const auto bad = std::find_if(out.begin(), out.end(), [](float x) { return !std::isfinite(x); });
+  if (bad != out.end()) ThrowNotFinite(tensor.path(), tensor.name, bad - out.begin(), "weight", *bad);
   return out;
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/bf16.h"
 #include "engine/checkpoint/files/mapped_file.h"
 
 namespace puna::engine {
@@ -32,11 +33,16 @@ struct Tensor {
   std::shared_ptr<const MappedFile> file;
 
   const std::string& path() const { return file->path(); }
+  void Prefetch() const { file->Prefetch(bytes); }
   void Release() const { file->Release(bytes); }
 };
 
 // Elements [first, first + count) of a bf16, f16 or f32 tensor as float32.
 void ReadFloats(const Tensor& tensor, int64_t first, int64_t count, float* out);
+
+// Whether none of the numbers is NaN or infinite.
+bool AllFinite(std::span<const float> values);
+bool AllFinite(std::span<const bf16> values);
 
 // Elements of an I32 or I64 tensor. Values outside int32 are an error.
 std::vector<int32_t> ReadInts(const Tensor& tensor);
@@ -55,7 +61,7 @@ class TensorSet {
   const Tensor& Take(const std::string& name);
   const Tensor& Take(const std::string& name, const std::vector<int64_t>& shape);
   const Tensor& TakeFloat(const std::string& name, const std::vector<int64_t>& shape);
-  // A float vector of n elements, read.
+  // A float vector of n elements, read; they must be finite.
   std::vector<float> TakeVector(const std::string& name, int64_t n);
 
   std::vector<const Tensor*> Unused() const;

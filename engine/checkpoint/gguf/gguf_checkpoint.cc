@@ -7,9 +7,11 @@
 #include <set>
 #include <utility>
 
+#include "engine/checkpoint/config/end_of_turn.h"
 #include "engine/checkpoint/files/checkpoint_fault.h"
 #include "engine/checkpoint/files/tensor.h"
 #include "engine/checkpoint/gguf/gguf_file.h"
+#include "engine/checkpoint/gguf/gguf_names.h"
 #include "engine/checkpoint/gguf/gguf_source.h"
 
 namespace puna::engine {
@@ -34,11 +36,13 @@ class GgufReader {
   bool Has(const std::string& name) const { return file_.tensors().count(name) > 0; }
 
   std::unique_ptr<WeightSource> Weight(const std::string& name, int64_t rows, int64_t cols, RowOrder order = {}) {
-    return MakeGgufSource(Take(name, {rows, cols}), file_.file(), order);
+    return MakeGgufSource(Take(name, {rows, cols}), order);
   }
   std::vector<float> Vector(const std::string& name, int64_t n) {
+    const Tensor tensor = PlainGgufTensor(Take(name, {n}));
     std::vector<float> values(static_cast<size_t>(n));
-    ReadFloats(PlainGgufTensor(Take(name, {n}), file_.file()), 0, n, values.data());
+    ReadFloats(tensor, 0, n, values.data());
+    if (!AllFinite(values)) ThrowNotFinite(tensor.path(), name, 0, "weight", NAN);
     return values;
   }
 
@@ -86,8 +90,31 @@ void RefuseKey(const GgufFile& file, const std::string& key, const std::string& 
          .remedy = "only Llama models (3.0 to 3.3 and siblings) can be served"});
 }
 
+// Linear and YaRN scaling stand in keys; older files have but "scale_linear".
+std::optional<RopeScaling> ReadScalingKeys(const GgufFile& file, const ModelConfig& config) {
+  constexpr char kType[] = "llama.rope.scaling.type";
+  const double old = file.Number("llama.rope.scale_linear", 1e-3, 1e6, 1);
+  const double factor = file.Number("llama.rope.scaling.factor", 1e-3, 1e6, old);
+  const std::string type = file.String(kType, old == 1 ? "none" : "linear");
+  if (type == "none" || factor == 1) return std::nullopt;
+  if (type == "linear") return RopeScaling{.kind = RopeScaling::Kind::kLinear, .factor = factor};
+  if (type != "yarn") RefuseKey(file, kType, "none, linear or yarn", Printable(type));
+  RopeScaling scaling{.kind = RopeScaling::Kind::kYarn, .factor = factor};
+  scaling.original_max_position_embeddings = static_cast<int>(
+      file.Int("llama.rope.scaling.original_context_length", 1, 1 << 26, config.max_position_embeddings));
+  scaling.attention_factor = file.Number("llama.rope.scaling.attn_factor", 1e-3, 1e3, 1) * YarnAttentionFactor(factor);
+  return scaling;
+}
+
 ModelConfig ReadConfig(const GgufFile& file) {
-  const std::string architecture = file.String("general.architecture", "");
+  const std::string type = file.String("general.type", "model"), architecture = file.String("general.architecture", "");
+  if (type != "model") {
+    Throw({.path = file.file()->path(),
+           .item = "general.type",
+           .expected = "model",
+           .found = Printable(type),
+           .remedy = "give the .gguf file of the model itself; an adapter has to be merged into its model first"});
+  }
   if (architecture != "llama") RefuseKey(file, "general.architecture", "llama", Printable(architecture));
   if (file.Int("llama.expert_count", 0, 1 << 16, 0) != 0) RefuseKey(file, "llama.expert_count", "none", "experts");
   ModelConfig config;
@@ -109,8 +136,7 @@ ModelConfig ReadConfig(const GgufFile& file) {
                                                   : file.Int("llama.vocab_size", 1, 1 << 24));
   config.rms_norm_eps = file.Number("llama.attention.layer_norm_rms_epsilon", 1e-30, 1, 1e-5);
   config.rope_theta = file.Number("llama.rope.freq_base", 1, 1e12, 10000);
-  const std::string scaling = file.String("llama.rope.scaling.type", "none");
-  if (scaling != "none") RefuseKey(file, "llama.rope.scaling.type", "none or rope_freqs", Printable(scaling));
+  config.rope_scaling = ReadScalingKeys(file, config);
   CheckModelConfig(config, file.file()->path());
   return config;
 }
@@ -130,7 +156,7 @@ double Divisor(const ModelConfig& config, const RopeScaling& scaling, int i) {
 // rope_freqs holds those divisors; all Llamas since 3.1 use low 1, high 4 and 8192.
 std::optional<RopeScaling> ReadRope(GgufReader* reader, const GgufFile& file, const ModelConfig& config) {
   constexpr char kName[] = "rope_freqs.weight";
-  if (!reader->Has(kName)) return std::nullopt;
+  if (!reader->Has(kName)) return config.rope_scaling;
   const std::vector<float> divisors = reader->Vector(kName, config.head_dim / 2);
   const RopeScaling scaling{.factor = divisors.back()};
   for (size_t i = 0; i < divisors.size(); ++i) {
@@ -142,28 +168,61 @@ std::optional<RopeScaling> ReadRope(GgufReader* reader, const GgufFile& file, co
   return scaling;
 }
 
+// The ends of a turn: by the keys, and by the names that models give them.
 void SetTokens(const GgufFile& file, ModelConfig* config) {
   const int64_t last = config->vocab_size - 1;
   config->bos_token_id = static_cast<TokenId>(file.Int("tokenizer.ggml.bos_token_id", 0, last, kNoToken));
   std::vector<TokenId>& eos = config->eos_token_ids;
   const auto add = [&](int64_t id) {
-    if (id >= 0 && id <= last && std::find(eos.begin(), eos.end(), id) == eos.end())
-      eos.push_back(static_cast<TokenId>(id));
+    const bool known = std::find(eos.begin(), eos.end(), id) != eos.end();
+    if (id >= 0 && id <= last && !known) eos.push_back(static_cast<TokenId>(id));
   };
-  add(file.Int("tokenizer.ggml.eos_token_id", 0, last, kNoToken));
+  for (const char* key : {"eos", "eot", "eom"}) {
+    add(file.Int("tokenizer.ggml." + std::string(key) + "_token_id", 0, last, kNoToken));
+  }
   const auto tokens = file.Strings("tokenizer.ggml.tokens");
   for (size_t i = 0; i < tokens.size(); ++i) {
-    if (tokens[i] == "<|end_of_text|>" || tokens[i] == "<|eom_id|>" || tokens[i] == "<|eot_id|>")
-      add(static_cast<int64_t>(i));
+    if (IsEndOfTurn(tokens[i])) add(static_cast<int64_t>(i));
   }
+}
+
+// One file, or all parts of a split model. The first has the metadata.
+GgufFile OpenParts(const FileSet& files, const std::string& name) {
+  const std::vector<std::string> names = GgufParts(name);
+  for (const std::string& part : names) {
+    if (files.Has(part)) continue;
+    Throw({.path = files.PathOf(part),
+           .expected = std::to_string(names.size()) + " parts of the model beside each other",
+           .found = "this one missing",
+           .remedy = "download it into the same folder"});
+  }
+  GgufFile file(files.Open(names.front()));
+  const int64_t count = file.Int("split.count", 0, 1 << 16, 0);
+  if (count > 1 && count != static_cast<int64_t>(names.size())) {
+    Throw({.path = files.PathOf(names.front()),
+           .item = "split.count",
+           .expected = "a name like MODEL-00001-of-00003.gguf for each part",
+           .found = std::to_string(count) + " parts, of which the name tells " + std::to_string(names.size()),
+           .remedy = "give the parts the names back that they were downloaded with"});
+  }
+  for (size_t n = 1; n < names.size(); ++n) {
+    const GgufFile part(files.Open(names[n]));
+    const auto number = static_cast<int64_t>(n);
+    part.Int("split.no", number, number);
+    part.Int("split.count", count, count);
+    file.Join(part);
+  }
+  const auto held = static_cast<int64_t>(file.tensors().size());
+  if (count > 1) file.Int("split.tensors.count", held, held, held);
+  return file;
 }
 
 }  // namespace
 
 Checkpoint OpenGgufCheckpoint(const FileSet& files, const std::string& name) {
-  const GgufFile file(files.Open(name));
+  const GgufFile file = OpenParts(files, name);
   Checkpoint checkpoint;
-  checkpoint.name = std::filesystem::path(name).stem().string();
+  checkpoint.name = GgufModelName(name);
   checkpoint.config = ReadConfig(file);
   ModelConfig& config = checkpoint.config;
   GgufReader reader(file, config);

@@ -150,8 +150,8 @@ std::span<const std::byte> Locate(const GgufTensor& tensor, uint64_t offset, uin
     Throw({.path = file.path(),
            .item = item,
            .expected = "one of " + GgufTypeNames(),
-           .found = "ggml type " + std::to_string(tensor.type),
-           .remedy = "use another quantisation of this model"});
+           .found = GgufTypeName(tensor.type),
+           .remedy = "use another quantisation of this model, such as its Q4_K_M or IQ4_XS"});
   }
   const int64_t count = ElementCount(tensor.shape);
   const int64_t cols = tensor.shape.empty() ? 1 : tensor.shape.back();
@@ -195,10 +195,18 @@ GgufFile::GgufFile(std::shared_ptr<const MappedFile> file) : file_(std::move(fil
   const auto data = all.subspan(std::min<uint64_t>(start, all.size()));
   for (auto& [tensor, offset] : found) {
     tensor.bytes = Locate(tensor, offset, alignment, data, *file_);
+    tensor.file = file_;
     const std::string name = tensor.name;
     if (!tensors_.emplace(name, std::move(tensor)).second) {
       Refuse(*file_, Printable(name), "each tensor once", "this one twice");
     }
+  }
+}
+
+void GgufFile::Join(const GgufFile& part) {
+  for (const auto& [name, tensor] : part.tensors_) {
+    if (!tensors_.emplace(name, tensor).second)
+      Refuse(*part.file_, Printable(name), "each tensor once", "this one twice");
   }
 }
 
@@ -226,12 +234,20 @@ int64_t GgufFile::Int(const std::string& key, int64_t low, int64_t high, int64_t
 double GgufFile::Number(const std::string& key, double low, double high, double fallback) const {
   const GgufValue* value = Find(key);
   if (value == nullptr) return fallback;
-  const bool good = value->kind == Kind::kFloat && value->real >= low && value->real <= high;
-  if (!good) {
+  const bool number = value->kind == Kind::kFloat || value->kind == Kind::kInt;
+  const double real = value->kind == Kind::kInt ? static_cast<double>(value->number) : value->real;
+  if (!number || !(real >= low && real <= high)) {
     Refuse(*file_, key, "a number from " + std::to_string(low) + " to " + std::to_string(high),
-           value->kind == Kind::kFloat ? std::to_string(value->real) : "another type");
+           number ? std::to_string(real) : "another type");
   }
-  return value->real;
+  return real;
+}
+
+bool GgufFile::Bool(const std::string& key, bool fallback) const {
+  const GgufValue* value = Find(key);
+  if (value == nullptr) return fallback;
+  if (value->kind != Kind::kBool) Refuse(*file_, key, "true or false", "another type");
+  return value->number != 0;
 }
 
 std::string GgufFile::String(const std::string& key, const std::string& fallback) const {

@@ -1,4 +1,4 @@
-// GGUF version 3: header, metadata, descriptions of tensors, data. Format: ggml's docs/gguf.md.
+// GGUF versions 2 and 3: header, metadata, descriptions of tensors, data. Format: ggml's docs/gguf.md.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +29,7 @@ struct GgufTensor {
   std::vector<int64_t> shape;  // outermost first, as everywhere here (GGUF stores it the other way round)
   uint32_t type = 0;           // ggml_type
   std::span<const std::byte> bytes;
+  std::shared_ptr<const MappedFile> file;
 };
 
 class GgufFile {
@@ -40,10 +41,14 @@ class GgufFile {
   const std::map<std::string, GgufTensor>& tensors() const { return tensors_; }
   bool Has(const std::string& key) const { return values_.count(key) > 0; }
 
+  // Adds the tensors of another part of the same split model. Throws when they have one of ours.
+  void Join(const GgufFile& part);
+
   // Metadata by key, of a type and in a range (inclusive); absent without a fallback: an error.
   int64_t Int(const std::string& key, int64_t low, int64_t high) const;
   int64_t Int(const std::string& key, int64_t low, int64_t high, int64_t fallback) const;
   double Number(const std::string& key, double low, double high, double fallback) const;
+  bool Bool(const std::string& key, bool fallback) const;
   std::string String(const std::string& key, const std::string& fallback) const;
   std::span<const std::string_view> Strings(const std::string& key) const;  // absent: empty
   std::vector<int64_t> Ints(const std::string& key) const;                  // absent: empty

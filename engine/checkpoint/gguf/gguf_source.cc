@@ -1,78 +1,79 @@
 #include "engine/checkpoint/gguf/gguf_source.h"
 
+#include <utility>
+
 #include "engine/base/check.h"
 #include "engine/checkpoint/files/checkpoint_fault.h"
-#include "engine/checkpoint/files/tensor.h"
 #include "engine/checkpoint/gguf/gguf_blocks.h"
 #include "engine/checkpoint/sources/dense_source.h"
+#include "engine/checkpoint/sources/group_source.h"
 
 namespace puna::engine {
 namespace {
 
-class GgufSource : public WeightSource {
+// `rows` further on, in arrays of so many entries a row; absent ones stay so.
+template <typename T>
+T* At(T* array, int64_t entries) {
+  return array == nullptr ? nullptr : array + entries;
+}
+
+class GgufSource : public GroupSource {
  public:
-  GgufSource(const GgufTensor& tensor, const std::shared_ptr<const MappedFile>& file, RowOrder order)
-      : tensor_(tensor), file_(file), order_(order), type_(*FindGgufType(tensor.type)) {}
+  GgufSource(GroupLayout layout, const GgufTensor& tensor, const GgufType& type, RowOrder order)
+      : GroupSource(std::move(layout)), tensor_(tensor), type_(type), order_(order) {}
 
-  std::string name() const override { return tensor_.name; }
-  int64_t rows() const override { return tensor_.shape[0]; }
-  int64_t cols() const override { return tensor_.shape[1]; }
-  Encoding encoding() const override { return type_.type == kGgufQ4_0 ? Encoding::kInt4 : Encoding::kFloat; }
-  int64_t group_size() const override { return type_.type == kGgufQ4_0 ? type_.block : cols(); }
+  int64_t file_bytes() const override { return static_cast<int64_t>(tensor_.bytes.size()); }
+  void Prefetch() const override { tensor_.file->Prefetch(tensor_.bytes); }
+  void Release() const override { tensor_.file->Release(tensor_.bytes); }
 
-  void ReadFloat(int64_t first, int64_t count, float* out) const override {
-    PUNA_CHECK(first >= 0 && count >= 0 && first + count <= rows()) << name();
+ protected:
+  void ReadRaw(int64_t first, int64_t count, const GroupRows& out) const override {
+    const int64_t blocks = cols() / type_.block, groups = layout().groups;
+    const int64_t row_bytes = blocks * static_cast<int64_t>(type_.bytes);
     for (int64_t r = 0; r < count; ++r) {
-      DequantizeGguf(type_.type, Row(first + r), cols() / type_.block, out + r * cols());
+      type_.unpack(tensor_.bytes.data() + order_.InFile(first + r) * row_bytes, blocks,
+                   {.codes = out.codes + r * cols(),
+                    .scales = At(out.scales, r * blocks),
+                    .minimums = At(out.minimums, r * blocks),
+                    .sub_scales = At(out.sub_scales, r * groups),
+                    .sub_minimums = At(out.sub_minimums, r * groups),
+                    .zeros = nullptr});
     }
   }
-
-  void ReadCodes(int64_t first, int64_t count, int8_t* codes, float* scales) const override {
-    PUNA_CHECK(type_.type == kGgufQ4_0 && first >= 0 && count >= 0 && first + count <= rows()) << name();
-    const int64_t blocks = cols() / type_.block;
-    for (int64_t r = 0; r < count; ++r) {
-      const std::byte* row = Row(first + r);
-      for (int64_t b = 0; b < blocks; ++b) {
-        ReadQ4_0(row + b * static_cast<int64_t>(type_.bytes), codes + r * cols() + b * type_.block,
-                 scales + r * blocks + b);
-      }
-    }
-  }
-
-  void Release() const override { file_->Release(tensor_.bytes); }
 
  private:
-  const std::byte* Row(int64_t row) const {
-    return tensor_.bytes.data() + order_.InFile(row) * (cols() / type_.block) * static_cast<int64_t>(type_.bytes);
-  }
-
   GgufTensor tensor_;
-  std::shared_ptr<const MappedFile> file_;
+  const GgufType& type_;
   RowOrder order_;
-  GgufType type_;
 };
 
 }  // namespace
 
-Tensor PlainGgufTensor(const GgufTensor& tensor, const std::shared_ptr<const MappedFile>& file) {
+Tensor PlainGgufTensor(const GgufTensor& tensor) {
   if (tensor.type != kGgufF32 && tensor.type != kGgufF16 && tensor.type != kGgufBf16) {
-    Throw({.path = file->path(),
+    Throw({.path = tensor.file->path(),
            .item = Printable(tensor.name),
            .expected = "F32, F16 or BF16",
-           .found = FindGgufType(tensor.type)->name,
+           .found = GgufTypeName(tensor.type),
            .remedy = "use another quantisation of this model"});
   }
   const DType dtype = tensor.type == kGgufF32 ? DType::kF32 : tensor.type == kGgufF16 ? DType::kF16 : DType::kBf16;
-  return {.name = tensor.name, .dtype = dtype, .shape = tensor.shape, .bytes = tensor.bytes, .file = file};
+  return {.name = tensor.name, .dtype = dtype, .shape = tensor.shape, .bytes = tensor.bytes, .file = tensor.file};
 }
 
-std::unique_ptr<WeightSource> MakeGgufSource(const GgufTensor& tensor, const std::shared_ptr<const MappedFile>& file,
-                                             RowOrder order) {
+std::unique_ptr<WeightSource> MakeGgufSource(const GgufTensor& tensor, RowOrder order) {
   PUNA_CHECK(tensor.shape.size() == 2) << tensor.name;
   const GgufType* type = FindGgufType(tensor.type);
   PUNA_CHECK(type != nullptr) << tensor.name;
-  if (type->block == 1) return MakeDenseSource(PlainGgufTensor(tensor, file), order);
-  return std::make_unique<GgufSource>(tensor, file, order);
+  if (!type->form) return MakeDenseSource(PlainGgufTensor(tensor), order);
+  GroupLayout layout{.path = tensor.file->path(),
+                     .name = tensor.name,
+                     .rows = tensor.shape[0],
+                     .cols = tensor.shape[1],
+                     .form = *type->form,
+                     .groups = tensor.shape[1] / type->form->group,
+                     .group_of = {}};
+  return std::make_unique<GgufSource>(std::move(layout), tensor, *type, order);
 }
 
 }  // namespace puna::engine

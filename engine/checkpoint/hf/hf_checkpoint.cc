@@ -41,8 +41,9 @@ LayerSource OpenLayer(TensorSet* tensors, int n, const ModelConfig& config, cons
 // Tensors that may lie in a Llama's files without meaning anything for us: constants that we compute, scales of static
 // activation or KV-cache quantisation (ours is dynamic), a copy of a tied head.
 bool ChangesNothing(const std::string& name, const ModelConfig& config) {
-  for (const char* suffix : {".rotary_emb.inv_freq", ".input_scale", ".input_zero_point", ".k_scale", ".v_scale",
-                             ".q_scale", ".weight_observer", ".input_global_scale"}) {
+  for (const char* suffix : {"rotary_emb.inv_freq", ".cos_cached", ".sin_cached", ".masked_bias", ".input_scale",
+                             ".input_zero_point", ".k_scale", ".v_scale", ".q_scale", ".k_zero_point", ".v_zero_point",
+                             ".weight_observer", ".input_global_scale", ".input_scale_ub"}) {
     if (name.ends_with(suffix)) return true;
   }
   return config.tie_word_embeddings && name.starts_with("lm_head.");
@@ -57,6 +58,67 @@ void CheckNothingLeft(const TensorSet& tensors, const ModelConfig& config) {
            .found = "this one of shape " + ShapeText(tensor->shape),
            .remedy = "check num_hidden_layers and tie_word_embeddings in config.json, or use a plain Llama model"});
   }
+}
+
+// A LoRA that peft has left beside the layers it belongs to.
+void RefuseUnmerged(const TensorSet& tensors) {
+  for (const auto& [name, tensor] : tensors.all()) {
+    if (name.find(".base_layer.") == std::string::npos) continue;
+    Throw({.path = tensor.path(),
+           .item = Printable(name),
+           .expected = "a plain model",
+           .found = "a LoRA that is not merged into it",
+           .remedy = "save it again after peft's merge_and_unload"});
+  }
+}
+
+// Some save the inner model alone: without "model." before its names.
+TensorSet WithPrefix(TensorSet tensors) {
+  constexpr char kEmbedding[] = "embed_tokens.weight";
+  if (tensors.Has(std::string("model.") + kEmbedding) || !tensors.Has(kEmbedding)) return tensors;
+  TensorSet named(tensors.path());
+  for (auto [name, tensor] : tensors.all()) {
+    if (!name.starts_with("lm_head.")) tensor.name = "model." + name;
+    named.Add(std::move(tensor));
+  }
+  return named;
+}
+
+// What the files of GPTQ and AWQ say of themselves where config.json does not.
+QuantizationConfig ReadQuantization(const FileSet& files, const JsonObject& config) {
+  QuantizationConfig quantization = ParseQuantizationConfig(config);
+  if (quantization.method != QuantizationConfig::Method::kNone) return quantization;
+  if (files.Has("quantize_config.json")) return ParseQuantizeConfig(ReadJson(files, "quantize_config.json"), "gptq");
+  if (files.Has("quant_config.json")) return ParseQuantizeConfig(ReadJson(files, "quant_config.json"), "awq");
+  return quantization;
+}
+
+// config.json of a model that was tied, and forgot to say so, or of one that lost its head.
+void OpenHead(TensorSet* tensors, const QuantizationConfig& quantization, Checkpoint* checkpoint) {
+  ModelConfig& config = checkpoint->config;
+  const bool there = std::any_of(tensors->all().begin(), tensors->all().end(),
+                                 [](const auto& entry) { return entry.first.starts_with("lm_head."); });
+  if (!config.tie_word_embeddings && !there) {
+    config.tie_word_embeddings = true;
+    checkpoint->notes.push_back(
+        "the files hold no lm_head, and config.json does not say that it is tied "
+        "(tie_word_embeddings): the embedding is taken for it");
+  }
+  if (config.tie_word_embeddings) return;
+  checkpoint->lm_head = OpenHfLinear(tensors, "lm_head", config.vocab_size, config.hidden_size, quantization);
+}
+
+// Whether all linears are plain, whatever config.json says.
+void NotePlainWeights(const QuantizationConfig& quantization, Checkpoint* checkpoint) {
+  if (quantization.name.empty()) return;
+  for (const LayerSource& layer : checkpoint->layers) {
+    for (const LinearSource* linear : {&layer.q_proj, &layer.k_proj, &layer.v_proj, &layer.o_proj, &layer.gate_proj,
+                                       &layer.up_proj, &layer.down_proj}) {
+      if (!linear->weight->plain()) return;
+    }
+  }
+  checkpoint->notes.push_back("config.json says that the weights are quantised (" + Printable(quantization.name) +
+                              "), but they are plain numbers, and run as such");
 }
 
 void ReadGeneration(const FileSet& files, Checkpoint* checkpoint) {
@@ -86,23 +148,23 @@ Checkpoint OpenHfCheckpoint(const FileSet& files) {
   checkpoint.name = files.path();
   checkpoint.config = ParseModelConfig(json);
   const ModelConfig& config = checkpoint.config;
-  const QuantizationConfig quantization = ParseQuantizationConfig(json);
+  const QuantizationConfig quantization = ReadQuantization(files, json);
   if (quantization.asymmetric_activations) checkpoint.activation_rule = Checkpoint::ActivationRule::kAsymmetric;
   checkpoint.online_hadamard_down_proj = quantization.online_hadamard_down_proj;
   if (checkpoint.online_hadamard_down_proj) CheckHadamardSize(files, config);
   checkpoint.residual_rotation_seed = quantization.residual_rotation_seed;
   ReadGeneration(files, &checkpoint);
 
-  TensorSet tensors = ReadSafetensorsModel(files);
+  TensorSet tensors = WithPrefix(ReadSafetensorsModel(files));
+  RefuseUnmerged(tensors);
   checkpoint.embed_tokens =
       OpenHfLinear(&tensors, "model.embed_tokens", config.vocab_size, config.hidden_size, quantization);
   for (int n = 0; n < config.num_hidden_layers; ++n) {
     checkpoint.layers.push_back(OpenLayer(&tensors, n, config, quantization));
   }
   checkpoint.norm = tensors.TakeVector("model.norm.weight", config.hidden_size);
-  if (!config.tie_word_embeddings) {
-    checkpoint.lm_head = OpenHfLinear(&tensors, "lm_head", config.vocab_size, config.hidden_size, quantization);
-  }
+  OpenHead(&tensors, quantization, &checkpoint);
+  NotePlainWeights(quantization, &checkpoint);
   CheckNothingLeft(tensors, config);
   return checkpoint;
 }

@@ -11,6 +11,7 @@
 #include "engine/checkpoint/meta/pth_file.h"
 #include "engine/checkpoint/sources/concat_source.h"
 #include "engine/checkpoint/sources/dense_source.h"
+#include "engine/checkpoint/sources/group_tensors.h"
 #include "engine/checkpoint/sources/int8_source.h"
 
 namespace puna::engine {
@@ -133,7 +134,7 @@ class MetaReader {
              .found = "shape " + ShapeText(scales.shape),
              .remedy = "check that params.json (quantization_args.group_size) belongs to these weights"});
     }
-    return MakeInt8Source(codes, scales, nullptr, bits, order);
+    return MakeInt8Source({.codes = &codes, .scales = &scales}, bits, order);
   }
 
   const MetaParams& params_;

@@ -38,6 +38,7 @@ struct Checkpoint {
   // SpinQuant's R1 over a tied table, which cannot be rotated for both its uses: rows of embed_tokens are rotated when
   // they are looked up, and the residual stream is rotated back before the final norm, by Rotation(hidden_size, seed).
   std::optional<uint64_t> residual_rotation_seed;
+  std::vector<std::string> notes;  // what its files leave open or say otherwise, and how it was taken: for the log
 };
 
 struct OpenOptions {

@@ -1,8 +1,11 @@
 #include "engine/checkpoint/sources/dense_source.h"
 
+#include <cmath>
 #include <cstring>
+#include <span>
 
 #include "engine/base/check.h"
+#include "engine/checkpoint/files/checkpoint_fault.h"
 
 namespace puna::engine {
 namespace {
@@ -18,9 +21,10 @@ class DenseSource : public WeightSource {
 
   void ReadFloat(int64_t first, int64_t count, float* out) const override {
     PUNA_CHECK(first >= 0 && count >= 0 && first + count <= rows()) << name();
-    if (order_.natural()) return ReadFloats(tensor_, first * cols(), count * cols(), out);
     for (int64_t r = 0; r < count; ++r) {
-      ReadFloats(tensor_, order_.InFile(first + r) * cols(), cols(), out + r * cols());
+      float* row = out + r * cols();
+      ReadFloats(tensor_, order_.InFile(first + r) * cols(), cols(), row);
+      CheckFinite(first + r, row);
     }
   }
 
@@ -28,16 +32,29 @@ class DenseSource : public WeightSource {
     PUNA_CHECK(tensor_.dtype == DType::kBf16) << name();
     PUNA_CHECK(first >= 0 && count >= 0 && first + count <= rows()) << name();
     const auto row_bytes = static_cast<size_t>(cols()) * sizeof(bf16);
-    const auto copy = [&](int64_t row, size_t n, bf16* to) {
-      std::memcpy(to, tensor_.bytes.data() + static_cast<size_t>(row) * row_bytes, n * row_bytes);
-    };
-    if (order_.natural()) return copy(first, static_cast<size_t>(count), out);
-    for (int64_t r = 0; r < count; ++r) copy(order_.InFile(first + r), 1, out + r * cols());
+    for (int64_t r = 0; r < count; ++r) {
+      bf16* row = out + r * cols();
+      std::memcpy(row, tensor_.bytes.data() + static_cast<size_t>(order_.InFile(first + r)) * row_bytes, row_bytes);
+      CheckFinite(first + r, row);
+    }
   }
 
+  int64_t file_bytes() const override { return static_cast<int64_t>(tensor_.bytes.size()); }
+  void Prefetch() const override { tensor_.Prefetch(); }
   void Release() const override { tensor_.Release(); }
 
  private:
+  template <typename T>
+  void CheckFinite(int64_t row, const T* values) const {
+    if (AllFinite(std::span(values, static_cast<size_t>(cols())))) return;
+    for (int64_t c = 0; c < cols(); ++c) {
+      const float value = AsFloat(values[c]);
+      if (!std::isfinite(value)) ThrowNotFinite(tensor_.path(), tensor_.name, row, "weight", value);
+    }
+  }
+  static float AsFloat(float value) { return value; }
+  static float AsFloat(bf16 value) { return ToFloat(value); }
+
   Tensor tensor_;
   RowOrder order_;
 };

@@ -2,52 +2,71 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "engine/checkpoint/files/checkpoint_fault.h"
-#include "engine/checkpoint/sources/quantized_source.h"
+#include "engine/checkpoint/sources/group_source.h"
+#include "engine/checkpoint/sources/group_tensors.h"
 
 namespace puna::engine {
 namespace {
 
-class Int8Source : public QuantizedSource {
+class Int8Source : public GroupSource {
  public:
-  Int8Source(QuantizedLayout layout, const Tensor& codes, const Tensor& scales, RowOrder order)
-      : QuantizedSource(std::move(layout)), codes_(codes), scales_(scales), order_(order) {}
+  Int8Source(GroupLayout layout, const Int8Tensors& tensors, RowOrder order)
+      : GroupSource(std::move(layout)),
+        codes_(*tensors.codes),
+        scales_(*tensors.scales),
+        unit_(tensors.scale_unit),
+        order_(order) {
+    if (tensors.zeros != nullptr) zeros_ = *tensors.zeros;
+  }
 
+  int64_t file_bytes() const override { return static_cast<int64_t>(codes_.bytes.size() + scales_.bytes.size()); }
+  void Prefetch() const override { codes_.Prefetch(); }
   void Release() const override {
     codes_.Release();
     scales_.Release();
   }
 
  protected:
-  void ReadRawCodes(int64_t first, int64_t count, int8_t* codes) const override {
-    const auto width = static_cast<size_t>(cols());
-    const auto copy = [&](int64_t row, size_t n, int8_t* to) {
-      std::memcpy(to, codes_.bytes.data() + static_cast<size_t>(row) * width, n * width);
-    };
-    if (order_.natural()) {
-      copy(first, static_cast<size_t>(count), codes);
-    } else {
-      for (int64_t r = 0; r < count; ++r) copy(order_.InFile(first + r), 1, codes + r * cols());
-    }
-    if (layout().bits == 4) CheckNibbles(codes, count * cols());
-  }
-
-  void ReadScales(int64_t first, int64_t count, float* scales) const override {
-    const int64_t groups = layout().groups;
-    const bool shared = ElementCount(scales_.shape) == 1;
+  void ReadRaw(int64_t first, int64_t count, const GroupRows& out) const override {
     for (int64_t r = 0; r < count; ++r) {
-      const int64_t row = shared ? 0 : order_.InFile(first + r);
-      ReadFloats(scales_, row * groups, groups, scales + r * groups);
+      const int64_t row = order_.InFile(first + r);
+      std::memcpy(out.codes + r * cols(), codes_.bytes.data() + row * cols(), static_cast<size_t>(cols()));
     }
+    const bool nibbles = layout().form.code == GroupForm::Code::kInt4;
+    if (nibbles) CheckNibbles(out.codes, count * cols());
+    const auto middle = static_cast<uint8_t>(nibbles ? 8 : 128);
+    for (int64_t i = 0; i < count * cols(); ++i) out.codes[i] = static_cast<uint8_t>(out.codes[i] + middle);
+    ReadScales(first, count, out.scales);
+    if (layout().form.base == GroupForm::Base::kZero) ReadZeros(first, count, middle, out.zeros);
   }
 
  private:
-  void CheckNibbles(const int8_t* codes, int64_t count) const {
+  int64_t ScaleRow(int64_t row) const { return ElementCount(scales_.shape) == 1 ? 0 : order_.InFile(row); }
+
+  void ReadScales(int64_t first, int64_t count, float* scales) const {
+    const int64_t groups = layout().groups;
+    for (int64_t r = 0; r < count; ++r) ReadFloats(scales_, ScaleRow(first + r) * groups, groups, scales + r * groups);
+    if (unit_ == 1) return;
+    for (int64_t i = 0; i < count * groups; ++i) scales[i] *= unit_;
+  }
+
+  void ReadZeros(int64_t first, int64_t count, uint8_t middle, uint8_t* zeros) const {
+    const int64_t groups = layout().groups;
+    for (int64_t r = 0; r < count; ++r) {
+      const std::byte* from = zeros_.bytes.data() + ScaleRow(first + r) * groups;
+      for (int64_t g = 0; g < groups; ++g)
+        zeros[r * groups + g] = static_cast<uint8_t>(static_cast<int>(from[g]) + middle);
+    }
+  }
+
+  void CheckNibbles(const uint8_t* codes, int64_t count) const {
     int low = 0, high = 0;
     for (int64_t i = 0; i < count; ++i) {
-      low = std::min<int>(low, codes[i]);
-      high = std::max<int>(high, codes[i]);
+      low = std::min<int>(low, static_cast<int8_t>(codes[i]));
+      high = std::max<int>(high, static_cast<int8_t>(codes[i]));
     }
     if (low >= -8 && high <= 7) return;
     Throw({.path = codes_.path(),
@@ -57,52 +76,39 @@ class Int8Source : public QuantizedSource {
            .remedy = kDownloadAgain});
   }
 
-  Tensor codes_;
-  Tensor scales_;
+  Tensor codes_, scales_, zeros_;
+  float unit_;
   RowOrder order_;
 };
 
-std::vector<int8_t> ReadZeros(const Tensor& zeros, const Tensor& scales, int64_t rows, int64_t groups) {
-  CheckDType(zeros, DType::kI8);
-  CheckShape(zeros, scales.shape);
-  std::vector<int8_t> out(static_cast<size_t>(rows * groups));
-  if (zeros.bytes.size() == 1) {
-    std::fill(out.begin(), out.end(), static_cast<int8_t>(zeros.bytes[0]));
-  } else {
-    std::memcpy(out.data(), zeros.bytes.data(), out.size());
-  }
-  return out;
+bool AllZero(const Tensor& tensor) {
+  return std::all_of(tensor.bytes.begin(), tensor.bytes.end(), [](std::byte b) { return b == std::byte{0}; });
 }
 
 }  // namespace
 
-int64_t GroupsOf(const Tensor& scales, int64_t rows, int64_t cols) {
-  CheckWeightFloat(scales);
-  const std::vector<int64_t>& shape = scales.shape;
-  if (shape.size() <= 1 && (ElementCount(shape) == rows || ElementCount(shape) == 1)) return 1;
-  if (shape.size() == 2 && shape[0] == rows && shape[1] > 0 && shape[1] <= cols && cols % shape[1] == 0) {
-    return shape[1];
-  }
-  Throw({.path = scales.path(),
-         .item = Printable(scales.name),
-         .expected = "[" + std::to_string(rows) + ", n] with n a divisor of " + std::to_string(cols),
-         .found = ShapeText(shape),
-         .remedy = "the file does not belong to this configuration: download the whole model again"});
-}
-
-std::unique_ptr<WeightSource> MakeInt8Source(const Tensor& codes, const Tensor& scales, const Tensor* zeros, int bits,
-                                             RowOrder order) {
+std::unique_ptr<WeightSource> MakeInt8Source(const Int8Tensors& tensors, int bits, RowOrder order) {
+  const Tensor& codes = *tensors.codes;
   CheckDType(codes, DType::kI8);
-  QuantizedLayout layout{.name = codes.name,
-                         .rows = codes.shape.at(0),
-                         .cols = codes.shape.at(1),
-                         .groups = 1,
-                         .bits = bits,
-                         .group_of = {},
-                         .zeros = {}};
-  layout.groups = GroupsOf(scales, layout.rows, layout.cols);
-  if (zeros != nullptr) layout.zeros = ReadZeros(*zeros, scales, layout.rows, layout.groups);
-  return std::make_unique<Int8Source>(std::move(layout), codes, scales, order);
+  GroupLayout layout{.path = codes.path(),
+                     .name = codes.name,
+                     .rows = codes.shape.at(0),
+                     .cols = codes.shape.at(1),
+                     .form = {},
+                     .groups = 1,
+                     .group_of = {}};
+  layout.groups = GroupsOf(*tensors.scales, layout.rows, layout.cols);
+  if (tensors.zeros != nullptr) {
+    CheckDType(*tensors.zeros, DType::kI8);
+    CheckShape(*tensors.zeros, tensors.scales->shape);
+  }
+  const bool zeros = tensors.zeros != nullptr && !AllZero(*tensors.zeros);
+  const bool as_stored = tensors.scale_unit == 1;
+  layout.form = {.code = bits == 4 ? GroupForm::Code::kInt4 : GroupForm::Code::kInt8,
+                 .group = static_cast<int>(layout.cols / layout.groups),
+                 .scale = as_stored ? ScaleKind(*tensors.scales) : GroupForm::Scale::kFloat,
+                 .base = zeros ? GroupForm::Base::kZero : GroupForm::Base::kOffset};
+  return std::make_unique<Int8Source>(std::move(layout), tensors, order);
 }
 
 }  // namespace puna::engine

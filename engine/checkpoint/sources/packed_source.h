@@ -1,9 +1,7 @@
-// compressed-tensors "pack-quantized": codes of 4 or 8 bits packed into int32 words along a row, lowest first, stored
-// with half their range added.
+// Codes packed along a row, lowest bits first: compressed-tensors "pack-quantized", AWQ's gemv, MLX.
 #pragma once
 
 #include <memory>
-#include <vector>
 
 #include "engine/checkpoint/files/tensor.h"
 #include "engine/checkpoint/sources/weight_source.h"
@@ -11,16 +9,21 @@
 namespace puna::engine {
 
 struct PackedTensors {
-  const Tensor* packed = nullptr;  // I32 [rows, ceil(cols * bits / 32)]
-  const Tensor* scales = nullptr;  // [rows, groups]
-  const Tensor* zeros = nullptr;   // I32 [ceil(rows * bits / 32), groups], packed along rows; null: symmetric
-  const Tensor* g_idx = nullptr;   // group of each column; null: in order
+  const Tensor* packed = nullptr;    // I32 or U32 [rows, ceil(cols * bits / 32)]
+  const Tensor* scales = nullptr;    // [rows, groups]
+  const Tensor* minimums = nullptr;  // [rows, groups], MLX's biases; null: none
+  // Zero points, I32; null: the middle of the codes, unless there are minimums.
+  const Tensor* zeros = nullptr;
+  enum class Zeros {
+    kAlongRows,    // [ceil(rows * bits / 32), groups]: a word holds the zero points of several rows
+    kAlongGroups,  // [rows, at least groups * bits / 32]: of several groups
+  } zeros_packing = Zeros::kAlongRows;
+  const Tensor* g_idx = nullptr;  // group of each column; null: in order
 };
 
-// Shapes are checked against rows and cols; the width of the words decides 4 or 8 bits.
-std::unique_ptr<WeightSource> MakePackedSource(const PackedTensors& tensors, int64_t rows, int64_t cols);
-
-// Group of each column, checked to lie in [0, groups).
-std::vector<int32_t> ReadGroupIndex(const Tensor& g_idx, int64_t cols, int64_t groups);
+// The width of the words says how many bits: 2, 3, 4, 5, 6 or 8. Shapes are checked against rows and cols. `groups` 0: as many
+// as the scales have columns; else the scales and zero points may be wider than that.
+std::unique_ptr<WeightSource> MakePackedSource(const PackedTensors& tensors, int64_t rows, int64_t cols,
+                                               int64_t groups = 0);
 
 }  // namespace puna::engine

@@ -10,4 +10,8 @@ void WeightSource::ReadCodes(int64_t, int64_t, int8_t*, float*) const {
   PUNA_CHECK(false) << name() << " is not held as integer codes";
 }
 
+void WeightSource::ReadGroups(int64_t, int64_t, const GroupRows&) const {
+  PUNA_CHECK(false) << name() << " is not held as codes in groups";
+}
+
 }  // namespace puna::engine

@@ -39,6 +39,19 @@ TEST_CASE("symmetric GPTQ is read as int4 codes in groups") { CheckHf("gptq_sym"
 TEST_CASE("GPTQ with act-order and zero points is read as floats") { CheckHf("gptq_act_order", Encoding::kFloat); }
 TEST_CASE("AWQ is read as floats; a superfluous head is ignored") { CheckHf("awq_gemm", Encoding::kFloat); }
 
+TEST_CASE("every quantised family of Hugging Face's is the file's own numbers") {
+  for (const char* name :
+       {"awq_g64", "bnb_int8", "bnb_nf4", "bnb_nf4_single", "ct_fp8_dynamic", "ct_fp8_static", "ct_mixed",
+        "ct_w4a16_asym", "fbgemm_fp8", "fp8_block", "gptq_int8", "gptq_v2_asym", "mlx_4bit", "mlx_mixed"}) {
+    CAPTURE(name);
+    const std::string folder = std::string("golden/formats/") + name;
+    if (!CheckFormat(folder, folder)) return;
+    const Checkpoint checkpoint = OpenCheckpoint(SharedPath(folder));
+    CHECK(checkpoint.notes.empty());
+    CHECK(checkpoint.layers[0].q_proj.weight->groups().has_value());
+  }
+}
+
 TEST_CASE("plain models open with their shapes, one file or several, tied or not") {
   for (const std::string model : {"a", "b", "c"}) {
     if (!HaveShared("golden/models/" + model)) return;

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "engine/checkpoint/config/generation_config.h"
 #include "engine/checkpoint/config/quantization_config.h"
 #include "engine/checkpoint/files/json_object.h"
@@ -126,8 +128,31 @@ TEST_CASE("configurations that are refused name the key and what was found") {
   CHECK(Contains(MessageOf([] { Parse(With("model_type", "\"qwen2\"")); }), "found \"qwen2\""));
 }
 
-TEST_CASE("rope scalings other than llama3 are refused by name") {
-  for (const std::string type : {"yarn", "linear", "dynamic", "longrope", "su"}) {
+TEST_CASE("rope scalings: linear, yarn and dynamic are read, factor 1 is none") {
+  using Kind = RopeScaling::Kind;
+  const auto scaling = [](const std::string& rope) {
+    return Parse(With("rope_scaling", "{" + rope + "}")).rope_scaling;
+  };
+  const auto linear = scaling("\"type\":\"linear\",\"factor\":2.5");
+  REQUIRE(linear);
+  CHECK(linear->kind == Kind::kLinear);
+  CHECK(linear->factor == 2.5);
+  const auto yarn = scaling("\"rope_type\":\"yarn\",\"factor\":4.0,\"original_max_position_embeddings\":1024");
+  REQUIRE(yarn);
+  CHECK(yarn->kind == Kind::kYarn);
+  CHECK(yarn->original_max_position_embeddings == 1024);
+  CHECK(yarn->attention_factor == doctest::Approx(0.1 * std::log(4.0) + 1));
+  CHECK(scaling("\"rope_type\":\"yarn\",\"factor\":4.0,\"attention_factor\":1.5")->attention_factor == 1.5);
+  for (const char* none : {"\"type\":\"dynamic\",\"factor\":2.0", "\"rope_type\":\"linear\",\"factor\":1.0",
+                           "\"rope_type\":\"yarn\",\"factor\":1.0", "\"rope_type\":\"default\""}) {
+    CHECK_FALSE(scaling(none).has_value());
+  }
+  CHECK(IsFaultMessage(MessageOf([&] { scaling("\"type\":\"linear\""); })));
+  CHECK(IsFaultMessage(MessageOf([&] { scaling("\"type\":\"linear\",\"factor\":0"); })));
+}
+
+TEST_CASE("other rope scalings are refused by name") {
+  for (const std::string type : {"longrope", "su"}) {
     for (const std::string key : {"rope_type", "type"}) {
       const std::string rope = "{\"" + key + "\":\"" + type + "\",\"factor\":2.0}";
       const std::string message = MessageOf([&] { Parse(With("rope_scaling", rope)); });
@@ -176,7 +201,8 @@ TEST_CASE("generation_config.json") {
   }
 }
 
-TEST_CASE("quantization_config: what is not supported is refused by name") {
+TEST_CASE("quantization_config: methods and conventions; what is foreign is told where there are tensors of it") {
+  using Method = QuantizationConfig::Method;
   const auto parse = [](const std::string& inner) {
     return ParseQuantizationConfig(Json("{\"quantization_config\":" + inner + "}"));
   };
@@ -186,26 +212,37 @@ TEST_CASE("quantization_config: what is not supported is refused by name") {
            weights + "}" + more + "}}}";
   };
   struct Case {
-    std::string text, named;
+    std::string text;
+    Method method;
+    std::string foreign;
   };
   const Case cases[] = {
-      {"{\"quant_method\":\"bitsandbytes\"}", "bitsandbytes"},
-      {"{\"quant_method\":\"fp8\"}", "fp8"},
-      {"{}", "quant_method"},
-      {"{\"quant_method\":\"compressed-tensors\",\"format\":\"float-quantized\"}", "float-quantized"},
-      {"{\"quant_method\":\"gptq\",\"bits\":3}", "bits"},
-      {"{\"quant_method\":\"gptq\",\"bits\":4,\"checkpoint_format\":\"marlin\"}", "marlin"},
-      {"{\"quant_method\":\"awq\",\"bits\":4,\"version\":\"gemv\"}", "gemv"},
-      {groups("\"type\":\"float\",\"num_bits\":8"), "weights.type"},
-      {groups("\"num_bits\":6"), "num_bits"},
-      {groups("\"num_bits\":8,\"strategy\":\"block\""), "block"},
-      {groups("\"num_bits\":8", ",\"input_activations\":{\"num_bits\":4}"), "input_activations.num_bits"},
+      {"{\"quant_method\":\"bitsandbytes\"}", Method::kOther, "bitsandbytes"},
+      {"{\"quant_method\":\"exl2\"}", Method::kOther, "exl2"},
+      {"{\"bits\":4,\"group_size\":64}", Method::kNone, ""},
+      {"{\"quant_method\":\"compressed-tensors\",\"format\":\"float-quantized\"}", Method::kCompressedTensors, ""},
+      {"{\"quant_method\":\"compressed-tensors\",\"format\":\"marlin-24\"}", Method::kOther, "marlin-24"},
+      {"{\"quant_method\":\"gptq\",\"bits\":8}", Method::kGptq, ""},
+      {"{\"quant_method\":\"gptq\",\"bits\":4,\"checkpoint_format\":\"marlin\"}", Method::kOther, "marlin"},
+      {"{\"quant_method\":\"awq\",\"bits\":4,\"version\":\"GEMM\"}", Method::kAwq, ""},
+      {"{\"quant_method\":\"awq\",\"bits\":4,\"version\":\"gemv\"}", Method::kAwqGemv, ""},
+      {"{\"quant_method\":\"awq\",\"bits\":4,\"version\":\"marlin\"}", Method::kOther, "marlin"},
+      {"{\"quant_method\":\"auto-round\",\"packing_format\":\"auto_round:auto_awq\"}", Method::kAwq, ""},
+      {"{\"quant_method\":\"auto-round\",\"packing_format\":\"auto_round:auto_gptq\"}", Method::kGptq, ""},
   };
   for (const Case& c : cases) {
-    const std::string message = MessageOf([&] { parse(c.text); });
-    CHECK_MESSAGE(Contains(message, c.named), message);
-    CHECK(IsFaultMessage(message));
+    CAPTURE(c.text);
+    const QuantizationConfig config = parse(c.text);
+    CHECK(config.method == c.method);
+    CHECK(config.foreign.empty() == c.foreign.empty());
+    CHECK(Contains(config.foreign, c.foreign));
   }
+  CHECK(parse("{\"quant_method\":\"gptq\",\"group_size\":-1}").group_size == 0);
+  CHECK(parse("{\"quant_method\":\"gptq\",\"group_size\":64}").gptq_zero_minus_one);
+  CHECK_FALSE(parse("{\"quant_method\":\"gptq\",\"checkpoint_format\":\"gptq_v2\"}").gptq_zero_minus_one);
+  CHECK(parse("{\"quant_method\":\"fp8\",\"weight_block_size\":[64,32]}").block_cols == 32);
+  CHECK(ParseQuantizationConfig(Json("{\"compression_config\":" + groups("\"num_bits\":8") + "}")).per_row_bits == 8);
+  CHECK(IsFaultMessage(MessageOf([&] { parse("{\"quant_method\":\"gptq\",\"group_size\":-7}"); })));
   CHECK(ParseQuantizationConfig(Json("{}")).method == QuantizationConfig::Method::kNone);
   CHECK(parse(groups("\"num_bits\":4,\"strategy\":\"group\"")).grouped_bits == 4);
   CHECK(parse(groups("\"num_bits\":8", ",\"input_activations\":{\"symmetric\":false}")).asymmetric_activations);

@@ -144,13 +144,22 @@ TEST_CASE("shards: the index says where each tensor is, and the shards agree") {
   const auto message = [&](const TinyFiles& files) { return MessageOf([&] { read(files); }); };
   CHECK(Contains(message({{"model.safetensors.index.json", index}, {"1.safetensors", one}}), "dir/2.safetensors"));
   CHECK(Contains(message({{"model.safetensors.index.json", index}, {"1.safetensors", two}, {"2.safetensors", one}}),
-                 "expected only tensors that"));
+                 "expected this tensor"));
+  const std::string both = SafetensorsBytes({kTwo[0], kTwo[1]});  // the index decides which of two is meant
+  CHECK(
+      read({{"model.safetensors.index.json", index}, {"1.safetensors", both}, {"2.safetensors", both}}).all().size() ==
+      2);
+  CHECK(read({{"model-00001-of-00002.safetensors", one}, {"model-00002-of-00002.safetensors", two}}).all().size() == 2);
+  CHECK(read({{"gptq_model-4bit-128g.safetensors", both}}).all().size() == 2);
+  CHECK(
+      IsFaultMessage(message({{"model-00001-of-00003.safetensors", one}, {"model-00002-of-00003.safetensors", two}})));
+  CHECK(IsFaultMessage(message({{"a.safetensors", one}, {"b.safetensors", two}})));
   CHECK(Contains(message({{"model.safetensors.index.json", Index({{"a", "1.safetensors"}, {"z", "1.safetensors"}})},
                           {"1.safetensors", one}}),
                  "1.safetensors: z: expected this tensor"));
   CHECK(IsFaultMessage(message({{"model.safetensors.index.json", "{\"weight_map\":[]}"}})));
   CHECK(IsFaultMessage(message({{"model.safetensors.index.json", "{}"}})));
-  CHECK(Contains(message({{"pytorch_model.bin", "x"}}), "found pytorch_model.bin"));
+  CHECK(Contains(message({{"pytorch_model.bin", "x"}}), "expected model.safetensors"));
   CHECK(Contains(message({{"config.json", "{}"}}), "expected model.safetensors"));
 }
 

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <random>
 #include <set>
 
@@ -50,6 +51,32 @@ TEST_CASE("GGUF types against the goldens") {
     if (!CheckFormat(folder, folder + "/" + name + ".gguf", format.second)) return;
     CHECK(OpenCheckpoint(SharedPath(folder)).name == name);  // a folder with one .gguf file
   }
+}
+
+TEST_CASE("every type and every mix of types is the file's own numbers, to the bit where they come as codes") {
+  for (const char* name : {"k1-IQ4_NL", "k1-IQ4_XS", "k1-Q2_K", "k1-Q3_K_M", "k1-Q4_1", "k1-Q5_0", "k1-Q5_1",
+                           "k1-Q5_K_S", "k1-every-type", "k2-Q4_K_M", "c2-Q4_K_M", "a1-Q8_0", "c1-Q6_K"}) {
+    CAPTURE(name);
+    const std::string folder = std::string("golden/formats/gguf/") + name;
+    if (!CheckFormat(folder, folder + "/" + name + ".gguf")) return;
+    const Checkpoint checkpoint = OpenCheckpoint(SharedPath(folder));
+    CHECK(checkpoint.layers[0].q_proj.weight->groups().has_value());
+    CHECK(checkpoint.embed_tokens->groups().has_value());
+  }
+}
+
+TEST_CASE("a split model opens by any of its parts, and by its folder; a missing part is named") {
+  const std::string folder = "golden/formats/gguf/k1-Q4_K_S-split";
+  if (!CheckFormat(folder, folder)) return;
+  for (const auto& entry : std::filesystem::directory_iterator(SharedPath(folder))) {
+    if (entry.path().extension() == ".gguf") CHECK(OpenCheckpoint(entry.path().string()).layers.size() == 1);
+  }
+  const auto first = MappedFile::Open(SharedPath(folder + "/k1-Q4_K_S-split-00001-of-00002.gguf"));
+  const std::string message = MessageOf([&] {
+    OpenCheckpointFromMemory("m", {{"m-00001-of-00002.gguf", first->bytes()}});
+  });
+  CHECK(Contains(message, "m-00002-of-00002.gguf"));
+  CHECK(IsFaultMessage(message));
 }
 
 TEST_CASE("a GGUF of bf16 weights is the Hugging Face model: shape, rope, tokens, row order") {

@@ -1,5 +1,5 @@
 // The integer formats, built by hand: where codes, scales and zero points of each row and column come from.
-#include "engine/checkpoint/sources/quantized_source.h"
+#include "engine/checkpoint/sources/group_source.h"
 
 #include <doctest/doctest.h>
 
@@ -47,8 +47,8 @@ TEST_CASE("int8 containers: rows, scales and all else of an interleaved file com
   std::vector<int8_t> codes;
   for (int row = 0; row < 8; ++row) codes.insert(codes.end(), {static_cast<int8_t>(row), static_cast<int8_t>(-row)});
   const std::string code_bytes = BytesOf(codes), scale_bytes = Ramp(8);
-  const auto source = MakeInt8Source(Make("w", DType::kI8, {8, 2}, code_bytes),
-                                     Make("s", DType::kF32, {8, 1}, scale_bytes), nullptr, 8, RowOrder{4});
+  const Tensor w = Make("w", DType::kI8, {8, 2}, code_bytes), s = Make("s", DType::kF32, {8, 1}, scale_bytes);
+  const auto source = MakeInt8Source({.codes = &w, .scales = &s}, 8, RowOrder{4});
   const int in_file[8] = {0, 2, 1, 3, 4, 6, 5, 7};
   const std::vector<float> values = ReadAll(*source);
   for (int row = 0; row < 8; ++row) {
@@ -62,10 +62,10 @@ TEST_CASE("int8 containers with zero points are floats") {
   const std::string scales = Ramp(2), none = BytesOf(std::vector<int8_t>{0, 0});
   const Tensor w = Make("w", DType::kI8, {2, 2}, codes), s = Make("s", DType::kF32, {2, 1}, scales);
   const Tensor z = Make("z", DType::kI8, {2, 1}, zeros), z0 = Make("z", DType::kI8, {2, 1}, none);
-  const auto source = MakeInt8Source(w, s, &z, 8);
+  const auto source = MakeInt8Source({.codes = &w, .scales = &s, .zeros = &z}, 8);
   CHECK(source->encoding() == Encoding::kFloat);
   CHECK(ReadAll(*source) == std::vector<float>{0.5f, 1.0f, 0.0f, 1.0f});
-  CHECK(MakeInt8Source(w, s, &z0, 8)->encoding() == Encoding::kInt8);
+  CHECK(MakeInt8Source({.codes = &w, .scales = &s, .zeros = &z0}, 8)->encoding() == Encoding::kInt8);
 }
 
 TEST_CASE("pack-quantized: 4 and 8 bits, groups, odd columns, zero points, act-order") {
@@ -168,7 +168,7 @@ TEST_CASE("quantised tensors that do not fit their layer are errors") {
   const Tensor packed = tensor(DType::kI32, {8, 2}), scales = tensor(DType::kF32, {8, 2});
   const auto message = [&](const PackedTensors& t) { return MessageOf([&] { MakePackedSource(t, 8, 16); }); };
   CHECK(message({.packed = &packed, .scales = &scales}) == "");
-  const Tensor wide = tensor(DType::kI32, {8, 3}), floats = tensor(DType::kF32, {8, 2});
+  const Tensor wide = tensor(DType::kI32, {8, 5}), floats = tensor(DType::kF32, {8, 2});
   const Tensor few = tensor(DType::kF32, {8, 0}), three = tensor(DType::kF32, {8, 3}),
                ints = tensor(DType::kI32, {8, 2});
   CHECK(IsFaultMessage(message({.packed = &wide, .scales = &scales})));
