@@ -18,8 +18,8 @@ constexpr int kMaxDepth = 64;
 constexpr int kMaxContainers = 1 << 13;
 constexpr int kMaxValues = 1 << 17;
 constexpr size_t kMaxJsonBytes = size_t{128} << 20;
-constexpr std::array<std::string_view, 5> kUsedKeys = {"added_tokens", "decoder", "model", "normalizer",
-                                                       "pre_tokenizer"};
+constexpr std::array<std::string_view, 6> kUsedKeys = {"added_tokens",   "decoder",    "model",
+                                                       "post_processor", "normalizer", "pre_tokenizer"};
 
 // Follows the parser's events. Depths are the parser's: 1 inside the file's object, 2 inside
 // `model`, 3 inside `vocab`.
@@ -37,6 +37,7 @@ class Reader {
     }
     if (where_ == Where::kVocab && depth >= 3) return OnVocab(event, parsed);
     if (where_ == Where::kMerges && depth >= 3) return OnMerges(depth, event, parsed);
+    if (where_ == Where::kAdded && depth >= 2) return OnAdded(depth, event, parsed);
     if (where_ == Where::kConfig) Count(event);
     return true;
   }
@@ -44,12 +45,13 @@ class Reader {
   RawTokenizerJson Take() { return std::move(raw_); }
 
  private:
-  enum class Where { kIgnored, kConfig, kVocab, kMerges };
+  enum class Where { kIgnored, kConfig, kVocab, kMerges, kAdded };
 
   bool OnKey(int depth, const std::string& key) {
     if (depth == 1) {
       in_model_ = key == "model";
       where_ = std::find(kUsedKeys.begin(), kUsedKeys.end(), key) != kUsedKeys.end() ? Where::kConfig : Where::kIgnored;
+      if (key == "added_tokens") where_ = Where::kAdded;
       return where_ != Where::kIgnored;
     }
     if (in_model_) {
@@ -76,6 +78,19 @@ class Reader {
     }
     raw_.vocab.push_back({Append(key_), static_cast<uint32_t>(key_.size()), IdOf(parsed)});
     return false;
+  }
+
+  // Each entry is taken out of the parser's tree, which would be looked through at the end of the next one: some models have
+  // tens of thousands.
+  bool OnAdded(int depth, Event event, const json& parsed) {
+    if (depth == 2 && event == Event::object_end) {
+      raw_.added.push_back(parsed);
+      return false;
+    }
+    const bool member = depth == 3 && (event == Event::key || event == Event::value);
+    if ((depth == 2 && event == Event::object_start) || member) return true;
+    ThrowLoadError(source_, "added_tokens[" + std::to_string(raw_.added.size()) + "]", "an object of plain values",
+                   "another type", kRemedyDamaged);
   }
 
   // An unsigned number that int64_t cannot hold is out of range all the same.

@@ -22,11 +22,12 @@ struct RawTokenizerJson {
     uint32_t right_length;
   };
 
-  nlohmann::json config;      // the keys a tokenizer is built from; model.vocab and model.merges are
-                              // there, but empty
-  std::string text;           // of all entries and merges
-  std::vector<Entry> vocab;   // model.vocab
-  std::vector<Merge> merges;  // model.merges, written as "left right" or as ["left", "right"]
+  nlohmann::json config;              // the keys a tokenizer is built from; model.vocab, model.merges and
+                                      // added_tokens are there, but empty
+  std::string text;                   // of all entries and merges
+  std::vector<Entry> vocab;           // model.vocab
+  std::vector<Merge> merges;          // model.merges, written as "left right" or as ["left", "right"]
+  std::vector<nlohmann::json> added;  // the objects of added_tokens
 
   std::string_view Text(const Entry& e) const { return {text.data() + e.begin, e.length}; }
   std::string_view Left(const Merge& m) const { return {text.data() + m.begin, m.left_length}; }

@@ -20,8 +20,8 @@ constexpr size_t kMaxTextBytes = (size_t{1} << 31) / 3;
 
 Tokenizer Tokenizer::FromFile(const std::string& path) { return FromJson(ReadTokenizerFile(path), path); }
 
-Tokenizer Tokenizer::FromJson(std::string_view json, std::string_view source) {
-  return Tokenizer(ParseTokenizerJson(json, source));
+Tokenizer Tokenizer::FromJson(std::string_view json, std::string_view source, int vocab_size) {
+  return Tokenizer(ParseTokenizerJson(json, source, vocab_size));
 }
 
 Tokenizer Tokenizer::FromTiktoken(const std::string& path, int vocab_size) {
@@ -40,7 +40,8 @@ Tokenizer::Tokenizer(TokenizerParts parts)
     byte_ids_[byte] = vocabulary_.Find({&c, 1});
     PUNA_CHECK(byte_ids_[byte] != kNoToken) << "byte " << byte;
   }
-  bos_id_ = SpecialId("<|begin_of_text|>").value_or(kNoToken);
+  bos_id_ = SpecialId(parts.first_token.value_or("<|begin_of_text|>")).value_or(kNoToken);
+  says_bos_ = parts.first_token.has_value();
 }
 
 std::vector<TokenId> Tokenizer::Encode(std::string_view text) const { return EncodeRanges(text, {}); }

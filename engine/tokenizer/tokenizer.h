@@ -29,7 +29,8 @@ class Tokenizer {
   // Hugging Face's tokenizer.json.
   static Tokenizer FromFile(const std::string& path);
   // The same from memory; `source` stands for the file's name in errors.
-  static Tokenizer FromJson(std::string_view json, std::string_view source);
+  // Added tokens from `vocab_size` on are left out.
+  static Tokenizer FromJson(std::string_view json, std::string_view source, int vocab_size = Vocabulary::kMaxTokens);
   // Meta's tokenizer.model; special tokens fill the vocabulary up to `vocab_size` (the model's:
   // 128256 for Llama 3).
   static Tokenizer FromTiktoken(const std::string& path, int vocab_size);
@@ -59,8 +60,10 @@ class Tokenizer {
   bool IsSpecial(TokenId id) const { return id >= 0 && id < vocab_size() && special_[id]; }
   // The added token spelt `name`, such as "<|eot_id|>"; special or not.
   std::optional<TokenId> SpecialId(std::string_view name) const { return added_.Id(name); }
-  // <|begin_of_text|>, or kNoToken where there is none.
+  // The token that begins a text: what the file's post-processor puts there, else <|begin_of_text|>; kNoToken: none.
   TokenId bos_id() const { return bos_id_; }
+  bool says_bos() const { return says_bos_; }  // whether the file said so itself
+  void set_bos_id(TokenId id) { bos_id_ = id; }
   // The largest id + 1. A model may have more rows than this.
   int vocab_size() const { return vocabulary_.size(); }
 
@@ -79,6 +82,7 @@ class Tokenizer {
   std::array<TokenId, 256> byte_ids_{};  // the token of each single byte
   bool whole_words_first_;
   TokenId bos_id_;
+  bool says_bos_ = false;
 };
 
 }  // namespace puna::engine

@@ -57,7 +57,8 @@ const json& Member(const json& object, const char* key) {
 
 class Builder {
  public:
-  Builder(const RawTokenizerJson& raw, std::string_view source) : raw_(raw), source_(source) {}
+  Builder(const RawTokenizerJson& raw, std::string_view source, int vocab_size)
+      : raw_(raw), source_(source), vocab_size_(vocab_size) {}
 
   TokenizerParts Build() {
     if (!raw_.config.is_object()) {
@@ -70,6 +71,7 @@ class Builder {
     const json& decoder = Member(raw_.config, "decoder");
     Require(Member(decoder, "type") == "ByteLevel", "decoder.type", "'ByteLevel'", decoder);
     ReadAdded(Member(raw_.config, "added_tokens"));
+    ReadFirstToken(Member(raw_.config, "post_processor"));
     AddBaseTokens();
     AddAddedTokens();
     AddMerges();
@@ -122,7 +124,7 @@ class Builder {
 
   void ReadAdded(const json& list) {
     Require(list.is_null() || list.is_array(), "added_tokens", "an array", list, kRemedyDamaged);
-    for (const json& entry : list) {
+    for (const json& entry : raw_.added) {
       const std::string where = "added_tokens[" + std::to_string(parts_.added.size()) + "]";
       const json& content = Member(entry, "content");
       Require(content.is_string() && !content.get_ref<const std::string&>().empty() &&
@@ -140,8 +142,21 @@ class Builder {
       const auto& text = content.get_ref<const std::string&>();
       const AddedToken token{id.get<TokenId>(), text, special == true};
       Require(added_.emplace(text, token).second, where + ".content", "each text once", content, kRemedyDamaged);
-      parts_.added.push_back(token);
+      if (token.id < vocab_size_) parts_.added.push_back(token);
     }
+  }
+
+  // A TemplateProcessing, alone or in a Sequence, says what stands before a text.
+  void ReadFirstToken(const json& processor) {
+    if (Member(processor, "type") == "Sequence") {
+      for (const json& step : Member(processor, "processors")) ReadFirstToken(step);
+    }
+    if (Member(processor, "type") != "TemplateProcessing") return;
+    parts_.first_token = "";
+    const json& single = Member(processor, "single");
+    if (!single.is_array() || single.empty()) return;
+    const json& id = Member(Member(single[0], "SpecialToken"), "id");
+    if (id.is_string()) parts_.first_token = id.get<std::string>();
   }
 
   void AddBaseTokens() {
@@ -216,14 +231,15 @@ class Builder {
 
   const RawTokenizerJson& raw_;
   const std::string_view source_;
+  const int vocab_size_;
   TokenizerParts parts_;
   std::unordered_map<std::string, AddedToken> added_;  // parts_.added by text
 };
 
 }  // namespace
 
-TokenizerParts ParseTokenizerJson(std::string_view json, std::string_view source) {
-  return Builder(ReadRawTokenizerJson(json, source), source).Build();
+TokenizerParts ParseTokenizerJson(std::string_view json, std::string_view source, int vocab_size) {
+  return Builder(ReadRawTokenizerJson(json, source), source, vocab_size).Build();
 }
 
 }  // namespace puna::engine

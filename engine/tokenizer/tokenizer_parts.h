@@ -1,6 +1,8 @@
 // What a tokenizer is made of, as the loaders leave it.
 #pragma once
 
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,12 +17,14 @@ struct TokenizerParts {
   MergeTable merges;
   std::vector<AddedToken> added;
   bool whole_words_first = true;  // a pre-token that is in the vocabulary is that token, whatever the merges give
+  // The added token that the file's post-processor puts first, empty where it puts none; nullopt: it does not say.
+  std::optional<std::string> first_token;
 };
 
 // `json`: Hugging Face's tokenizer.json. Only what Llama 3's family uses is accepted: byte-level
-// BPE, no normalizer, Llama 3's split pattern. `source` names the file in errors. Throws
-// std::runtime_error.
-TokenizerParts ParseTokenizerJson(std::string_view json, std::string_view source);
+// BPE, no normalizer, Llama 3's split pattern. Added tokens from `vocab_size` on are left out: a model without a row for them
+// can neither be given them nor give them. `source` names the file in errors. Throws std::runtime_error.
+TokenizerParts ParseTokenizerJson(std::string_view json, std::string_view source, int vocab_size);
 
 // `model`: Meta's tokenizer.model, a line "base64-of-the-bytes rank" for each base token. The
 // special tokens are not in it; they follow the base tokens in Llama 3's order, named as in Hugging

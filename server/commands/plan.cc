@@ -49,7 +49,9 @@ std::string Plan(const config::Config& config) {
   const int64_t pool = int64_t{blocks} * engine::kBlockSize;
   const auto pool_bytes = static_cast<int64_t>(model.kv_bytes_per_block) * blocks;
   const int reach = static_cast<int>(std::min<int64_t>(longest, pool));
-  return Line("model", model.name + ", " + model.format) +
+  std::string notes;
+  for (const std::string& note : model.notes) notes += Line("note", note);
+  return Line("model", model.name + ", " + model.format) + notes +
          Line("threads", std::to_string(NumThreads(config.engine)) + " of " + std::to_string(machine.cpus) +
                              " cores that may be used") +
          Line("memory limit", Size(machine.memory_limit) + ", of which " + Size(machine.memory_left) + " are left") +

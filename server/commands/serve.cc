@@ -43,13 +43,14 @@ std::string Summary(const config::EngineConfig& config, const LoadedModel& loade
 
 std::unique_ptr<Service> LoadService(const config::Config& config, Vitals& vitals) {
   const engine::FileSet files = TextFiles(config.engine.model);
+  // All text files before the weights: who has to mend one hears so at once.
   std::optional<ChatFormat> chat = ChatFormat::Load(files, config.server.chat_template_file);
+  engine::Tokenizer tokenizer = LoadTokenizer(files, PlanModel(config.engine).vocab_size);
   Progress progress("loading the model");
   LoadedModel loaded = LoadModel(config.engine, [&](double share) {
     progress.Tell(share);
     vitals.TellLoaded(share);
   });
-  engine::Tokenizer tokenizer = LoadTokenizer(files, loaded.config.vocab_size);
   engine::EngineOptions options = MakeEngineOptions(config.engine, *loaded.model);
   const Energy energy = MakeEnergy(config.server, NumThreads(config.engine));
   options.energy_meter = energy.meter;
@@ -57,6 +58,7 @@ std::unique_ptr<Service> LoadService(const config::Config& config, Vitals& vital
   LogInfo(energy.description);
   LogInfo(Summary(config.engine, loaded, options));
   const int vocab_size = loaded.config.vocab_size;
+  auto end_ids = EndsOfTurn(files, tokenizer, loaded.config.eos_token_ids);
   const std::vector<std::string>& names = config.server.served_model_names;
   std::unique_ptr<Service> service(
       new Service{.config = config.server,
@@ -66,7 +68,7 @@ std::unique_ptr<Service> LoadService(const config::Config& config, Vitals& vital
                   .tokenizer = std::move(tokenizer),
                   .chat = std::move(chat),
                   .generation = loaded.generation,
-                  .end_ids = loaded.config.eos_token_ids,
+                  .end_ids = std::move(end_ids),
                   .energy = energy.terms,
                   .capacity = options.max_num_seqs + options.max_waiting,
                   .engine = std::make_unique<engine::Engine>(std::move(loaded.model), options)});

@@ -1,7 +1,6 @@
 #include "server/model/chat_format.h"
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <stdexcept>
 
@@ -10,6 +9,7 @@
 #include "api/json/error.h"
 #include "api/template/json_value.h"
 #include "api/template/normalise_messages.h"
+#include "server/model/tokenizer_config.h"
 
 namespace puna::server {
 namespace {
@@ -32,59 +32,26 @@ api::ChatTemplate Parse(std::string source, const std::string& name) {
   }
 }
 
-// A token is named by its text, or by an object that holds its text.
-std::string TokenText(const nlohmann::json& config, const char* key) {
-  const auto found = config.find(key);
-  if (found == config.end()) return "";
-  const nlohmann::json& value = found->is_object() ? found->value("content", nlohmann::json()) : *found;
-  return value.is_string() ? value.get<std::string>() : "";
-}
-
-nlohmann::json ReadConfig(const engine::FileSet& files) {
-  const std::string name = "tokenizer_config.json";
-  if (!files.Has(name)) return nlohmann::json::object();
-  nlohmann::json config = nlohmann::json::parse(ReadText(files, name), nullptr, false);
-  if (!config.is_object()) {
-    throw std::runtime_error(files.PathOf(name) + ": expected a JSON object; download the file again");
-  }
-  return config;
-}
-
 struct Sources {
   std::string chat, name, tool_use;
 };
 
-// chat_template is one template, or a list of named ones.
-Sources FromConfig(const nlohmann::json& config, const std::string& path) {
-  Sources sources;
-  sources.name = path;
-  const auto found = config.find("chat_template");
-  if (found == config.end()) return sources;
-  if (found->is_string()) sources.chat = found->get<std::string>();
-  if (!found->is_array()) return sources;
-  for (const nlohmann::json& entry : *found) {
-    if (!entry.is_object()) continue;
-    const std::string name = TokenText(entry, "name"), text = TokenText(entry, "template");
-    if (name == "default") sources.chat = text;
-    if (name == "tool_use") sources.tool_use = text;
-  }
-  return sources;
+std::string ReadFile(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  if (in) return text.str();
+  throw std::runtime_error("chat_template_file: cannot read " + path + "; check the path and its permissions");
 }
 
-Sources FindSources(const engine::FileSet& files, const nlohmann::json& config, const std::string& override_file) {
-  if (!override_file.empty()) {
-    std::ifstream in(override_file, std::ios::binary);
-    std::stringstream text;
-    text << in.rdbuf();
-    if (!in)
-      throw std::runtime_error("chat_template_file: cannot read " + override_file +
-                               "; check the path and its permissions");
-    return {text.str(), override_file, ""};
+// transformers 5 keeps a template in a file of its own, and those with other names in a folder beside it.
+Sources FindSources(const engine::FileSet& files, const TokenizerConfig& config, const std::string& override_file) {
+  constexpr char kFile[] = "chat_template.jinja", kToolUse[] = "additional_chat_templates/tool_use.jinja";
+  if (!override_file.empty()) return {ReadFile(override_file), override_file, ""};
+  if (files.Has(kFile)) {
+    return {ReadText(files, kFile), files.PathOf(kFile), files.Has(kToolUse) ? ReadText(files, kToolUse) : ""};
   }
-  if (files.Has("chat_template.jinja")) {
-    return {ReadText(files, "chat_template.jinja"), files.PathOf("chat_template.jinja"), ""};
-  }
-  return FromConfig(config, files.PathOf("tokenizer_config.json"));
+  return {config.chat_template, files.PathOf("tokenizer_config.json"), config.tool_use_template};
 }
 
 std::string Trimmed(const std::string& text) {
@@ -110,14 +77,14 @@ void CutBehindFinalMessage(const std::string& content, std::vector<PromptPiece>&
 }  // namespace
 
 std::optional<ChatFormat> ChatFormat::Load(const engine::FileSet& files, const std::string& override_file) {
-  const nlohmann::json config = ReadConfig(files);
+  const TokenizerConfig config = ReadTokenizerConfig(files);
   Sources sources = FindSources(files, config, override_file);
   if (sources.chat.empty()) return std::nullopt;
   ChatFormat format(Parse(sources.chat, sources.name));
   if (!sources.tool_use.empty()) format.tool_use_ = Parse(sources.tool_use, sources.name + " (tool_use)");
   format.tool_format_ = api::DetectToolFormat(sources.tool_use.empty() ? sources.chat : sources.tool_use);
-  format.bos_token_ = TokenText(config, "bos_token");
-  format.eos_token_ = TokenText(config, "eos_token");
+  format.bos_token_ = config.bos_token;
+  format.eos_token_ = config.eos_token;
   return format;
 }
 

@@ -139,6 +139,9 @@ std::string GgufTokenizerConfig(const engine::GgufFile& file) {
   json config = json::object();
   AddTokenName(file, "bos", &config);
   AddTokenName(file, "eos", &config);
+  if (file.Has("tokenizer.ggml.add_bos_token")) {
+    config["add_bos_token"] = file.Bool("tokenizer.ggml.add_bos_token", true);
+  }
   AddTemplates(file, &config);
   return config.dump(-1, ' ', false, json::error_handler_t::replace);
 }

@@ -73,12 +73,22 @@ ModelPlan PlanModel(const config::EngineConfig& config) {
   const engine::LlamaOptions options = OptionsOf(config);
   if (const auto packed = OpenPacked(config)) {
     const engine::PackedInfo& info = packed->info();
-    return {info.name, info.weights + " (packed)", packed->file()->bytes().size(),
-            PlannedKvBytesPerBlock(info.config, options), info.config.max_position_embeddings};
+    return {info.name,
+            info.weights + " (packed)",
+            packed->file()->bytes().size(),
+            PlannedKvBytesPerBlock(info.config, options),
+            info.config.max_position_embeddings,
+            info.config.vocab_size,
+            {}};
   }
   const engine::Checkpoint checkpoint = OpenModel(config.model);
-  return {checkpoint.name, Name(PlannedFormat(checkpoint, options)), PlannedWeightBytes(checkpoint, options),
-          PlannedKvBytesPerBlock(checkpoint.config, options), checkpoint.config.max_position_embeddings};
+  return {checkpoint.name,
+          Name(PlannedFormat(checkpoint, options)),
+          PlannedWeightBytes(checkpoint, options),
+          PlannedKvBytesPerBlock(checkpoint.config, options),
+          checkpoint.config.max_position_embeddings,
+          checkpoint.config.vocab_size,
+          checkpoint.notes};
 }
 
 LoadedModel LoadModel(const config::EngineConfig& config, const engine::LoadProgress& progress) {

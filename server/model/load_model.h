@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "config/engine_config.h"
 #include "engine/checkpoint/sources/checkpoint.h"
@@ -29,6 +30,8 @@ struct ModelPlan {
   std::string name, format;
   size_t weight_bytes = 0, kv_bytes_per_block = 0;
   int max_position = 0;
+  int vocab_size = 0;
+  std::vector<std::string> notes;  // as Checkpoint has them
 };
 ModelPlan PlanModel(const config::EngineConfig& config);
 // The longest sequence in tokens: --max-model-len, as far as the model reaches.

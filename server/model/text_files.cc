@@ -1,15 +1,18 @@
 #include "server/model/text_files.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <stdexcept>
 
+#include "engine/checkpoint/config/end_of_turn.h"
 #include "engine/checkpoint/gguf/gguf_file.h"
 #include "engine/checkpoint/open_checkpoint.h"
 #include "engine/demo/demo_model.h"
 #include "server/host/log.h"
 #include "server/model/gguf_text_files.h"
+#include "server/model/tokenizer_config.h"
 
 namespace puna::server {
 namespace {
@@ -18,7 +21,7 @@ engine::Tokenizer ReadTokenizer(const engine::FileSet& files, int vocab_size) {
   if (files.Has("tokenizer.json")) {
     const auto file = files.Open("tokenizer.json");
     const std::string_view json(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
-    return engine::Tokenizer::FromJson(json, file->path());
+    return engine::Tokenizer::FromJson(json, file->path(), vocab_size);
   }
   if (files.Has("tokenizer.model")) return engine::Tokenizer::FromTiktoken(files.PathOf("tokenizer.model"), vocab_size);
   throw std::runtime_error(files.path() +
@@ -70,6 +73,21 @@ void CopyTextFiles(const engine::FileSet& files, const std::string& folder) {
   }
 }
 
+namespace {
+
+// tokenizer_config.json's word about the token that begins a text: its name, and whether it is to be there at all.
+void SetBos(const engine::FileSet& files, engine::Tokenizer* tokenizer) {
+  const TokenizerConfig config = ReadTokenizerConfig(files);
+  const std::optional<engine::TokenId> named = tokenizer->SpecialId(config.bos_token);
+  if (config.add_bos_token == false) {
+    tokenizer->set_bos_id(engine::kNoToken);
+  } else if (named && (config.add_bos_token == true || !tokenizer->says_bos())) {
+    tokenizer->set_bos_id(*named);
+  }
+}
+
+}  // namespace
+
 engine::Tokenizer LoadTokenizer(const engine::FileSet& files, int vocab_size) {
   engine::Tokenizer tokenizer = ReadTokenizer(files, vocab_size);
   if (tokenizer.vocab_size() > vocab_size) {
@@ -77,7 +95,27 @@ engine::Tokenizer LoadTokenizer(const engine::FileSet& files, int vocab_size) {
                              " tokens, expected at most the model's vocab_size " + std::to_string(vocab_size) +
                              "; tokenizer and weights belong to different models");
   }
+  SetBos(files, &tokenizer);
   return tokenizer;
+}
+
+std::vector<engine::TokenId> EndsOfTurn(const engine::FileSet& files, const engine::Tokenizer& tokenizer,
+                                        std::vector<engine::TokenId> known) {
+  const TokenizerConfig config = ReadTokenizerConfig(files);
+  std::string chat = config.chat_template;
+  if (files.Has("chat_template.jinja")) {
+    const auto file = files.Open("chat_template.jinja");
+    chat.assign(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
+  }
+  const auto add = [&](const std::string& name) {
+    const std::optional<engine::TokenId> id = tokenizer.SpecialId(name);
+    if (id && std::find(known.begin(), known.end(), *id) == known.end()) known.push_back(*id);
+  };
+  add(config.eos_token);
+  for (const std::string_view name : engine::kEndsOfTurn) {
+    if (chat.find(name) != std::string::npos) add(std::string(name));
+  }
+  return known;
 }
 
 }  // namespace puna::server

@@ -8,11 +8,12 @@
 namespace puna::engine {
 
 // Llama 3's, and those that its fine-tunes bring with other chat formats.
+inline constexpr std::array<std::string_view, 8> kEndsOfTurn = {
+    "<|eot_id|>", "<|eom_id|>",    "<|end_of_text|>", "<|im_end|>",
+    "<|end|>",    "<|endoftext|>", "<end_of_turn>",   "<｜end▁of▁sentence｜>"};
+
 inline bool IsEndOfTurn(std::string_view token) {
-  constexpr std::array<std::string_view, 8> kNames = {
-      "<|eot_id|>", "<|eom_id|>",    "<|end_of_text|>", "<|im_end|>",
-      "<|end|>",    "<|endoftext|>", "<end_of_turn>",   "<｜end▁of▁sentence｜>"};
-  return std::find(kNames.begin(), kNames.end(), token) != kNames.end();
+  return std::find(kEndsOfTurn.begin(), kEndsOfTurn.end(), token) != kEndsOfTurn.end();
 }
 
 }  // namespace puna::engine

@@ -108,6 +108,37 @@ TEST_CASE("a .gguf file is Llama 3's by its tokens, whatever it says of itself, 
   }
 }
 
+TEST_CASE("what begins and ends a text stands in the tokenizer's files, not in names") {
+  if (!HaveShared("cases/models/10") || !HaveShared("cases/models/11")) return;
+  const auto files = [](const std::string& name) { return TextFiles(SharedPath("cases/models/" + name)); };
+  CHECK(LoadTokenizer(files("10/hf"), kMicroVocab).bos_id() == 501);
+  CHECK(LoadTokenizer(files("10/gguf"), kMicroVocab).bos_id() == 501);
+  const engine::FileSet plain = files("10/hf");
+  const TemporaryFolder silent;
+  CopyTextFiles(plain, silent.path());
+  json config = json::parse(ReadAll(plain, "tokenizer_config.json"));
+  config["add_bos_token"] = false;
+  std::ofstream(silent.path() + "/tokenizer_config.json") << config.dump();
+  CHECK(LoadTokenizer(engine::FileSet::Folder(silent.path()), kMicroVocab).bos_id() == engine::kNoToken);
+
+  const engine::FileSet ends = files("11/hf");
+  const engine::Tokenizer tokenizer = LoadTokenizer(ends, kMicroVocab);
+  const std::vector<engine::TokenId> ids = EndsOfTurn(ends, tokenizer, {502});
+  const std::string eos = json::parse(ReadAll(ends, "tokenizer_config.json"))["eos_token"];
+  CHECK(std::find(ids.begin(), ids.end(), tokenizer.SpecialId(eos).value()) != ids.end());
+  CHECK(ids.front() == 502);
+}
+
+TEST_CASE("added tokens: thousands of them, and those that the table has no row for") {
+  if (!HaveShared("cases/models/24") || !HaveShared("cases/models/08")) return;
+  CHECK(LoadTokenizer(TextFiles(SharedPath("cases/models/24/hf")), 1 << 20).vocab_size() > 9000);
+  const engine::FileSet files = TextFiles(SharedPath("cases/models/08"));
+  const engine::Tokenizer tokenizer = LoadTokenizer(files, kMicroVocab);
+  CHECK(tokenizer.vocab_size() <= kMicroVocab);
+  CHECK_FALSE(tokenizer.SpecialId("[PAD]").has_value());
+  for (const engine::TokenId id : tokenizer.EncodeWithSpecial("a [PAD] b")) CHECK(id < kMicroVocab);
+}
+
 TEST_CASE("named templates, words that were added, and rows that only fill the table") {
   const engine::GgufFile file =
       FileOf({Key("tokenizer.ggml.model", 8, Text("gpt2")), Key("tokenizer.ggml.pre", 8, Text("llama-bpe")),
