@@ -58,7 +58,7 @@ struct SpanTask {
   bf16* weights = nullptr;               // scratch [rows, kSpan]
   float* max = nullptr;                  // out [rows]: largest score (base 2)
   float* sum = nullptr;                  // out [rows]: sum of 2^(score - max); 0 where nothing is visible
-  float* acc = nullptr;                  // out [rows, d]: sum of weight * value
+  float* acc = nullptr;                  // out [rows, d]: sum of weight * value; on the way scratch
 };
 
 // The running result of one row.

@@ -10,6 +10,9 @@
 namespace puna::engine {
 namespace {
 
+using Factor = bf16;
+inline constexpr int kTileRows = 6, kTileVectors = 4;
+
 inline __m512bh BroadcastPair(const bf16* p) {
   int32_t pair;
   std::memcpy(&pair, p, 4);

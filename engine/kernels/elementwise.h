@@ -1,5 +1,5 @@
 // The operations on single rows: norms, rotations, activations, quantisation. Each is a pure function over borrowed memory;
-// all instruction sets give the same bits (tests/engine/kernels/elementwise_test.cc).
+// all instruction sets give the same bits (tests/engine/kernels/ops_golden_test.cc).
 #pragma once
 
 #include <cstdint>
