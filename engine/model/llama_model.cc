@@ -68,7 +68,6 @@ LlamaModel::LlamaModel(const LlamaSpec& spec, LlamaWeights weights, const LlamaO
   const int64_t tokens = options.max_batched_tokens;
   x_ = AlignedBuffer<float>(tokens * config_.hidden_size);
   qkv_ = AlignedBuffer<float>(tokens * QkvWidth(config_));
-  q_ = AlignedBuffer<bf16>(tokens * QWidth(config_));
   attention_out_ = AlignedBuffer<float>(tokens * QWidth(config_));
   hidden_ = AlignedBuffer<float>(tokens * config_.intermediate_size);
   if (weights_.has_lora()) {
@@ -197,7 +196,8 @@ void LlamaModel::StoreKeys(const LlamaLayer& layer, uint8_t* cache) {
 
 void LlamaModel::Attend(const uint8_t* cache) {
   const int64_t width = QWidth(config_);
-  attention_.Forward(sequences_, {q_.data(), tokens_, width}, cache, {attention_out_.data(), tokens_, width}, team_);
+  const MatView<const float> q(qkv_.data(), tokens_, width, QkvWidth(config_));
+  attention_.Forward(sequences_, q, cache, {attention_out_.data(), tokens_, width}, team_);
 }
 
 void LlamaModel::ProjectAttention(const LlamaLayer& layer) {
@@ -236,7 +236,7 @@ void LlamaModel::KeepRows(std::span<const int32_t> rows) {
   }
 }
 
-// RoPE on queries and keys; queries are rounded and scaled for attention's base-2 softmax, keys and values go to the cache.
+// RoPE on queries and keys; queries are scaled for attention's base-2 softmax, keys and values go to the cache.
 void LlamaModel::RotateAndStore(uint8_t* cache) {
   const ElementwiseKernels& kernels = GetElementwiseKernels(options_.isa);
   const int d = config_.head_dim;
@@ -244,7 +244,6 @@ void LlamaModel::RotateAndStore(uint8_t* cache) {
   const auto one_token = [&](int64_t t) {
     float* row = qkv_.data() + t * QkvWidth(config_);
     for (int h = 0; h < config_.num_attention_heads; ++h) kernels.rope(row + h * d, rope_.cos(t), rope_.sin(t), d, q_scale);
-    kernels.to_bf16(row, QWidth(config_), q_.data() + t * QWidth(config_));
     float* k = row + QWidth(config_);
     for (int h = 0; h < config_.num_key_value_heads; ++h) kernels.rope(k + h * d, rope_.cos(t), rope_.sin(t), d, 1.0f);
     AttentionSequence one = sequences_[sequence_of_[t]];

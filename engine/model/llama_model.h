@@ -67,7 +67,6 @@ class LlamaModel final : public Model {
   std::vector<int32_t> kept_;                          // rows that go on behind the last layer's attention
   int64_t num_states_ = 0;
   AlignedBuffer<float> x_, qkv_, attention_out_, hidden_, logits_, states_;
-  AlignedBuffer<bf16> q_;
   LinearInput input_, head_input_;
 
   // Only where the checkpoint has adaptors.
