@@ -8,6 +8,7 @@
 
 #include "engine/base/check.h"
 #include "engine/kernels/elementwise.h"
+#include "engine/layers/machine_peaks.h"
 #include "engine/model/weights_digest.h"
 
 namespace puna::engine {
@@ -98,6 +99,21 @@ std::string LlamaModel::Fingerprint() const {
          Name(weights_.head_format) + " activations=" + (asymmetric_ ? "asymmetric" : "symmetric") +
          (hadamard_ ? " hadamard" : "") + (rotation_ ? " rotated" : "") + " kv=" + Name(options_.kv_dtype) + " isa=" +
          Name(options_.isa);
+}
+
+double LlamaModel::ReadBandwidth() {
+  constexpr size_t kEnough = size_t{512} << 20;  // many times any cache
+  std::vector<std::span<const uint8_t>> pieces;
+  size_t bytes = 0;
+  for (const LlamaLayer& layer : weights_.layers) {
+    for (const Linear* linear : {&layer.qkv_proj, &layer.o_proj, &layer.gate_up_proj, &layer.down_proj}) {
+      const SharedArray<uint8_t>& data = linear->weight().data;
+      pieces.emplace_back(data.data(), data.size());
+      bytes += data.size();
+    }
+    if (bytes >= kEnough) return ReadRate(pieces, team_);
+  }
+  return 0;  // a model that lies in the caches
 }
 
 std::string LlamaModel::Kernels() const {

@@ -30,6 +30,7 @@ class LlamaModel final : public Model {
   std::string Fingerprint() const override;
   size_t weight_bytes() const override { return weights_.bytes(); }
   size_t mapped_bytes() const override { return weights_.mapped_bytes; }
+  double ReadBandwidth() override;
   std::string Format() const override { return Name(weights_.format); }
   std::string Kernels() const override;
 
