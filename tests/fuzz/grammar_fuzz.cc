@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "engine/grammar/compile.h"
 #include "engine/grammar/grammar_error.h"
+#include "tests/engine/grammar/compile_support.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace puna::engine;
