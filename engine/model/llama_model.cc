@@ -94,11 +94,18 @@ void LlamaModel::AllocateKvCache(int num_blocks) {
   kv_ = KvMemory(config_.num_hidden_layers, PagedAttention::WholeStrips(num_blocks), attention_.block_bytes(), team_);
 }
 
+// Integer products, attention on integers and one order of everything that is float: all instruction sets give the same bits.
+// (Adaptors are bf16.)
+bool LlamaModel::SameOnEveryIsa() const {
+  return weights_.format != WeightFormat::kBf16 && weights_.head_format != WeightFormat::kBf16 &&
+         options_.kv_dtype == KvDtype::kInt8 && !weights_.has_lora();
+}
+
 std::string LlamaModel::Fingerprint() const {
   return "model=" + std::to_string(DigestWeights(config_, weights_)) + " weights=" + Name(weights_.format) + " head=" +
          Name(weights_.head_format) + " activations=" + (asymmetric_ ? "asymmetric" : "symmetric") +
-         (hadamard_ ? " hadamard" : "") + (rotation_ ? " rotated" : "") + " kv=" + Name(options_.kv_dtype) + " isa=" +
-         Name(options_.isa);
+         (hadamard_ ? " hadamard" : "") + (rotation_ ? " rotated" : "") + " kv=" + Name(options_.kv_dtype) +
+         (SameOnEveryIsa() ? "" : std::string(" isa=") + Name(options_.isa));
 }
 
 double LlamaModel::ReadBandwidth() {

@@ -27,6 +27,7 @@ class LlamaModel final : public Model {
   MatView<const float> Forward(const ForwardInput& input) override;
   MatView<const float> HiddenStates() const override { return {states_.data(), num_states_, config_.hidden_size}; }
   void CopyBlock(BlockId from, BlockId to, int num_tokens) override;
+  Isa isa() const override { return options_.isa; }
   std::string Fingerprint() const override;
   size_t weight_bytes() const override { return weights_.bytes(); }
   size_t mapped_bytes() const override { return weights_.mapped_bytes; }
@@ -35,6 +36,7 @@ class LlamaModel final : public Model {
   std::string Kernels() const override;
 
  private:
+  bool SameOnEveryIsa() const;
   void PrepareCache(const ForwardInput& input);
   void Embed(const ForwardInput& input);
   void StoreKeys(const LlamaLayer& layer, uint8_t* cache);  // and queries and values

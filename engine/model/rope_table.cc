@@ -1,14 +1,15 @@
 #include "engine/model/rope_table.h"
 
-#include <cmath>
 #include <numbers>
+
+#include "engine/base/exact_math.h"
 
 namespace puna::engine {
 
 std::vector<double> RopeInvFreq(int head_dim, double theta, const std::optional<RopeScaling>& scaling) {
   std::vector<double> inv_freq(head_dim / 2);
   for (int i = 0; i < head_dim / 2; ++i) {
-    const double f = std::pow(theta, -2.0 * i / head_dim);
+    const double f = ExactPow(theta, -2.0 * i / head_dim);
     inv_freq[i] = f;
     if (!scaling) continue;
     const double wavelength = 2 * std::numbers::pi / f;
@@ -36,8 +37,9 @@ void RopeRows::SetRow(int64_t row, int64_t position) {
   const size_t half = inv_freq_.size();
   for (size_t i = 0; i < half; ++i) {
     const double angle = static_cast<double>(position) * inv_freq_[i];
-    cos_[row * half + i] = static_cast<float>(std::cos(angle));
-    sin_[row * half + i] = static_cast<float>(std::sin(angle));
+    const SinCos turn = ExactSinCos(angle);
+    cos_[row * half + i] = static_cast<float>(turn.cos);
+    sin_[row * half + i] = static_cast<float>(turn.sin);
   }
 }
 
