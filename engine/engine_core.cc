@@ -68,7 +68,7 @@ EngineCore::EngineCore(std::unique_ptr<Model> model, const EngineOptions& option
       limits_(MakeLimits(*model_, options)),
       fingerprint_(MakeFingerprint(*model_)),
       scheduler_(MakeSchedulerOptions(options, limits_)),
-      sampler_(limits_.vocab_size),
+      sampler_(limits_.vocab_size, model_->isa()),
       energy_meter_(options.energy_meter),
       report_fault_(options.report_fault) {
   model_->AllocateKvCache(options.num_blocks);

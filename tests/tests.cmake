@@ -27,6 +27,16 @@ endfunction()
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 add_test(NAME layering COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/layering.py ${CMAKE_SOURCE_DIR})
 add_test(NAME layering_test COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/layering_test.py)
+add_test(NAME object_code_test COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/object_code_test.py)
+
+# puna_watch_object_code(library pattern): stack traffic in the inner loops of a library's objects is a failure. Only where the
+# compiler does what users get.
+function(puna_watch_object_code library pattern)
+  if(CMAKE_BUILD_TYPE STREQUAL Release AND NOT PUNA_SANITIZE AND CMAKE_OBJDUMP)
+    add_test(NAME object_code_${library} COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/object_code.py
+      --objdump ${CMAKE_OBJDUMP} $<FILTER:$<TARGET_OBJECTS:${library}>,INCLUDE,${pattern}> COMMAND_EXPAND_LISTS)
+  endif()
+endfunction()
 
 # The real binary from outside, one test for each tests/integration/test_*.py.
 file(GLOB scripts CONFIGURE_DEPENDS tests/integration/test_*.py)

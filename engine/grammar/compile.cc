@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "engine/grammar/automata/grammar_error.h"
 #include "engine/grammar/gbnf.h"
 #include "engine/grammar/regex/regex.h"
 #include "engine/grammar/schema/json_nodes.h"
@@ -13,23 +12,76 @@ namespace {
 
 constexpr size_t kMaxRepeatedCalls = 16;
 
-NodeId CompileParameters(const ToolGrammarSpec& tool, JsonNodes& json, GrammarBuilder& b) {
-  NodeId parameters = b.Literal("{}");
-  if (!tool.parameters.empty()) {
-    try {
-      // Arguments are an object, whatever the schema leaves open.
-      Json schema = Json::parse(tool.parameters, nullptr, false);
-      if (schema == Json(true)) schema = Json::object();
-      const bool said = schema.is_object() && (schema.contains("$ref") || schema.value("type", Json()).is_string());
-      if (schema.is_object() && !said) schema["type"] = "object";
-      if (schema.is_discarded()) throw GrammarError("parameters", "#", "it is not valid JSON");
-      parameters = SchemaCompiler(schema.dump(), json, b).Compile();
-    } catch (const GrammarError& e) {
-      throw GrammarError(e.keyword(), "tool '" + tool.name + "' " + e.path(),
-                         std::string(e.what()).substr(e.keyword().size() + 4 + e.path().size() + 2));
-    }
+// Sets the strictness while one part is compiled.
+class Strictness {
+ public:
+  Strictness(Compilation& compilation, bool strict) : compilation_(compilation), before_(compilation.strict()) {
+    compilation_.set_mode(strict ? Compilation::Mode::kStrict : Compilation::Mode::kLenient);
   }
-  return parameters;
+  ~Strictness() { compilation_.set_mode(before_ ? Compilation::Mode::kStrict : Compilation::Mode::kLenient); }
+  Strictness(const Strictness&) = delete;
+  Strictness& operator=(const Strictness&) = delete;
+
+ private:
+  Compilation& compilation_;
+  bool before_;
+};
+
+// Whether some text matches, as far as the schema's own part of the grammar goes.
+bool CanBeMet(NodeId node, GrammarBuilder& b) { return b.MinBytes(node) != kUnbounded; }
+
+// The schema's values; where that is not strict and the whole of it cannot be enforced, `otherwise`, which is told.
+template <typename Otherwise>
+NodeId SchemaNode(const std::string& schema, bool strict, JsonNodes& json, GrammarBuilder& b,
+                  const Otherwise& otherwise) {
+  Compilation& compilation = b.compilation();
+  const Strictness strictness(compilation, strict);
+  const size_t losses = compilation.losses().size();
+  try {
+    const NodeId node = SchemaCompiler(schema, json, b).Compile();
+    if (strict || CanBeMet(node, b)) return node;
+    throw GrammarError("schema", "#", "nothing can satisfy it");
+  } catch (const GrammarMistake&) {
+    throw;
+  } catch (const CompilationLimit&) {
+    throw;
+  } catch (const GrammarError& e) {
+    if (strict) throw;
+    b.CloseRules();
+    compilation.KeepLosses(losses);
+    compilation.Lose(e.keyword(), e.path(), e.message() + "; nothing of the schema is enforced");
+    return otherwise();
+  }
+}
+
+// Arguments are an object, whatever the schema leaves open.
+std::string ObjectSchema(const std::string& parameters) {
+  Json schema = Json::parse(parameters, nullptr, false);
+  if (schema.is_discarded()) throw GrammarMistake("parameters", "#", "it is not valid JSON");
+  if (schema == Json(true)) schema = Json::object();
+  const bool said = schema.is_object() && (schema.contains("$ref") || schema.value("type", Json()).is_string());
+  if (schema.is_object() && !said) schema["type"] = "object";
+  return schema.dump();
+}
+
+NodeId CompileParameters(const ToolGrammarSpec& tool, JsonNodes& json, GrammarBuilder& b) {
+  if (tool.parameters.empty()) return b.Literal("{}");
+  const std::string where = "tool '" + tool.name + "' ";
+  Compilation& compilation = b.compilation();
+  const size_t losses = compilation.losses().size();
+  const auto named = [&](const GrammarError& e) { return where + e.path(); };
+  try {
+    const NodeId node =
+        SchemaNode(ObjectSchema(tool.parameters), tool.strict, json, b, [&] { return json.AnyObject(); });
+    compilation.NameLosses(losses, where);
+    return node;
+  } catch (const GrammarMistake& e) {
+    throw GrammarMistake(e.keyword(), named(e), e.message());
+  } catch (const CompilationLimit& e) {
+    throw CompilationLimit(e.keyword(), named(e), e.message());
+  } catch (const GrammarError& e) {
+    throw GrammarError(e.keyword(), named(e), e.message());
+  }
 }
 
 NodeId CompileTool(const ToolGrammarSpec& tool, ToolCallStyle style, JsonNodes& json, GrammarBuilder& b) {
@@ -61,9 +113,11 @@ NodeId ToolCallsNode(const std::vector<ToolGrammarSpec>& tools, ToolCallStyle st
 NodeId AnswerNode(const AnswerSpec& answer, JsonNodes& json, GrammarBuilder& b) {
   switch (answer.kind) {
     case AnswerSpec::Kind::kJsonSchema:
-      return SchemaCompiler(answer.source, json, b).Compile();
-    case AnswerSpec::Kind::kRegex:
-      return RegexNode(ParseRegex(answer.source, RegexScope::kWhole, "regex", "#"), CharEncoding::kUtf8, b);
+      return SchemaNode(answer.source, answer.strict, json, b, [&] { return json.AnyValue(); });
+    case AnswerSpec::Kind::kRegex: {
+      const Place place{"regex", "#", b.compilation()};
+      return RegexNode(ParseRegex(answer.source, RegexScope::kWhole, place), CharEncoding::kUtf8, b, place);
+    }
     case AnswerSpec::Kind::kChoice:
       return b.Literals(answer.choices);
     case AnswerSpec::Kind::kGbnf:
@@ -91,40 +145,30 @@ std::pair<const char*, const char*> NameOf(AnswerSpec::Kind kind) {
 
 }  // namespace
 
-Grammar CompileAnswer(const AnswerSpec& answer) {
-  GrammarBuilder b;
+Grammar CompileAnswer(const AnswerSpec& answer, Compilation& compilation) {
+  GrammarBuilder b(compilation);
   JsonNodes json(b);
   const NodeId root = AnswerNode(answer, json, b);
   const auto [keyword, path] = NameOf(answer.kind);
   return std::move(b).Finish(root, keyword, path);
 }
 
-Grammar CompileJsonSchema(std::string_view schema) {
-  return CompileAnswer({AnswerSpec::Kind::kJsonSchema, std::string(schema), {}});
+Grammar CompileAnswer(const AnswerSpec& answer) {
+  Compilation compilation;
+  return CompileAnswer(answer, compilation);
 }
 
-Grammar CompileJsonObject() { return CompileAnswer({}); }
-
-Grammar CompileRegex(std::string_view pattern) {
-  return CompileAnswer({AnswerSpec::Kind::kRegex, std::string(pattern), {}});
-}
-
-Grammar CompileChoice(const std::vector<std::string>& choices) {
-  return CompileAnswer({AnswerSpec::Kind::kChoice, "", choices});
-}
-
-Grammar CompileGbnf(std::string_view text) { return CompileAnswer({AnswerSpec::Kind::kGbnf, std::string(text), {}}); }
-
-Grammar CompileToolCalls(const std::vector<ToolGrammarSpec>& tools, ToolCallStyle style, bool parallel) {
-  GrammarBuilder b;
+Grammar CompileToolCalls(const std::vector<ToolGrammarSpec>& tools, ToolCallStyle style, bool parallel,
+                         Compilation& compilation) {
+  GrammarBuilder b(compilation);
   JsonNodes json(b);
   const NodeId root = ToolCallsNode(tools, style, parallel, json, b);
   return std::move(b).Finish(root, "tools", "#");
 }
 
 Grammar CompileAnswerOrCalls(const AnswerSpec& answer, const std::vector<ToolGrammarSpec>& tools, ToolCallStyle style,
-                             bool parallel) {
-  GrammarBuilder b;
+                             bool parallel, Compilation& compilation) {
+  GrammarBuilder b(compilation);
   JsonNodes json(b);
   const NodeId form = AnswerNode(answer, json, b);
   const NodeId root = b.Choice({form, ToolCallsNode(tools, style, parallel, json, b)});

@@ -4,6 +4,8 @@ namespace puna::engine {
 
 const AttentionKernels& ScalarAttentionKernels();
 const AttentionKernels& Avx2AttentionKernels();
+const AttentionKernels& Avx2VnniAttentionKernels();
+const AttentionKernels& Vnni256AttentionKernels();
 const AttentionKernels& Avx512AttentionKernels();
 const AttentionKernels& Avx512Bf16AttentionKernels();
 
@@ -12,8 +14,9 @@ const AttentionKernels& GetAttentionKernels(Isa isa) {
     case Isa::kScalar:
       return ScalarAttentionKernels();
     case Isa::kAvx2:
-    case Isa::kAvx2Vnni:
       return Avx2AttentionKernels();
+    case Isa::kAvx2Vnni:
+      return HasVexVnni() ? Avx2VnniAttentionKernels() : Vnni256AttentionKernels();
     case Isa::kAvx512:
       return Avx512AttentionKernels();
     case Isa::kAvx512Bf16:

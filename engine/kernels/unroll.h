@@ -6,6 +6,9 @@
 #include <type_traits>
 #include <utility>
 
+// Of a function whose arguments are to stay in registers.
+#define PUNA_INLINE [[gnu::always_inline]] inline
+
 namespace puna::engine {
 
 template <int N, typename Fn>

@@ -102,7 +102,7 @@ template <typename A, typename W, typename Y>
 void Linear::Multiply(const PanelProduct<A, W, Y>& product, const LinearInput& input, int64_t panel, int64_t first_row,
                       int rows, Y* y) const {
   const uint8_t* w = weight_.panel(panel);
-  const int share = onednn_ != nullptr ? OnednnPanels::Share(rows) : 0;
+  const int share = onednn_ != nullptr ? onednn_->Share(rows) : 0;
   if (share > 0) onednn_->Run(input.arranged(first_row), share, w, y);
   if (share < rows) {
     product.multiply(input.arranged(first_row + share), rows - share, reinterpret_cast<const W*>(w), weight_.k,

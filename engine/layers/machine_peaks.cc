@@ -4,10 +4,14 @@
 #include <atomic>
 #include <chrono>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <stdexcept>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "engine/base/aligned_buffer.h"
+#include "engine/kernels/gemm.h"
+#include "engine/layers/packed_weight.h"
 
 namespace puna::engine {
 namespace {
@@ -26,6 +30,7 @@ uint64_t Sum(const uint64_t* p, int64_t n) {
 constexpr int64_t kWords = int64_t{1} << 27;  // 1 GiB
 constexpr int64_t kPiece = int64_t{1} << 18;  // 2 MiB a task
 constexpr int kRounds = 3;
+constexpr int64_t kDepth = 3072;  // of a panel
 
 // A matmul and operands of one thread's own.
 class Matmul {
@@ -99,7 +104,72 @@ double MatmulPeak(ThreadTeam& team, Matmul::Type a, Matmul::Type b, Matmul::Type
   return best;
 }
 
+template <typename A, typename W, typename Y>
+double PanelRate(const PanelProduct<A, W, Y>& product, int64_t panel_bytes, ThreadTeam& team) {
+  constexpr int kRows = 96;
+
+  constexpr int kRepeat = 50;
+  const std::vector<A> zeros(kRows * kDepth);
+  const std::vector<uint8_t> rows = Arranged(product, zeros.data(), kRows, kDepth);
+  std::vector<AlignedBuffer<uint8_t>> panels;
+  std::vector<AlignedBuffer<Y>> results;
+  for (int thread = 0; thread < team.size(); ++thread) {
+    panels.emplace_back(panel_bytes);
+    results.emplace_back(kRows * kPanelCols);
+  }
+  double best = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    const double start = Seconds();
+    team.ForEach(team.size(), [&](int64_t task, int) {
+      for (int i = 0; i < kRepeat; ++i) {
+        product.multiply(rows.data(), kRows, reinterpret_cast<const W*>(panels[task].data()), kDepth,
+                         results[task].data(), kPanelCols);
+      }
+    });
+    const double operations = 2.0 * kRows * kDepth * kPanelCols * kRepeat * team.size();
+    best = std::max(best, operations / (Seconds() - start));
+  }
+  return best;
+}
+
+dnnl::cpu_isa OnednnIsa(Isa isa) {
+  switch (isa) {
+    case Isa::kScalar:
+      return dnnl::cpu_isa::sse41;  // its lowest
+    case Isa::kAvx2:
+      return dnnl::cpu_isa::avx2;
+    case Isa::kAvx2Vnni:
+      return dnnl::cpu_isa::avx2_vnni;
+    case Isa::kAvx512:
+      return dnnl::cpu_isa::avx512_core_vnni;
+    case Isa::kAvx512Bf16:
+      return dnnl::cpu_isa::isa_default;
+  }
+  return dnnl::cpu_isa::isa_default;
+}
+
 }  // namespace
+
+double ReadRate(std::span<const std::span<const uint8_t>> pieces, ThreadTeam& team) {
+  constexpr size_t kRun = kPiece * sizeof(uint64_t);
+  std::vector<const uint64_t*> runs;
+  for (const auto& piece : pieces) {
+    for (size_t at = 0; at + kRun <= piece.size(); at += kRun) {
+      runs.push_back(reinterpret_cast<const uint64_t*>(piece.data() + at));
+    }
+  }
+  std::atomic<uint64_t> sink{0};
+  const double start = Seconds();
+  team.ForEach(std::ssize(runs), [&](int64_t i, int) { sink += Sum(runs[i], kPiece); });
+  return sink.load() != 0 ? static_cast<double>(runs.size() * kRun) / (Seconds() - start) : 0;
+}
+
+void LimitPeaksTo(Isa isa) {
+  if (isa >= DetectIsa() || isa == Isa::kAvx512Bf16) return;
+  if (dnnl::set_max_cpu_isa(OnednnIsa(isa)) != dnnl::status::success) {
+    throw std::runtime_error("oneDNN is in use already and cannot be kept to " + std::string(Name(isa)) + " any more");
+  }
+}
 
 MachineMeter::MachineMeter(int threads) : team_(threads), buffer_(kWords) {
   team_.ForEach(kWords / kPiece, [&](int64_t i, int) { std::fill_n(buffer_.data() + i * kPiece, kPiece, 1); });
@@ -118,12 +188,34 @@ double MachineMeter::ReadBandwidth() {
 
 double MachineMeter::Bf16Peak() {
   using Type = dnnl::memory::data_type;
-  return MatmulPeak(team_, Type::bf16, Type::bf16, Type::f32);
+  const double peak = has_bf16_ ? MatmulPeak(team_, Type::bf16, Type::bf16, Type::f32) : 0;
+  has_bf16_ = peak > 0;
+  return peak;
+}
+
+double MachineMeter::FloatPeak() {
+  using Type = dnnl::memory::data_type;
+  const double peak = Bf16Peak();
+  return peak > 0 ? peak : MatmulPeak(team_, Type::f32, Type::f32, Type::f32);
 }
 
 double MachineMeter::Int8Peak() {
   using Type = dnnl::memory::data_type;
   return MatmulPeak(team_, Type::u8, Type::s8, Type::s32);
+}
+
+double MachineMeter::PanelPeak(WeightFormat format, Isa isa) {
+  const int64_t panel_bytes = EmptyWeight(format, kPanelCols, kDepth).panel_bytes;
+  const GemmKernels& kernels = GetGemmKernels(isa);
+  switch (format) {
+    case WeightFormat::kBf16:
+      return PanelRate(kernels.bf16_panel, panel_bytes, team_);
+    case WeightFormat::kW8A8:
+      return PanelRate(kernels.int8_panel, panel_bytes, team_);
+    case WeightFormat::kW4A8:
+      return PanelRate(kernels.int4_panel, panel_bytes, team_);
+  }
+  return 0;
 }
 
 }  // namespace puna::engine

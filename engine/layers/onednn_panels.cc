@@ -1,10 +1,14 @@
 #include "engine/layers/onednn_panels.h"
 
+#include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <oneapi/dnnl/dnnl_ukernel.hpp>
 #include <random>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -16,19 +20,28 @@ namespace {
 
 using Type = dnnl::memory::data_type;
 
-// Half of a second-level cache of 1 MiB: beyond it the panel is fetched anew for every 32 rows.
-constexpr int64_t kMaxBf16PanelBytes = int64_t{512} << 10;
-
-bool Served(WeightFormat format, int64_t k, Isa isa) {
+bool Served(WeightFormat format, Isa isa) {
   switch (format) {
     case WeightFormat::kBf16:
-      return isa >= Isa::kAvx512Bf16 && k * kPanelCols * 2 <= kMaxBf16PanelBytes;
+      return isa >= Isa::kAvx512Bf16;
     case WeightFormat::kW8A8:
       return isa >= Isa::kAvx512;
     case WeightFormat::kW4A8:
       return false;
   }
   return false;
+}
+
+// Of a few runs the best: others on the machine only ever make one slower.
+double BestSeconds(const auto& fn) {
+  using Clock = std::chrono::steady_clock;
+  double best = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < 7; ++i) {
+    const Clock::time_point start = Clock::now();
+    fn();
+    best = std::min(best, std::chrono::duration<double>(Clock::now() - start).count());
+  }
+  return best;
 }
 
 }  // namespace
@@ -63,27 +76,41 @@ OnednnPanels::OnednnPanels(WeightFormat format, int64_t k)
 
 OnednnPanels::~OnednnPanels() = default;
 
+// oneDNN beside our own kernel, on one random panel.
+struct OnednnPanels::Trial {
+  bool agrees = false;  // in every bit: bf16 sums of one order, or the integer sums
+  int least_rows = 0;   // from which on it is faster; 0: never
+};
+
 const OnednnPanels* OnednnPanels::For(WeightFormat format, int64_t k, Isa isa) {
-  if (!Served(format, k, isa)) return nullptr;
   static std::mutex mutex;
-  static std::map<std::pair<WeightFormat, int64_t>, std::unique_ptr<OnednnPanels>> made;
+  static std::map<std::tuple<WeightFormat, int64_t, Isa>, std::unique_ptr<OnednnPanels>> made;
   const std::lock_guard lock(mutex);
-  const auto [entry, fresh] = made.try_emplace({format, k});
+  const auto [entry, fresh] = made.try_emplace({format, k, isa});
   if (!fresh) return entry->second.get();
+  std::unique_ptr<OnednnPanels> panels = Make(format, k, isa);
+  if (panels != nullptr && panels->least_rows_ > 0) entry->second = std::move(panels);
+  return entry->second.get();
+}
+
+std::unique_ptr<OnednnPanels> OnednnPanels::Make(WeightFormat format, int64_t k, Isa isa) {
+  if (!Served(format, isa)) return nullptr;
   try {
     std::unique_ptr<OnednnPanels> panels(new OnednnPanels(format, k));
-    if (panels->AgreesWith(isa)) entry->second = std::move(panels);
+    const Trial trial = panels->Try(isa);
+    panels->least_rows_ = trial.least_rows;
+    if (trial.agrees) return panels;
   } catch (const dnnl::error&) {
-    // This processor has no such micro-kernel: the entry stays empty, and Model::Kernels says so.
+    // This processor has no such micro-kernel: Model::Kernels says so.
   }
-  return entry->second.get();
+  return nullptr;
 }
 
 void OnednnPanels::Run(const void* a, int rows, const void* panel, void* y) const {
   const int64_t row_bytes = k_ * (format_ == WeightFormat::kW8A8 ? 1 : 2);
   const Kernel* configured = nullptr;
-  for (int row = 0; row < Share(rows);) {
-    const bool large = Share(rows) - row >= kLargeRows;
+  for (int row = 0; row + kSmallRows <= rows;) {
+    const bool large = rows - row >= kLargeRows;
     const Kernel* kernel = large ? large_.get() : small_.get();
     if (kernel != configured) kernel->brgemm.set_hw_context();  // AMX: the shape of the tiles
     configured = kernel;
@@ -93,31 +120,41 @@ void OnednnPanels::Run(const void* a, int rows, const void* panel, void* y) cons
   if (configured != nullptr) dnnl::ukernel::brgemm::release_hw_context();
 }
 
-// Both kernels on a random panel: bf16 sums of one order, or the integer sums, are equal to the last bit. oneDNN reads rows as
-// they are, so our kernel's order must be that, too.
-bool OnednnPanels::AgreesWith(Isa isa) const {
+OnednnPanels::Trial OnednnPanels::Try(Isa isa) const {
   std::mt19937 rng(1);
   const GemmKernels& gemm = GetGemmKernels(isa);
   if (format_ == WeightFormat::kW8A8) {
-    return Agrees(gemm.int8_panel,
-                  [&](auto& code) { code = static_cast<std::remove_reference_t<decltype(code)>>(rng()); });
+    return TryAgainst(gemm.int8_panel,
+                      [&](auto& code) { code = static_cast<std::remove_reference_t<decltype(code)>>(rng()); });
   }
   std::normal_distribution<float> normal;
-  return Agrees(gemm.bf16_panel, [&](bf16& value) { value = ToBf16(normal(rng)); });
+  return TryAgainst(gemm.bf16_panel, [&](bf16& value) { value = ToBf16(normal(rng)); });
 }
 
+// oneDNN reads rows as they are, so that must be our kernel's order, too.
 template <typename A, typename W, typename Y>
-bool OnednnPanels::Agrees(const PanelProduct<A, W, Y>& product, const auto& draw) const {
-  if (product.tile_rows != 1 || product.row_bytes != PlainRowBytes<A>) return false;
+OnednnPanels::Trial OnednnPanels::TryAgainst(const PanelProduct<A, W, Y>& product, const auto& draw) const {
+  if (product.tile_rows != 1 || product.row_bytes != PlainRowBytes<A>) return {};
   constexpr int kRows = kLargeRows + kSmallRows;
   AlignedBuffer<A> a(kRows * k_);
   AlignedBuffer<W> panel(kPanelCols * k_);
   AlignedBuffer<Y> ours(kRows * kPanelCols), theirs(kRows * kPanelCols);
   for (A& x : a.span()) draw(x);
   for (W& x : panel.span()) draw(x);
-  product.multiply(reinterpret_cast<const uint8_t*>(a.data()), kRows, panel.data(), k_, ours.data(), kPanelCols);
-  Run(a.data(), kRows, panel.data(), theirs.data());
-  return std::memcmp(ours.data(), theirs.data(), ours.bytes()) == 0;
+  const auto run_ours = [&](int rows) {
+    product.multiply(reinterpret_cast<const uint8_t*>(a.data()), rows, panel.data(), k_, ours.data(), kPanelCols);
+  };
+  const auto run_theirs = [&](int rows) { Run(a.data(), rows, panel.data(), theirs.data()); };
+  run_ours(kRows);
+  run_theirs(kRows);
+  Trial trial;
+  trial.agrees = std::memcmp(ours.data(), theirs.data(), ours.bytes()) == 0;
+  constexpr double kWorthIt = 1.03;  // two kernels of one rate shall not take turns from start to start
+  for (const int rows : {kLargeRows, kSmallRows}) {
+    if (BestSeconds([&] { run_ours(rows); }) < kWorthIt * BestSeconds([&] { run_theirs(rows); })) break;
+    trial.least_rows = rows;
+  }
+  return trial;
 }
 
 }  // namespace puna::engine

@@ -15,32 +15,38 @@ namespace puna::engine {
 
 class OnednnPanels {
  public:
-  // For panels of `k` (padded) rows of this format, made once for each (format, k). Null where our own kernels serve all rows:
-  // W4A8, which oneDNN does not have at a usable speed; instruction sets below AVX-512 with VNNI (int8) or BF16; bf16 panels
-  // too large for the second-level cache, which oneDNN takes slower; another order of sums.
+  static constexpr int kSmallRows = 32;
+  static constexpr int kLargeRows = 96;
+
+  // For panels of `k` (padded) rows of this format, made and measured once for each (format, k). Null where our own kernels serve
+  // all rows: what Make does not make, and what is no faster here.
   static const OnednnPanels* For(WeightFormat format, int64_t k, Isa isa);
+
+  // Null: W4A8, which oneDNN does not have at a usable speed; instruction sets below AVX-512 with VNNI (int8) or BF16; another
+  // order of sums.
+  static std::unique_ptr<OnednnPanels> Make(WeightFormat format, int64_t k, Isa isa);
 
   ~OnednnPanels();
 
-  // How many of `rows` rows, from the first, Run would take: 0 or a multiple of 32.
-  static int Share(int rows) { return rows / kSmallRows * kSmallRows; }
+  // How many of `rows` rows, from the first, Run shall take: 0 or a multiple of the least number that is worth it.
+  int Share(int rows) const { return least_rows_ > 0 ? rows / least_rows_ * least_rows_ : 0; }
 
-  // y [Share(rows), 64], float32 or (W8A8) int32, = a [Share(rows), k] * panel. Rows are read as they are,
-  // k elements apart.
+  // y [rows, 64], float32 or (W8A8) int32, = a [rows, k] * panel; rows a multiple of kSmallRows, read as they are, k elements
+  // apart.
   void Run(const void* a, int rows, const void* panel, void* y) const;
 
  private:
-  static constexpr int kSmallRows = 32;
-  static constexpr int kLargeRows = 96;
   struct Kernel;
+  struct Trial;
 
   OnednnPanels(WeightFormat format, int64_t k);
-  bool AgreesWith(Isa isa) const;
+  Trial Try(Isa isa) const;
   template <typename A, typename W, typename Y>
-  bool Agrees(const PanelProduct<A, W, Y>& product, const auto& draw) const;
+  Trial TryAgainst(const PanelProduct<A, W, Y>& product, const auto& draw) const;
 
   WeightFormat format_;
   int64_t k_;
+  int least_rows_ = 0;  // 0: it never is
   std::unique_ptr<Kernel> small_, large_;
 };
 

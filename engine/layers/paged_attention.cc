@@ -37,26 +37,35 @@ struct PagedAttention::Part {
   int num_positions() const { return std::min(kSpan, item->visible() - span * kSpan); }
 };
 
+// What one thread needs for a tile of rows.
 struct PagedAttention::Scratch {
-  AlignedBuffer<bf16> q, weights;
+  AlignedBuffer<bf16> q, weights;                    // of a bf16 cache
+  AlignedBuffer<int16_t> codes, code_weights, wide;  // of an int8 cache, with a scale and a factor a row
+  std::vector<float> q_scales, factors;
   AlignedBuffer<float> scores, acc, out;
-  AlignedBuffer<bf16> unpacked;  // an int8 span's blocks
-  alignas(64) float k_scales[kSpan], v_scales[kSpan];
   std::vector<float> max, sum;
   std::vector<RowState> states;
   std::vector<int32_t> visible;
 
-  Scratch(int rows, int d)
-      : q(size_t(rows) * d),
-        weights(size_t(rows) * kSpan),
-        scores(size_t(rows) * kSpan),
+  Scratch(int rows, int d, KvDtype dtype)
+      : scores(size_t(rows) * kSpan),
         acc(size_t(rows) * d),
         out(size_t(rows) * d),
-        unpacked(size_t(kSpanBlocks) * KvBlockElements(d)),
         max(rows),
         sum(rows),
         states(rows),
-        visible(rows) {}
+        visible(rows) {
+    if (dtype == KvDtype::kInt8) {
+      codes = AlignedBuffer<int16_t>(size_t(rows) * d);
+      code_weights = AlignedBuffer<int16_t>(size_t(rows) * kSpan);
+      wide = AlignedBuffer<int16_t>(WideCodes(d));
+      q_scales.resize(rows);
+      factors.resize(rows);
+    } else {
+      q = AlignedBuffer<bf16>(size_t(rows) * d);
+      weights = AlignedBuffer<bf16>(size_t(rows) * kSpan);
+    }
+  }
 };
 
 const char* Name(KvDtype dtype) { return dtype == KvDtype::kInt8 ? "int8" : "bf16"; }
@@ -72,7 +81,8 @@ PagedAttention::PagedAttention(int num_heads, int num_kv_heads, int head_dim, Kv
       group_(num_heads / num_kv_heads),
       dtype_(dtype),
       head_bytes_(dtype == KvDtype::kInt8 ? KvBlockBytesInt8(head_dim) : KvBlockBytesBf16(head_dim)),
-      kernels_(GetAttentionKernels(isa)) {
+      kernels_(GetAttentionKernels(isa)),
+      elementwise_(GetElementwiseKernels(isa)) {
   PUNA_CHECK(Takes(num_heads, num_kv_heads, head_dim)) << num_heads << ' ' << num_kv_heads << ' ' << head_dim;
 }
 
@@ -107,10 +117,10 @@ void PagedAttention::PlanItems(std::span<const AttentionSequence> sequences) {
                    [](const Item& a, const Item& b) { return a.visible() > b.visible(); });
 }
 
-void PagedAttention::Forward(std::span<const AttentionSequence> sequences, MatView<const bf16> q,
+void PagedAttention::Forward(std::span<const AttentionSequence> sequences, MatView<const float> q,
                              const uint8_t* layer_cache, MatView<float> out, ThreadTeam& team) {
   const int rows = std::max(kTileRows, group_);
-  while (static_cast<int>(scratch_.size()) < team.size()) scratch_.emplace_back(rows, head_dim_);
+  while (static_cast<int>(scratch_.size()) < team.size()) scratch_.emplace_back(rows, head_dim_, dtype_);
   PlanItems(sequences);
   const bool few = static_cast<int>(items_.size()) < 4 * team.size() && team.size() > 1;
   if (few && !items_.empty() && items_.front().spans() > 1) return SplitItems(q, layer_cache, out, team);
@@ -118,12 +128,16 @@ void PagedAttention::Forward(std::span<const AttentionSequence> sequences, MatVi
                [&](int64_t i, int thread) { WholeItem(items_[i], q, layer_cache, out, scratch_[thread]); });
 }
 
-// Rows of an item: token after token, the query heads of the group beside each other.
-void PagedAttention::GatherQueries(const Item& item, MatView<const bf16> q, bf16* rows) const {
-  const int64_t width = int64_t{group_} * head_dim_;
-  for (int t = 0; t < item.num_tokens; ++t) {
-    const bf16* from = q.row(item.sequence.first_row + item.first_token + t) + item.kv_head * width;
-    std::memcpy(static_cast<void*>(rows + t * width), from, width * sizeof(bf16));
+// Rows of an item: token after token, the query heads of the group beside each other, rounded as the cache's kernels take them.
+void PagedAttention::GatherQueries(const Item& item, MatView<const float> q, Scratch& scratch) const {
+  for (int row = 0; row < item.num_tokens * group_; ++row) {
+    const int64_t head = int64_t{item.kv_head} * group_ + row % group_;
+    const float* from = q.row(item.sequence.first_row + item.first_token + row / group_) + head * head_dim_;
+    if (dtype_ == KvDtype::kInt8) {
+      scratch.q_scales[row] = kernels_.round_query(from, head_dim_, scratch.codes.data() + int64_t{row} * head_dim_);
+    } else {
+      elementwise_.to_bf16(from, head_dim_, scratch.q.data() + int64_t{row} * head_dim_);
+    }
   }
 }
 
@@ -155,59 +169,71 @@ ConstKvBlock PagedAttention::HeadBlock(const Item& item, int block, const uint8_
   return BlockAt(layer_cache, item.sequence.block_table[block], item.kv_head);
 }
 
-// next: the part that this thread computes next, or null. Its blocks are fetched meanwhile; otherwise memory would rest
-// while we compute.
-void PagedAttention::AttendSpan(const Part& part, const Part* next, const bf16* rows, const uint8_t* layer_cache,
-                                Scratch& scratch, float* max, float* sum, float* acc) const {
+// Where the blocks of a span lie, and those of the span that is wanted next.
+struct PagedAttention::SpanBlocks {
+  const uint8_t *keys[kSpanBlocks], *values[kSpanBlocks], *next_keys[kSpanBlocks], *next_values[kSpanBlocks];
+  const float *k_scales[kSpanBlocks], *v_scales[kSpanBlocks];  // int8
+};
+
+void PagedAttention::FindBlocks(const Part& part, const Part* next, const uint8_t* layer_cache,
+                                SpanBlocks& blocks) const {
+  for (int b = 0; b * kSlots < part.num_positions(); ++b) {
+    const ConstKvBlock block = HeadBlock(*part.item, part.span * kSpanBlocks + b, layer_cache);
+    blocks.keys[b] = block.keys;
+    blocks.values[b] = block.values;
+    blocks.k_scales[b] = reinterpret_cast<const float*>(block.scales);
+    blocks.v_scales[b] = blocks.k_scales[b] + kSlots;
+    if (next == nullptr) continue;
+    const int last = (next->num_positions() - 1) / kSlots;
+    const ConstKvBlock ahead = HeadBlock(*next->item, next->span * kSpanBlocks + std::min(b, last), layer_cache);
+    blocks.next_keys[b] = ahead.keys;
+    blocks.next_values[b] = ahead.values;
+  }
+}
+
+// next: the part that this thread computes next, or null. Its blocks are fetched meanwhile; otherwise memory would rest while
+// we compute.
+void PagedAttention::AttendSpan(const Part& part, const Part* next, const uint8_t* layer_cache, Scratch& scratch,
+                                float* max, float* sum, float* acc) const {
   const Item& item = *part.item;
-  const int begin = part.span * kSpan;
-  SpanTask task;
-  task.num_positions = part.num_positions();
-  const bf16 *keys[kSpanBlocks], *values[kSpanBlocks], *next_keys[kSpanBlocks], *next_values[kSpanBlocks];
-  for (int b = 0; b * kSlots < task.num_positions; ++b) {
-    const ConstKvBlock block = HeadBlock(item, begin / kSlots + b, layer_cache);
-    ConstKvBlock ahead;
-    if (next != nullptr) {
-      const int last = (next->num_positions() - 1) / kSlots;
-      ahead = HeadBlock(*next->item, next->span * kSpanBlocks + std::min(b, last), layer_cache);
-    }
-    if (dtype_ == KvDtype::kBf16) {
-      keys[b] = reinterpret_cast<const bf16*>(block.keys);
-      values[b] = reinterpret_cast<const bf16*>(block.values);
-      next_keys[b] = reinterpret_cast<const bf16*>(ahead.keys);
-      next_values[b] = reinterpret_cast<const bf16*>(ahead.values);
-      continue;
-    }
-    bf16* unpacked = scratch.unpacked.data() + b * KvBlockElements(head_dim_);
-    kernels_.unpack_int8(block, next != nullptr ? &ahead : nullptr, head_dim_, unpacked, scratch.k_scales + b * kSlots,
-                         scratch.v_scales + b * kSlots);
-    keys[b] = unpacked;
-    values[b] = unpacked + KvBlockElements(head_dim_) / 2;
-  }
-  if (next != nullptr && dtype_ == KvDtype::kBf16) {
-    task.next_keys = next_keys;
-    task.next_values = next_values;
-  }
-  if (dtype_ == KvDtype::kInt8) {
-    task.k_scales = scratch.k_scales;
-    task.v_scales = scratch.v_scales;
-  }
+  SpanBlocks blocks;
+  FindBlocks(part, next, layer_cache, blocks);
   for (int t = 0; t < item.num_tokens; ++t) {
-    const int visible = item.sequence.num_computed + item.first_token + t + 1 - begin;
+    const int visible = item.sequence.num_computed + item.first_token + t + 1 - part.span * kSpan;
     std::fill_n(scratch.visible.data() + t * group_, group_, visible);
   }
-  task.q = rows;
-  task.rows = item.num_tokens * group_;
-  task.head_dim = head_dim_;
-  task.keys = keys;
-  task.values = values;
-  task.visible = scratch.visible.data();
-  task.scores = scratch.scores.data();
-  task.weights = scratch.weights.data();
-  task.max = max;
-  task.sum = sum;
-  task.acc = acc;
-  kernels_.attend_span(task);
+  const auto common = [&](auto& task) {
+    task.rows = item.num_tokens * group_;
+    task.head_dim = head_dim_;
+    task.num_positions = part.num_positions();
+    task.visible = scratch.visible.data();
+    task.scores = scratch.scores.data();
+    task.max = max;
+    task.sum = sum;
+    task.acc = acc;
+    task.next_keys = next != nullptr ? blocks.next_keys : nullptr;
+    task.next_values = next != nullptr ? blocks.next_values : nullptr;
+    task.keys = blocks.keys;
+    task.values = blocks.values;
+  };
+  if (dtype_ == KvDtype::kInt8) {
+    Int8SpanTask task;
+    common(task);
+    task.q = scratch.codes.data();
+    task.q_scales = scratch.q_scales.data();
+    task.k_scales = blocks.k_scales;
+    task.v_scales = blocks.v_scales;
+    task.weights = scratch.code_weights.data();
+    task.factors = scratch.factors.data();
+    task.wide = scratch.wide.data();
+    kernels_.attend_span_int8(task);
+  } else {
+    SpanTask task;
+    common(task);
+    task.q = scratch.q.data();
+    task.weights = scratch.weights.data();
+    kernels_.attend_span(task);
+  }
 }
 
 void PagedAttention::Finish(const Item& item, const RowState* states, const float* acc, MatView<float> out) const {
@@ -218,15 +244,15 @@ void PagedAttention::Finish(const Item& item, const RowState* states, const floa
   }
 }
 
-void PagedAttention::WholeItem(const Item& item, MatView<const bf16> q, const uint8_t* layer_cache, MatView<float> out,
+void PagedAttention::WholeItem(const Item& item, MatView<const float> q, const uint8_t* layer_cache, MatView<float> out,
                                Scratch& scratch) const {
   const int rows = item.num_tokens * group_;
-  GatherQueries(item, q, scratch.q.data());
+  GatherQueries(item, q, scratch);
   std::fill_n(scratch.states.begin(), rows, RowState{});
   for (int span = 0; span < item.spans(); ++span) {
     const Part part{&item, span}, next{&item, span + 1};
-    AttendSpan(part, next.span < item.spans() ? &next : nullptr, scratch.q.data(), layer_cache, scratch,
-               scratch.max.data(), scratch.sum.data(), scratch.acc.data());
+    AttendSpan(part, next.span < item.spans() ? &next : nullptr, layer_cache, scratch, scratch.max.data(),
+               scratch.sum.data(), scratch.acc.data());
     for (int r = 0; r < rows; ++r) {
       kernels_.merge(scratch.max[r], scratch.sum[r], scratch.acc.data() + int64_t{r} * head_dim_, head_dim_,
                      &scratch.states[r], scratch.out.data() + int64_t{r} * head_dim_);
@@ -236,7 +262,7 @@ void PagedAttention::WholeItem(const Item& item, MatView<const bf16> q, const ui
 }
 
 // Few rows against a long context: a task is a run of spans; a second round merges them, in the same order as above.
-void PagedAttention::SplitItems(MatView<const bf16> q, const uint8_t* layer_cache, MatView<float> out,
+void PagedAttention::SplitItems(MatView<const float> q, const uint8_t* layer_cache, MatView<float> out,
                                 ThreadTeam& team) {
   std::vector<Part> parts;
   int64_t room = 0;
@@ -257,10 +283,10 @@ void PagedAttention::SplitItems(MatView<const bf16> q, const uint8_t* layer_cach
       const Item& item = *parts[p].item;
       Scratch& scratch = scratch_[thread];
       const int rows = item.num_tokens * group_;
-      GatherQueries(item, q, scratch.q.data());
+      GatherQueries(item, q, scratch);
       float* result = partial(item, parts[p].span);
-      AttendSpan(parts[p], p + 1 < end ? &parts[p + 1] : nullptr, scratch.q.data(), layer_cache, scratch, result,
-                 result + rows, result + 2 * rows);
+      AttendSpan(parts[p], p + 1 < end ? &parts[p + 1] : nullptr, layer_cache, scratch, result, result + rows,
+                 result + 2 * rows);
     }
   });
   team.ForEach(static_cast<int64_t>(items_.size()), [&](int64_t i, int thread) {

@@ -11,6 +11,7 @@
 #include "engine/base/thread_team.h"
 #include "engine/base/views.h"
 #include "engine/kernels/attention.h"
+#include "engine/kernels/elementwise.h"
 
 namespace puna::engine {
 
@@ -55,23 +56,25 @@ class PagedAttention {
   void StoreKv(const AttentionSequence& sequence, MatView<const float> k, MatView<const float> v,
                uint8_t* layer_cache) const;
 
-  // q [tokens, num_heads * head_dim], already times log2(e) / sqrt(head_dim); out likewise. The cache holds keys and
-  // values of all positions the rows may see, the rows' own included.
-  void Forward(std::span<const AttentionSequence> sequences, MatView<const bf16> q, const uint8_t* layer_cache,
+  // q [tokens, num_heads * head_dim], already times log2(e) / sqrt(head_dim); out likewise. The cache holds keys and values of
+  // all positions the rows may see, the rows' own included.
+  void Forward(std::span<const AttentionSequence> sequences, MatView<const float> q, const uint8_t* layer_cache,
                MatView<float> out, ThreadTeam& team);
 
  private:
   struct Item;  // a tile of rows of one sequence against one kv head
   struct Scratch;
   void PlanItems(std::span<const AttentionSequence> sequences);
-  void GatherQueries(const Item& item, MatView<const bf16> q, bf16* rows) const;
+  void GatherQueries(const Item& item, MatView<const float> q, Scratch& scratch) const;
   struct Part;  // a span of an item
-  void AttendSpan(const Part& part, const Part* next, const bf16* rows, const uint8_t* layer_cache, Scratch& scratch,
-                  float* max, float* sum, float* acc) const;
+  struct SpanBlocks;
+  void FindBlocks(const Part& part, const Part* next, const uint8_t* layer_cache, SpanBlocks& blocks) const;
+  void AttendSpan(const Part& part, const Part* next, const uint8_t* layer_cache, Scratch& scratch, float* max,
+                  float* sum, float* acc) const;
   void Finish(const Item& item, const RowState* states, const float* acc, MatView<float> out) const;
-  void WholeItem(const Item& item, MatView<const bf16> q, const uint8_t* layer_cache, MatView<float> out,
+  void WholeItem(const Item& item, MatView<const float> q, const uint8_t* layer_cache, MatView<float> out,
                  Scratch& scratch) const;
-  void SplitItems(MatView<const bf16> q, const uint8_t* layer_cache, MatView<float> out, ThreadTeam& team);
+  void SplitItems(MatView<const float> q, const uint8_t* layer_cache, MatView<float> out, ThreadTeam& team);
 
   int64_t code_bytes() const;  // of the keys, or of the values, of one head in one block
   template <typename Byte>
@@ -82,6 +85,7 @@ class PagedAttention {
   KvDtype dtype_;
   int64_t head_bytes_;  // of one head in one block
   const AttentionKernels& kernels_;
+  const ElementwiseKernels& elementwise_;
   std::vector<Item> items_;
   std::vector<Scratch> scratch_;   // one a thread
   AlignedBuffer<float> partials_;  // of split items: [item][span][rows][max, sum, acc]

@@ -8,6 +8,7 @@
 
 #include "engine/base/check.h"
 #include "engine/kernels/elementwise.h"
+#include "engine/layers/machine_peaks.h"
 #include "engine/model/footprint.h"
 #include "engine/model/weights_digest.h"
 
@@ -76,7 +77,6 @@ LlamaModel::LlamaModel(const LlamaSpec& spec, LlamaWeights weights, const LlamaO
   const int64_t tokens = options.max_batched_tokens;
   x_ = AlignedBuffer<float>(tokens * config_.hidden_size);
   qkv_ = AlignedBuffer<float>(tokens * QkvWidth(config_));
-  q_ = AlignedBuffer<bf16>(tokens * QWidth(config_));
   attention_out_ = AlignedBuffer<float>(tokens * QWidth(config_));
   hidden_ = AlignedBuffer<float>(tokens * config_.intermediate_size);
   if (weights_.has_lora()) {
@@ -100,11 +100,33 @@ void LlamaModel::AllocateKvCache(int num_blocks) {
   kv_ = KvMemory(config_.num_hidden_layers, PagedAttention::WholeStrips(num_blocks), attention_.block_bytes(), team_);
 }
 
+// Integer products, attention on integers and one order of everything that is float: all instruction sets give the same bits.
+// (Adaptors are bf16.)
+bool LlamaModel::SameOnEveryIsa() const {
+  return weights_.format != WeightFormat::kBf16 && weights_.head_format != WeightFormat::kBf16 &&
+         options_.kv_dtype == KvDtype::kInt8 && !weights_.has_lora();
+}
+
 std::string LlamaModel::Fingerprint() const {
   return "model=" + std::to_string(DigestWeights(config_, weights_)) + " weights=" + Name(weights_.format) +
          " head=" + Name(weights_.head_format) + " activations=" + (asymmetric_ ? "asymmetric" : "symmetric") +
          (hadamard_ ? " hadamard" : "") + (rotation_ ? " rotated" : "") + " kv=" + Name(options_.kv_dtype) +
-         " isa=" + Name(options_.isa);
+         (SameOnEveryIsa() ? "" : std::string(" isa=") + Name(options_.isa));
+}
+
+double LlamaModel::ReadBandwidth() {
+  constexpr size_t kEnough = size_t{512} << 20;  // many times any cache
+  std::vector<std::span<const uint8_t>> pieces;
+  size_t bytes = 0;
+  for (const LlamaLayer& layer : weights_.layers) {
+    for (const Linear* linear : {&layer.qkv_proj, &layer.o_proj, &layer.gate_up_proj, &layer.down_proj}) {
+      const SharedArray<uint8_t>& data = linear->weight().data;
+      pieces.emplace_back(data.data(), data.size());
+      bytes += data.size();
+    }
+    if (bytes >= kEnough) return ReadRate(pieces, team_);
+  }
+  return 0;  // a model that lies in the caches
 }
 
 std::string LlamaModel::Kernels() const {
@@ -205,7 +227,8 @@ void LlamaModel::StoreKeys(const LlamaLayer& layer, uint8_t* cache) {
 
 void LlamaModel::Attend(const uint8_t* cache) {
   const int64_t width = QWidth(config_);
-  attention_.Forward(sequences_, {q_.data(), tokens_, width}, cache, {attention_out_.data(), tokens_, width}, team_);
+  const MatView<const float> q(qkv_.data(), tokens_, width, QkvWidth(config_));
+  attention_.Forward(sequences_, q, cache, {attention_out_.data(), tokens_, width}, team_);
 }
 
 void LlamaModel::ProjectAttention(const LlamaLayer& layer) {
@@ -244,8 +267,7 @@ void LlamaModel::KeepRows(std::span<const int32_t> rows) {
   }
 }
 
-// RoPE on queries and keys; queries are rounded and scaled for attention's base-2 softmax, keys and values go to the
-// cache.
+// RoPE on queries and keys; queries are scaled for attention's base-2 softmax, keys and values go to the cache.
 void LlamaModel::RotateAndStore(uint8_t* cache) {
   const ElementwiseKernels& kernels = GetElementwiseKernels(options_.isa);
   const int d = config_.head_dim;
@@ -254,7 +276,6 @@ void LlamaModel::RotateAndStore(uint8_t* cache) {
     float* row = qkv_.data() + t * QkvWidth(config_);
     for (int h = 0; h < config_.num_attention_heads; ++h)
       kernels.rope(row + h * d, rope_.cos(t), rope_.sin(t), d, q_scale);
-    kernels.to_bf16(row, QWidth(config_), q_.data() + t * QWidth(config_));
     float* k = row + QWidth(config_);
     for (int h = 0; h < config_.num_key_value_heads; ++h) kernels.rope(k + h * d, rope_.cos(t), rope_.sin(t), d, 1.0f);
     AttentionSequence one = sequences_[sequence_of_[t]];

@@ -27,13 +27,16 @@ class LlamaModel final : public Model {
   MatView<const float> Forward(const ForwardInput& input) override;
   MatView<const float> HiddenStates() const override { return {states_.data(), num_states_, config_.hidden_size}; }
   void CopyBlock(BlockId from, BlockId to, int num_tokens) override;
+  Isa isa() const override { return options_.isa; }
   std::string Fingerprint() const override;
   size_t weight_bytes() const override { return weights_.bytes(); }
   size_t mapped_bytes() const override { return weights_.mapped_bytes; }
+  double ReadBandwidth() override;
   std::string Format() const override { return Name(weights_.format); }
   std::string Kernels() const override;
 
  private:
+  bool SameOnEveryIsa() const;
   void PrepareCache(const ForwardInput& input);
   void Embed(const ForwardInput& input);
   void StoreKeys(const LlamaLayer& layer, uint8_t* cache);  // and queries and values
@@ -68,7 +71,6 @@ class LlamaModel final : public Model {
   std::vector<int32_t> kept_;                        // rows that go on behind the last layer's attention
   int64_t num_states_ = 0;
   AlignedBuffer<float> x_, qkv_, attention_out_, hidden_, logits_, states_;
-  AlignedBuffer<bf16> q_;
   LinearInput input_, head_input_;
 
   // Only where the checkpoint has adaptors.

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "engine/base/cpu_features.h"
 #include "engine/base/views.h"
 #include "engine/kv_cache/block_id.h"
 #include "engine/model/forward_input.h"
@@ -35,11 +36,17 @@ class Model {
   // Copies the first num_tokens positions of block `from` to block `to`, in every layer.
   virtual void CopyBlock(BlockId from, BlockId to, int num_tokens) = 0;
 
-  // Everything that a result depends on beside the weights: format, kernels, KV type. For system_fingerprint.
+  // The set that its kernels are of, and that what works on its logits is to take, too.
+  virtual Isa isa() const = 0;
+
+  // Everything that a result depends on beside the weights: format, KV type, and the kernels' instruction set where sets differ.
+  // For system_fingerprint.
   virtual std::string Fingerprint() const = 0;
   virtual size_t weight_bytes() const = 0;
   // Of these, bytes that are mapped from a file: resident, but to the system free memory.
   virtual size_t mapped_bytes() const { return 0; }
+  // Bytes a second at which all threads read weights from memory, measured now on the first layers; 0: cannot be told.
+  virtual double ReadBandwidth() { return 0; }
   virtual std::string Format() const = 0;             // bf16, w8a8, w4a8
   virtual std::string Kernels() const { return {}; }  // what multiplies the matrices, for people to read
 };

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "engine/base/exact_math.h"
+
 namespace puna::engine {
 
 namespace {
@@ -44,7 +46,7 @@ std::vector<double> RopeInvFreq(int head_dim, double theta, const std::optional<
   const std::vector<double> ramp = yarn ? YarnRamp(head_dim, theta, *scaling) : std::vector<double>();
   std::vector<double> inv_freq(head_dim / 2);
   for (int i = 0; i < head_dim / 2; ++i) {
-    double& f = inv_freq[i] = std::pow(theta, -2.0 * i / head_dim);
+    double& f = inv_freq[i] = ExactPow(theta, -2.0 * i / head_dim);
     if (!scaling) continue;
     if (yarn) {
       f = f / scaling->factor * ramp[i] + f * (1 - ramp[i]);
@@ -68,8 +70,9 @@ void RopeRows::SetRow(int64_t row, int64_t position) {
   const size_t half = inv_freq_.size();
   for (size_t i = 0; i < half; ++i) {
     const double angle = static_cast<double>(position) * inv_freq_[i];
-    cos_[row * half + i] = static_cast<float>(magnitude_ * std::cos(angle));
-    sin_[row * half + i] = static_cast<float>(magnitude_ * std::sin(angle));
+    const SinCos turn = ExactSinCos(angle);
+    cos_[row * half + i] = static_cast<float>(magnitude_ * turn.cos);
+    sin_[row * half + i] = static_cast<float>(magnitude_ * turn.sin);
   }
 }
 

@@ -31,8 +31,7 @@ LayerForward::LayerForward(const LlamaSpec& spec, WeightFormat format, int64_t m
       prepared_(max_tokens * Widest(spec.config)),
       qkv_(max_tokens * (QWidth(spec.config) + 2 * KvWidth(spec.config))),
       attention_out_(max_tokens * QWidth(spec.config)),
-      hidden_(max_tokens * spec.config.intermediate_size),
-      q_(max_tokens * QWidth(spec.config)) {
+      hidden_(max_tokens * spec.config.intermediate_size) {
   std::iota(block_table_.begin(), block_table_.end(), 0);
   rope_.Resize(max_tokens);
   for (int64_t t = 0; t < max_tokens; ++t) rope_.SetRow(t, t);
@@ -84,7 +83,6 @@ void LayerForward::Attend(int64_t tokens) {
       for (int h = 0; h < c.num_attention_heads; ++h) {
         kernels.rope(row + h * c.head_dim, rope_.cos(t), rope_.sin(t), c.head_dim, q_scale);
       }
-      kernels.to_bf16(row, QWidth(c), q_.data() + t * QWidth(c));
       float* k = row + QWidth(c);
       for (int h = 0; h < c.num_key_value_heads; ++h) {
         kernels.rope(k + h * c.head_dim, rope_.cos(t), rope_.sin(t), c.head_dim, 1.0f);
@@ -95,7 +93,7 @@ void LayerForward::Attend(int64_t tokens) {
                        {k, count, KvWidth(c), width}, {k + KvWidth(c), count, KvWidth(c), width}, cache_.data());
   });
   const AttentionSequence all{0, static_cast<int32_t>(tokens), 0, block_table_};
-  attention_.Forward({&all, 1}, {q_.data(), tokens, QWidth(c)}, cache_.data(),
+  attention_.Forward({&all, 1}, {qkv_.data(), tokens, QWidth(c), width}, cache_.data(),
                      {attention_out_.data(), tokens, QWidth(c)}, team_);
 }
 

@@ -44,7 +44,6 @@ class LayerForward {
   LinearInput input_;
   AlignedBuffer<uint8_t> cache_;
   AlignedBuffer<float> prepared_, qkv_, attention_out_, hidden_;
-  AlignedBuffer<bf16> q_;
 };
 
 }  // namespace puna::engine

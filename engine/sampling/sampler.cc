@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/base/check.h"
+#include "engine/base/exact_math.h"
 #include "engine/sampling/logits_ops.h"
 #include "engine/sampling/philox.h"
 
@@ -124,7 +125,7 @@ Distribution Sampler::Filter(std::span<const float> x, const SamplingParams& par
   // min-p says exp((x - max) / t) >= min_p, that is x >= max + t log(min_p): compared in double, where it is exact
   // enough.
   const double lowest =
-      min_p ? max + static_cast<double>(params.temperature) * std::log(static_cast<double>(params.min_p))
+      min_p ? max + static_cast<double>(params.temperature) * ExactLog(static_cast<double>(params.min_p))
             : static_cast<double>(kMinusInfinity);
   const float bound = top_k ? TopKBound(maxima_, params.top_k, scratch_) : kMinusInfinity;
   Gather(x, maxima_, std::max(bound, std::nextafter(static_cast<float>(lowest), kMinusInfinity)), candidates_);
@@ -161,7 +162,8 @@ Distribution Sampler::OverCandidates() const {
 Logprobs Sampler::LogprobsOf(std::span<const float> logits, TokenId id, int num_top) {
   scans_.block_maxima(logits, maxima_);
   const float max = MaxOf(maxima_);
-  const double log_total = std::log(scans_.block_weights(logits, max, 1.0f, weights_, sums_));
+  const double total = scans_.block_weights(logits, max, 1.0f, weights_, sums_);
+  const double log_total = total > 0 ? ExactLog(total) : static_cast<double>(kMinusInfinity);
   const auto logprob = [&](float x) { return static_cast<float>(static_cast<double>(x) - max - log_total); };
 
   Logprobs result;

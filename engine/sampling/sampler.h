@@ -47,7 +47,7 @@ struct Distribution {
 // Keeps buffers between calls; one thread at a time.
 class Sampler {
  public:
-  explicit Sampler(int vocab_size, Isa isa = DetectIsa());
+  Sampler(int vocab_size, Isa isa);
 
   SampledToken Sample(std::span<const float> logits, const SampleTask& task);
 

@@ -15,7 +15,7 @@ namespace puna::server {
 namespace {
 
 // best_of choices for each prompt, one prompt after the other.
-std::vector<ChoicePlan> Plan(const api::CompletionRequest& body, const HttpRequest& http, const Service& service) {
+std::vector<ChoicePlan> Plan(api::CompletionRequest& body, const HttpRequest& http, const Service& service) {
   const uint64_t seed = SeedOf(body.sampling);
   const bool ranked = body.best_of > body.n;
   std::vector<ChoicePlan> plans;
@@ -29,7 +29,7 @@ std::vector<ChoicePlan> Plan(const api::CompletionRequest& body, const HttpReque
       plan.request.prompt_logprobs = body.echo && body.num_logprobs >= 0;
       plan.output = BuildOutput(body.sampling, plan.request);
       plan.output.logprobs = plan.request.num_logprobs >= 0;
-      SetFormat(body.format, service, plan);
+      SetFormat(body.format, body.warnings, service, plan);
       if (body.echo) plan.output.echo = prompt;
     }
   }

@@ -93,13 +93,13 @@ const std::vector<api::ToolSpec>& OfferedTools(const AnswerForm& form) {
   return form.tool_choice.mode == Mode::kNone ? kNone : form.tools;
 }
 
-void SetFormat(const api::OutputFormat& format, const Service& service, ChoicePlan& plan) {
+void SetFormat(const api::OutputFormat& format, api::Warnings& warnings, const Service& service, ChoicePlan& plan) {
   if (format.kind == api::OutputFormat::Kind::kText) return;
-  Constrain(service.grammars->Find(format), format.param, service, plan);
+  Constrain(service.grammars->Find(format, warnings), format.param, service, plan);
 }
 
 void SetForm(const AnswerForm& form, const Service& service, ChoicePlan& plan) {
-  if (OfferedTools(form).empty()) return SetFormat(form.format, service, plan);
+  if (OfferedTools(form).empty()) return SetFormat(form.format, form.warnings, service, plan);
   SetTools(form, service, plan);
 }
 

@@ -25,7 +25,7 @@ const std::vector<api::ToolSpec>& OfferedTools(const AnswerForm& form);
 
 // What the answer keeps to, and how calls are found in it; `plan` has its request and output
 // otherwise. Throws api::ApiError 400 for a form that cannot be enforced, before a token is computed.
-void SetFormat(const api::OutputFormat& format, const Service& service, ChoicePlan& plan);
+void SetFormat(const api::OutputFormat& format, api::Warnings& warnings, const Service& service, ChoicePlan& plan);
 void SetForm(const AnswerForm& form, const Service& service, ChoicePlan& plan);
 
 }  // namespace puna::server

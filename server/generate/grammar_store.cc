@@ -15,13 +15,13 @@ engine::AnswerSpec SpecOf(const api::OutputFormat& format) {
   using Answer = engine::AnswerSpec::Kind;
   switch (format.kind) {
     case Kind::kJsonSchema:
-      return {Answer::kJsonSchema, format.source, {}};
+      return {Answer::kJsonSchema, format.source, {}, format.strict};
     case Kind::kRegex:
-      return {Answer::kRegex, format.source, {}};
+      return {Answer::kRegex, format.source};
     case Kind::kChoice:
       return {Answer::kChoice, "", format.choices};
     case Kind::kGrammar:
-      return {Answer::kGbnf, format.source, {}};
+      return {Answer::kGbnf, format.source};
     default:
       return {};
   }
@@ -30,32 +30,27 @@ engine::AnswerSpec SpecOf(const api::OutputFormat& format) {
 // Unambiguous, whatever the parts hold.
 void AddToKey(const std::string& part, std::string& key) { key += std::to_string(part.size()) + ":" + part; }
 
-// The tool as far as its arguments can be held to its schema. Throws when a strict one's cannot.
-engine::ToolGrammarSpec Enforceable(const api::ToolSpec& tool, std::vector<std::string>& warnings) {
-  engine::ToolGrammarSpec spec{tool.name, tool.parameters};
-  if (!engine::DescribesObject(tool.parameters)) {
-    throw api::InvalidValue(
-        "tools", "the parameters of '" + tool.name + "' must be a JSON Schema of type object: arguments have names.");
-  }
-  try {
-    engine::CompileToolCalls({spec}, engine::ToolCallStyle::kLlama, false);
-  } catch (const engine::GrammarError& e) {
-    if (tool.strict) throw api::InvalidValue("tools", e.what());
-    warnings.push_back(std::string("the arguments of a tool that is not strict can be any object: ") + e.what());
-    spec.parameters = R"({"type": "object"})";
-  }
-  return spec;
-}
-
-std::vector<engine::ToolGrammarSpec> AllEnforceable(const std::vector<api::ToolSpec>& tools,
-                                                    std::vector<std::string>& warnings) {
+// Not strict: only what can be enforced of the schema is, and the rest told.
+std::vector<engine::ToolGrammarSpec> SpecsOf(const std::vector<api::ToolSpec>& tools) {
   std::vector<engine::ToolGrammarSpec> specs;
-  for (const api::ToolSpec& tool : tools) specs.push_back(Enforceable(tool, warnings));
+  for (const api::ToolSpec& tool : tools) {
+    if (!engine::DescribesObject(tool.parameters))
+      throw api::InvalidValue(
+          "tools", "the parameters of '" + tool.name + "' must be a JSON Schema of type object: arguments have names.");
+    specs.push_back({tool.name, tool.parameters, tool.strict});
+  }
   return specs;
 }
 
+std::vector<std::string> WarningsOf(const engine::Compilation& compilation) {
+  std::vector<std::string> warnings;
+  for (const auto& [keyword, path, reason] : compilation.losses())
+    warnings.push_back("'" + keyword + "' at " + path + " is not enforced, all else is: " + reason);
+  return warnings;
+}
+
 std::string KeyOf(const api::OutputFormat& format) {
-  std::string key = std::to_string(static_cast<int>(format.kind)) + " ";
+  std::string key = std::to_string(static_cast<int>(format.kind)) + (format.strict ? "s " : "- ");
   AddToKey(format.source, key);
   for (const std::string& choice : format.choices) AddToKey(choice, key);
   return key;
@@ -80,7 +75,8 @@ std::string ParamOf(const api::OutputFormat& format) {
 GrammarStore::GrammarStore(const engine::Tokenizer& tokenizer, int vocab_size)
     : vocabulary_(tokenizer, vocab_size), masks_(vocabulary_) {}
 
-GrammarStore::Entry GrammarStore::FindOrCompile(const std::string& key, const Compiler& compile) {
+GrammarStore::Entry GrammarStore::FindOrCompile(const std::string& key, const std::string& param,
+                                                const Compiler& compile) {
   {
     const engine::MutexLock lock(mutex_);
     const auto known =
@@ -91,52 +87,49 @@ GrammarStore::Entry GrammarStore::FindOrCompile(const std::string& key, const Co
     }
   }
   Entry entry{key, nullptr};
-  entry.grammar = std::make_shared<const engine::Grammar>(compile(entry.warnings));
+  engine::Compilation compilation;
+  try {
+    entry.grammar = std::make_shared<const engine::Grammar>(compile(compilation));
+  } catch (const engine::GrammarError& e) {
+    const bool of_tool = e.path().starts_with("tool '");
+    throw api::InvalidValue(of_tool ? "tools" : param, e.what());
+  }
+  entry.warnings = WarningsOf(compilation);
   const engine::MutexLock lock(mutex_);
   grammars_.push_front(entry);
   if (grammars_.size() > kCapacity) grammars_.pop_back();
   return entry;
 }
 
-GrammarStore::GrammarPtr GrammarStore::Find(const api::OutputFormat& format) {
-  try {
-    return FindOrCompile(KeyOf(format),
-                         [&](std::vector<std::string>&) { return engine::CompileAnswer(SpecOf(format)); })
-        .grammar;
-  } catch (const engine::GrammarError& e) {
-    throw api::InvalidValue(ParamOf(format), e.what());
-  }
+GrammarStore::GrammarPtr GrammarStore::Told(const Entry& entry, api::Warnings& warnings) {
+  for (const std::string& warning : entry.warnings) warnings.AddOnce(warning);
+  return entry.grammar;
+}
+
+GrammarStore::GrammarPtr GrammarStore::Find(const api::OutputFormat& format, api::Warnings& warnings) {
+  const auto compile = [&](engine::Compilation& compilation) {
+    return engine::CompileAnswer(SpecOf(format), compilation);
+  };
+  return Told(FindOrCompile(KeyOf(format), ParamOf(format), compile), warnings);
 }
 
 GrammarStore::GrammarPtr GrammarStore::FindCalls(const std::vector<api::ToolSpec>& tools, engine::ToolCallStyle style,
                                                  bool parallel, api::Warnings& warnings) {
-  const Entry entry = FindOrCompile(KeyOf(tools, style, parallel), [&](std::vector<std::string>& told) {
-    const std::vector<engine::ToolGrammarSpec> specs = AllEnforceable(tools, told);
-    try {
-      return engine::CompileToolCalls(specs, style, parallel);
-    } catch (const engine::GrammarError& e) {
-      throw api::InvalidValue("tools", e.what());
-    }
-  });
-  for (const std::string& warning : entry.warnings) warnings.AddOnce(warning);
-  return entry.grammar;
+  const auto compile = [&](engine::Compilation& compilation) {
+    return engine::CompileToolCalls(SpecsOf(tools), style, parallel, compilation);
+  };
+  return Told(FindOrCompile(KeyOf(tools, style, parallel), "tools", compile), warnings);
 }
 
 GrammarStore::GrammarPtr GrammarStore::FindFormOrCalls(const api::OutputFormat& format,
                                                        const std::vector<api::ToolSpec>& tools,
                                                        engine::ToolCallStyle style, bool parallel,
                                                        api::Warnings& warnings) {
-  const std::string key = KeyOf(tools, style, parallel) + " or " + KeyOf(format);
-  const Entry entry = FindOrCompile(key, [&](std::vector<std::string>& told) {
-    const std::vector<engine::ToolGrammarSpec> specs = AllEnforceable(tools, told);
-    try {
-      return engine::CompileAnswerOrCalls(SpecOf(format), specs, style, parallel);
-    } catch (const engine::GrammarError& e) {
-      throw api::InvalidValue(ParamOf(format), e.what());
-    }
-  });
-  for (const std::string& warning : entry.warnings) warnings.AddOnce(warning);
-  return entry.grammar;
+  const auto compile = [&](engine::Compilation& compilation) {
+    return engine::CompileAnswerOrCalls(SpecOf(format), SpecsOf(tools), style, parallel, compilation);
+  };
+  return Told(FindOrCompile(KeyOf(tools, style, parallel) + " or " + KeyOf(format), ParamOf(format), compile),
+              warnings);
 }
 
 const engine::TagFinder& GrammarStore::Tag(const std::string& tag) {

@@ -27,9 +27,8 @@ class GrammarStore {
   GrammarStore(const engine::Tokenizer& tokenizer, int vocab_size);
 
   // Throws api::ApiError 400: what cannot be enforced, by keyword. Not for kText.
-  GrammarPtr Find(const api::OutputFormat& format);
-  // The schema of a tool that is not strict and cannot be enforced counts as any object, which a
-  // warning says.
+  // Where a schema, of a format or of a tool, is not strict, only those keywords fall; a warning names each with its place.
+  GrammarPtr Find(const api::OutputFormat& format, api::Warnings& warnings);
   GrammarPtr FindCalls(const std::vector<api::ToolSpec>& tools, engine::ToolCallStyle style, bool parallel,
                        api::Warnings& warnings);
   // Calls, or the answer in its form.
@@ -46,8 +45,10 @@ class GrammarStore {
     GrammarPtr grammar;
     std::vector<std::string> warnings = {};
   };
-  using Compiler = std::function<engine::Grammar(std::vector<std::string>& warnings)>;
-  Entry FindOrCompile(const std::string& key, const Compiler& compile);
+  using Compiler = std::function<engine::Grammar(engine::Compilation& compilation)>;
+  // `param` names what is compiled in errors, unless it is a tool.
+  Entry FindOrCompile(const std::string& key, const std::string& param, const Compiler& compile);
+  static GrammarPtr Told(const Entry& entry, api::Warnings& warnings);
 
   engine::TokenVocabulary vocabulary_;
   engine::MaskCache masks_;

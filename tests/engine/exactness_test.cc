@@ -25,6 +25,7 @@ struct Setup {
   WeightFormat format = WeightFormat::kBf16;
   KvDtype kv_dtype = KvDtype::kBf16;
   int threads = 1;
+  Isa isa = DetectIsa();
   EngineOptions engine;
 };
 
@@ -47,7 +48,7 @@ EngineCore MakeCore(const Setup& setup) {
   LlamaOptions options;
   options.weights = setup.format;
   options.kv_dtype = setup.kv_dtype;
-  options.isa = DetectIsa();
+  options.isa = setup.isa;
   options.threads = setup.threads;
   options.max_batched_tokens = setup.engine.max_num_batched_tokens;
   return EngineCore(LoadLlama(checkpoint, options, {}), setup.engine);
@@ -221,12 +222,47 @@ TEST_CASE("the fingerprint names what a result depends on, and nothing else") {
   CHECK(fingerprint(same) == fingerprint(plain));
   CHECK(fingerprint(Plain(kDemo, WeightFormat::kW8A8, KvDtype::kBf16)) != fingerprint(plain));
   CHECK(fingerprint(Plain(kDemo, WeightFormat::kBf16, KvDtype::kInt8)) != fingerprint(plain));
+  for (const WeightFormat format : {WeightFormat::kBf16, WeightFormat::kW4A8}) {
+    for (const KvDtype kv_dtype : {KvDtype::kBf16, KvDtype::kInt8}) {
+      Setup best = Plain(kDemo, format, kv_dtype), other = best;
+      other.isa = Isa::kScalar;
+      const bool same_bits = format == WeightFormat::kW4A8 && kv_dtype == KvDtype::kInt8;
+      if (best.isa != other.isa) CHECK((fingerprint(best) == fingerprint(other)) == same_bits);
+    }
+  }
   if (!testing::HaveShared("golden/models")) return;
   const auto golden = [&](const char* model) {
     return fingerprint(Plain(testing::SharedPath("golden/models/") + model, WeightFormat::kBf16, KvDtype::kBf16));
   };
   CHECK(golden("a") != golden("b"));
   CHECK(golden("a") != fingerprint(plain));
+}
+
+// All sets of this machine, forced: the sampler's included.
+void CheckEveryIsa(const std::string& folder, WeightFormat format) {
+  CAPTURE(folder);
+  CAPTURE(std::string(Name(format)));
+  Setup setup = Plain(folder, format, KvDtype::kInt8);
+  setup.isa = Isa::kScalar;
+  EngineCore scalar = MakeCore(setup);
+  const std::vector<Answer> expected = RunAll(scalar);
+  for (const Isa isa : AvailableIsas()) {
+    CAPTURE(std::string(Name(isa)));
+    setup.isa = isa;
+    EngineCore core = MakeCore(setup);
+    CheckSame(RunAmongSixteen(core), expected);
+    CHECK(core.fingerprint() == scalar.fingerprint());
+  }
+}
+
+TEST_CASE("w8a8 and w4a8 with an int8 cache have the same bits on every instruction set") {
+  std::vector<std::string> folders = {kDemo};
+  if (testing::HaveShared("golden/models")) {
+    for (const char* model : {"a", "b", "c"}) folders.push_back(testing::SharedPath("golden/models/") + model);
+  }
+  for (const std::string& folder : folders) {
+    for (const WeightFormat format : {WeightFormat::kW8A8, WeightFormat::kW4A8}) CheckEveryIsa(folder, format);
+  }
 }
 
 TEST_CASE("golden models are exact") {

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "engine/grammar/automata/grammar_error.h"
-#include "engine/grammar/compile.h"
+#include "tests/engine/grammar/compile_support.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace puna::engine;

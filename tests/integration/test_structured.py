@@ -76,13 +76,33 @@ class Structured(SharedServer):
 
     def test_what_cannot_be_enforced_is_refused(self):
         for schema, keyword in (({"not": {}}, "not"), ({"type": "array", "uniqueItems": True}, "uniqueItems"),
-                                ({"type": "string", "pattern": "(?=a)"}, "pattern"), ({"$ref": "#/none"}, "$ref")):
+                                ({"type": "string", "pattern": r"(a)\1"}, "pattern"), ({"$ref": "#/none"}, "$ref")):
             reply = self.server.chat("Answer.", response_format=json_schema(schema))
             self.assertEqual(reply.status, 400, reply.body)
             self.assertEqual(reply.error["param"], "response_format")
             self.assertIn(keyword, reply.error["message"])
         reply = self.server.chat("Answer.", response_format=json_schema(PERSON), min_tokens=5)
         self.assertEqual((reply.status, reply.error["param"]), (400, "min_tokens"))
+
+    def test_only_the_keyword_that_cannot_be_enforced_falls(self):
+        for rules, keyword in (({"pattern": r"(a)\1"}, "pattern"), ({"format": "phone"}, "format"),
+                               ({"multipleOf": 0.3}, "multipleOf"), ({"$ref": "https://example.org/a"}, "$ref")):
+            schema = {"type": "object", "required": ["x", "kind"], "additionalProperties": False,
+                      "properties": {"x": {**rules, "type": "string", "maxLength": 5}, "kind": {"enum": ["a", "b"]}}}
+            forms = ({"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}},
+                     {"tools": [{"type": "function", "function": {"name": "f", "parameters": schema}}],
+                      "tool_choice": "required"})
+            for body in forms:
+                reply = self.server.chat("Fill in the form.", temperature=1.5, seed=1, max_tokens=300, **body)
+                self.assertEqual(reply.status, 200, reply.body)
+                self.assertIn(f"'{keyword}' at", reply.headers["x-puna-warnings"])
+                self.assertIn("#/properties/x", reply.headers["x-puna-warnings"])
+                message = reply.json["choices"][0]["message"]
+                calls = message.get("tool_calls")
+                value = json.loads(calls[0]["function"]["arguments"] if calls else message["content"])
+                self.assertEqual(set(value), {"x", "kind"})
+                self.assertIn(value["kind"], ["a", "b"])
+                self.assertLessEqual(len(value["x"]), 5)
 
     def test_calls_are_demanded(self):
         for seed in range(8):

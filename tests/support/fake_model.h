@@ -52,6 +52,7 @@ class FakeModel : public Model {
   int hidden_size() const override { return kHiddenSize; }
   void AllocateKvCache(int num_blocks) override { slots_.assign(static_cast<size_t>(num_blocks) * kBlockSize, {}); }
   size_t kv_bytes_per_block() const override { return kBlockSize * sizeof(Slot); }
+  Isa isa() const override { return DetectIsa(); }
   std::string Fingerprint() const override { return "fake"; }
   size_t weight_bytes() const override { return 0; }
   std::string Format() const override { return "fake"; }

@@ -27,7 +27,7 @@ inline bool operator==(const Logprobs& a, const Logprobs& b) { return a.logprob 
 class ReferenceRun {
  public:
   explicit ReferenceRun(FakeModelOptions options)
-      : options_(options), logits_(options.vocab_size), sampler_(options.vocab_size) {}
+      : options_(options), logits_(options.vocab_size), sampler_(options.vocab_size, DetectIsa()) {}
 
   Answer Run(const Request& request, int max_model_len) {
     Answer answer;

@@ -1,6 +1,7 @@
 #include "engine/grammar/automata/char_set.h"
 
 #include <algorithm>
+#include <map>
 
 #include "engine/text/json_quote.h"
 #include "engine/text/utf8.h"
@@ -8,47 +9,61 @@
 namespace puna::engine {
 namespace {
 
-// The UTF-8 of [lo, hi], whose ends have the same number of bytes: split until each byte's range is
-// free of the others'.
-void AddUtf8Range(const std::string& lo, const std::string& hi, GrammarBuilder& builder, std::vector<NodeId>& out) {
-  const auto byte = [](char c) { return static_cast<uint8_t>(c); };
-  size_t first = 0;  // where they begin to differ
-  while (first < lo.size() && lo[first] == hi[first]) ++first;
-  const auto ends = [&](const std::string& text, uint8_t end) {
-    return std::all_of(text.begin() + static_cast<std::ptrdiff_t>(std::min(first + 1, text.size())), text.end(),
-                       [&](char c) { return byte(c) == end; });
-  };
-  if (first < lo.size() && !ends(lo, 0x80)) {
-    std::string top = lo, next = lo;
-    std::fill(top.begin() + static_cast<std::ptrdiff_t>(first) + 1, top.end(), '\xBF');
-    std::fill(next.begin() + static_cast<std::ptrdiff_t>(first) + 1, next.end(), '\x80');
-    ++next[first];
-    AddUtf8Range(lo, top, builder, out);
-    return AddUtf8Range(next, hi, builder, out);
-  }
-  if (first < lo.size() && !ends(hi, 0xBF)) {
-    std::string bottom = hi, before = hi;
-    std::fill(bottom.begin() + static_cast<std::ptrdiff_t>(first) + 1, bottom.end(), '\x80');
-    std::fill(before.begin() + static_cast<std::ptrdiff_t>(first) + 1, before.end(), '\xBF');
-    --before[first];
-    AddUtf8Range(lo, before, builder, out);
-    return AddUtf8Range(bottom, hi, builder, out);
-  }
-  std::vector<NodeId> bytes;
-  for (size_t i = 0; i < lo.size(); ++i) bytes.push_back(builder.Range(byte(lo[i]), byte(hi[i])));
-  out.push_back(builder.Sequence(std::move(bytes)));
-}
+// The UTF-8 of characters, as a tree over their bytes: what follows alike is shared, and at most one branch fits a byte.
+class Utf8Tree {
+ public:
+  explicit Utf8Tree(GrammarBuilder& builder) : b_(builder) {}
 
-void AddUtf8(CharSet::Range range, GrammarBuilder& builder, std::vector<NodeId>& out) {
-  for (const uint32_t last : {0x7FFu, 0xFFFFu, 0x10FFFFu}) {
-    if (range.first > range.second || range.first > last) continue;
-    std::string lo, hi;
-    text::AppendUtf8(range.first, lo);
-    text::AppendUtf8(std::min(range.second, last), hi);
-    AddUtf8Range(lo, hi, builder, out);
-    range.first = last + 1;
+  // Characters from `first` to `last`, which are written with a lead byte from `lead` on and `tail` further ones.
+  void Add(const std::vector<CharSet::Range>& ranges, uint32_t first, uint32_t last, uint8_t lead, int tail,
+           std::vector<NodeId>& out) {
+    std::map<NodeId, ByteSet> by_rest;
+    const int bits = 6 * tail;
+    for (uint32_t high = first >> bits; high <= last >> bits; ++high) {
+      const Ranges inner =
+          Within(ranges, std::max(first, high << bits), std::min(last, ((high + 1) << bits) - 1), high << bits);
+      if (!inner.empty()) by_rest[Tail(inner, tail)].set(lead + high);
+    }
+    for (const auto& [rest, bytes] : by_rest) out.push_back(b_.Sequence({b_.Bytes(bytes), rest}));
   }
-}
+
+ private:
+  using Ranges = std::vector<CharSet::Range>;
+
+  // The part of sorted `ranges` from lo to hi, counted from `origin`.
+  static Ranges Within(const Ranges& ranges, uint32_t lo, uint32_t hi, uint32_t origin) {
+    Ranges inner;
+    auto at = std::lower_bound(ranges.begin(), ranges.end(), lo,
+                               [](const CharSet::Range& r, uint32_t x) { return r.second < x; });
+    for (; at != ranges.end() && at->first <= hi; ++at)
+      inner.emplace_back(std::max(at->first, lo) - origin, std::min(at->second, hi) - origin);
+    return inner;
+  }
+
+  // `bytes` continuation bytes that hold a number out of `ranges`.
+  NodeId Tail(const Ranges& ranges, int bytes) {
+    const auto [at, added] = tails_.try_emplace({bytes, ranges}, 0);
+    if (!added) return at->second;
+    std::map<NodeId, ByteSet> by_rest;
+    const int bits = 6 * (bytes - 1);
+    ByteSet last;
+    for (uint32_t high = 0; high < 64; ++high) {
+      const Ranges inner = Within(ranges, high << bits, ((high + 1) << bits) - 1, high << bits);
+      if (inner.empty()) continue;
+      if (bytes == 1)
+        last.set(0x80 + high);
+      else
+        by_rest[Tail(inner, bytes - 1)].set(0x80 + high);
+    }
+    std::vector<NodeId> branches;
+    if (bytes == 1) branches.push_back(b_.Bytes(last));
+    for (const auto& [rest, set] : by_rest) branches.push_back(b_.Sequence({b_.Bytes(set), rest}));
+    return tails_[{bytes, ranges}] = b_.Choice(std::move(branches));
+  }
+
+  GrammarBuilder& b_;
+  std::map<std::pair<int, Ranges>, NodeId> tails_;
+};
 
 }  // namespace
 
@@ -69,7 +84,9 @@ CharSet::CharSet(std::vector<Range> ranges) {
 }
 
 bool CharSet::Contains(uint32_t c) const {
-  return std::any_of(ranges_.begin(), ranges_.end(), [c](const Range& r) { return r.first <= c && c <= r.second; });
+  const auto at =
+      std::lower_bound(ranges_.begin(), ranges_.end(), c, [](const Range& r, uint32_t x) { return r.second < x; });
+  return at != ranges_.end() && at->first <= c;
 }
 
 CharSet CharSet::Union(const CharSet& other) const {
@@ -102,8 +119,11 @@ NodeId CharNode(const CharSet& set, CharEncoding encoding, GrammarBuilder& build
       else
         ascii.set(c);
     }
-    AddUtf8({std::max(range.first, 0x80u), range.second}, builder, branches);
   }
+  Utf8Tree tree(builder);
+  tree.Add(set.ranges(), 0x80, 0x7FF, 0xC0, 1, branches);
+  tree.Add(set.ranges(), 0x800, 0xFFFF, 0xE0, 2, branches);
+  tree.Add(set.ranges(), 0x10000, CharSet::kMaxChar, 0xF0, 3, branches);
   if (!escapes.empty()) branches.insert(branches.begin(), builder.Literals(std::move(escapes)));
   if (ascii.any()) branches.insert(branches.begin(), builder.Bytes(ascii));
   return builder.Choice(std::move(branches));

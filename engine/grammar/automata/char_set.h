@@ -21,6 +21,7 @@ class CharSet {
   CharSet(std::initializer_list<Range> ranges) : CharSet(std::vector<Range>(ranges)) {}
   explicit CharSet(std::vector<Range> ranges);  // in any order; surrogates are left out
   static CharSet All() { return {{0, kMaxChar}}; }
+  static CharSet Word() { return {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}}; }  // \w, as ECMA has it
 
   const std::vector<Range>& ranges() const { return ranges_; }
   bool empty() const { return ranges_.empty(); }

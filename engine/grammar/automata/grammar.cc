@@ -26,8 +26,9 @@ int TimesLength(int a, int times) {
 }  // namespace
 
 NodeId GrammarBuilder::Add(GrammarNode node) {
+  compilation_.Spend(2);
   if (grammar_.size() >= kMaxNodes)
-    throw GrammarError("grammar", "#", "it is too large; the limit is " + std::to_string(kMaxNodes) + " nodes");
+    throw CompilationLimit("grammar", "#", "it is too large; the limit is " + std::to_string(kMaxNodes) + " nodes");
   grammar_.nodes_.push_back(std::move(node));
   return grammar_.size() - 1;
 }
@@ -101,6 +102,13 @@ void GrammarBuilder::DefineRule(NodeId rule, NodeId body) {
   grammar_.nodes_[rule].children = {body};
 }
 
+void GrammarBuilder::CloseRules() {
+  const NodeId nothing = Choice({});
+  for (GrammarNode& node : grammar_.nodes_) {
+    if (node.kind == Kind::kRule && node.children.empty()) node.children = {nothing};
+  }
+}
+
 void GrammarBuilder::MarkJsonChar(NodeId json_char, NodeId json_ascii) {
   grammar_.json_char_ = json_char;
   grammar_.json_ascii_ = json_ascii;
@@ -142,6 +150,12 @@ int GrammarBuilder::MinBytesOf(const GrammarNode& node) const {
   }
   if (node.kind != Kind::kRepeat) return shortest;
   return node.min == 0 ? 0 : TimesLength(shortest, node.min);
+}
+
+int GrammarBuilder::MinBytes(NodeId id) {
+  compilation_.Spend(grammar_.size());
+  ComputeMinBytes();
+  return grammar_.nodes_[id].min_bytes;
 }
 
 void GrammarBuilder::DropUnproductive() {

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/grammar/automata/compilation.h"
+
 namespace puna::engine {
 
 using NodeId = int32_t;
@@ -55,6 +57,10 @@ class GrammarBuilder {
  public:
   static constexpr int kMaxNodes = 400'000;
 
+  // `compilation` pays for what is built, and must outlive the builder.
+  explicit GrammarBuilder(Compilation& compilation) : compilation_(compilation) {}
+  Compilation& compilation() { return compilation_; }
+
   // All throw GrammarError when the grammar has become too large.
   NodeId Empty() { return Sequence({}); }
   NodeId Bytes(const ByteSet& bytes);
@@ -69,8 +75,12 @@ class GrammarBuilder {
   // A rule whose body is set later, so that it can speak of itself.
   NodeId DeclareRule();
   void DefineRule(NodeId rule, NodeId body);
+  // Gives every rule that has been left without a body one that matches nothing: what declared them was given up.
+  void CloseRules();
   void MarkJsonChar(NodeId json_char, NodeId json_ascii);
   const GrammarNode& node(NodeId id) const { return grammar_.nodes_[id]; }
+  // The length of a node's shortest text, with all its rules defined; kUnbounded: there is none.
+  int MinBytes(NodeId id);
 
   // Removes what can match nothing and refuses what cannot be walked. `what` names the grammar in
   // errors, such as "pattern" or "schema", `path` where it stands.
@@ -85,6 +95,7 @@ class GrammarBuilder {
   void RemoveEmptyRepeats();
   void CheckLeftRecursion(const std::string& what, const std::string& path) const;
 
+  Compilation& compilation_;
   Grammar grammar_;
   std::map<std::string, NodeId> byte_nodes_;
   std::map<NodeId, NodeId> without_empty_;

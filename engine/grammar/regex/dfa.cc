@@ -4,148 +4,59 @@
 #include <map>
 
 #include "engine/grammar/automata/grammar_error.h"
+#include "engine/grammar/regex/condition_automaton.h"
 #include "engine/text/utf8.h"
 
 namespace puna::engine {
 namespace {
 
-[[noreturn]] void TooLarge(const std::string& keyword, const std::string& path) {
-  throw GrammarError(keyword, path,
-                     "it needs too large an automaton; the limit is " + std::to_string(Dfa::kMaxStates) + " states");
-}
-
-// Thompson's construction, read in the other direction: each part gets the state behind it.
-class Nfa {
- public:
-  struct State {
-    std::vector<int> skips;  // without a character
-    CharSet chars;
-    int to = -1;
-  };
-  static constexpr size_t kMaxNfaStates = 10'000;
-  static constexpr size_t kMaxWork = 30'000'000;  // against expressions whose sets grow large
-
-  Nfa(const std::string& keyword, const std::string& path) : keyword_(keyword), path_(path) {}
-
-  int Add(State state) {
-    if (states.size() >= kMaxNfaStates) TooLarge(keyword_, path_);
-    states.push_back(std::move(state));
-    return static_cast<int>(states.size()) - 1;
-  }
-
-  // The state from which `regex` leads to `end`.
-  int Build(const Regex& regex, int end) {
-    switch (regex.kind) {
-      case Regex::Kind::kChars:
-        return Add({.skips = {}, .chars = regex.chars, .to = end});
-      case Regex::Kind::kChoice: {
-        State choice;
-        for (const Regex& child : regex.children) choice.skips.push_back(Build(child, end));
-        return Add(std::move(choice));
-      }
-      case Regex::Kind::kRepeat:
-        return BuildRepeat(regex, end);
-      default:
-        for (auto child = regex.children.rbegin(); child != regex.children.rend(); ++child) end = Build(*child, end);
-        return end;
-    }
-  }
-
-  std::vector<int> Closure(std::vector<int> work) {
-    work_done_ += states.size() / 16;
-    std::vector<bool> seen(states.size());
-    std::vector<int> closed;
-    while (!work.empty()) {
-      const int s = work.back();
-      work.pop_back();
-      if (seen[s]) continue;
-      seen[s] = true;
-      if (++work_done_ > kMaxWork) TooLarge(keyword_, path_);
-      if (states[s].skips.empty()) closed.push_back(s);
-      for (const int next : states[s].skips) work.push_back(next);
-    }
-    std::sort(closed.begin(), closed.end());
-    return closed;
-  }
-
-  std::vector<State> states;
-
- private:
-  int BuildRepeat(const Regex& regex, int end) {
-    const Regex& child = regex.children[0];
-    if (regex.max == kUnbounded) {
-      const int loop = Add({});
-      const int body = Build(child, loop);
-      states[loop].skips = {body, end};
-      end = loop;
-    } else {
-      const int out = end;
-      for (int i = regex.min; i < regex.max; ++i) {
-        const int body = Build(child, end);
-        end = Add({.skips = {body, out}, .chars = {}, .to = -1});
-      }
-    }
-    for (int i = 0; i < regex.min; ++i) end = Build(child, end);
-    return end;
-  }
-
-  const std::string &keyword_, &path_;
-  size_t work_done_ = 0;
-};
-
-// The points where any of the ranges begins, or has just ended.
-std::vector<uint32_t> Borders(const std::vector<CharSet::Range>& ranges) {
-  std::vector<uint32_t> borders;
-  for (const auto& [lo, hi] : ranges) {
-    borders.push_back(lo);
-    borders.push_back(hi + 1);
-  }
-  std::sort(borders.begin(), borders.end());
-  borders.erase(std::unique(borders.begin(), borders.end()), borders.end());
-  return borders;
+[[noreturn]] void TooLarge(const Place& place) {
+  place.Fail("it needs too large an automaton; the limit is " + std::to_string(Dfa::kMaxStates) + " states");
 }
 
 }  // namespace
 
-Dfa Dfa::FromRegex(const Regex& regex, const std::string& keyword, const std::string& path) {
-  Nfa nfa(keyword, path);
-  const int end = nfa.Add({});
-  const int start = nfa.Build(regex, end);
-  std::map<std::vector<int>, int> ids;
-  std::vector<std::vector<int>> sets{nfa.Closure({start})};
-  ids[sets[0]] = 0;
+// Sorted, and neighbours that lead to the same state as one.
+void Dfa::AddEdges(int from, std::vector<Edge> edges) {
+  std::sort(edges.begin(), edges.end(), [](const Edge& a, const Edge& b) { return a.lo < b.lo; });
+  std::vector<Edge>& merged = states_[static_cast<size_t>(from)].edges;
+  for (const Edge& edge : edges) {
+    if (!merged.empty() && merged.back().to == edge.to && merged.back().hi + 1 == edge.lo)
+      merged.back().hi = edge.hi;
+    else
+      merged.push_back(edge);
+  }
+}
+
+Dfa Dfa::FromRegex(const Regex& regex, const Place& place) {
+  ConditionAutomaton automaton(regex, place);
+  std::vector<ConditionAutomaton::State> states{automaton.Start()};
+  std::map<ConditionAutomaton::State, int> ids{{states[0], 0}};
   Dfa dfa;
-  for (size_t i = 0; i < sets.size(); ++i) {
-    const std::vector<int> set = sets[i];
-    dfa.states_[i].accepting = std::binary_search(set.begin(), set.end(), end);
-    std::vector<CharSet::Range> ranges;
-    for (const int s : set) {
-      const auto& of_state = nfa.states[s].chars.ranges();
-      ranges.insert(ranges.end(), of_state.begin(), of_state.end());
-    }
-    const std::vector<uint32_t> borders = Borders(ranges);
-    for (size_t b = 0; b + 1 < borders.size(); ++b) {
-      std::vector<int> targets;
-      for (const int s : set) {
-        if (nfa.states[s].chars.Contains(borders[b])) targets.push_back(nfa.states[s].to);
-      }
-      if (targets.empty()) continue;
-      targets = nfa.Closure(std::move(targets));
-      const auto [at, added] = ids.try_emplace(targets, static_cast<int>(sets.size()));
+  for (size_t i = 0; i < states.size(); ++i) {
+    dfa.states_[i].accepting = automaton.Accepts(states[i]);
+    std::vector<Edge> edges;
+    for (size_t c = 0; c < automaton.char_classes().size(); ++c) {
+      ConditionAutomaton::State next = automaton.Step(states[i], c);
+      if (automaton.IsDead(next)) continue;
+      const auto [at, added] = ids.try_emplace(next, static_cast<int>(states.size()));
       if (added) {
-        if (sets.size() >= kMaxStates) TooLarge(keyword, path);
-        sets.push_back(targets);
+        if (states.size() >= kMaxStates) TooLarge(place);
+        states.push_back(std::move(next));
         dfa.states_.emplace_back();
       }
-      dfa.states_[i].edges.push_back({borders[b], borders[b + 1] - 1, at->second});
+      for (const auto& [lo, hi] : automaton.char_classes()[c]) edges.push_back({lo, hi, at->second});
     }
+    place.compilation.Spend(static_cast<int64_t>(edges.size()) / 2);
+    dfa.AddEdges(static_cast<int>(i), std::move(edges));
   }
   return dfa;
 }
 
-Dfa Dfa::OfLength(int min, int max, const std::string& keyword, const std::string& path) {
+Dfa Dfa::OfLength(int min, int max, const Place& place) {
   const int last = max == kUnbounded ? min : max;
-  if (last >= kMaxStates) TooLarge(keyword, path);
+  if (last >= kMaxStates) TooLarge(place);
+  place.compilation.Spend(last);
   Dfa dfa;
   dfa.states_.resize(static_cast<size_t>(last) + 1);
   for (int i = 0; i <= last; ++i) {
@@ -176,32 +87,39 @@ Dfa Dfa::OfTexts(const std::vector<std::string>& texts) {
   return dfa;
 }
 
-Dfa Dfa::Intersect(const Dfa& other, const std::string& keyword, const std::string& path) const {
+Dfa Dfa::Intersect(const Dfa& other, const Place& place) const {
   std::map<std::pair<int, int>, int> ids{{{0, 0}, 0}};
   std::vector<std::pair<int, int>> pairs{{0, 0}};
   Dfa both;
   for (size_t i = 0; i < pairs.size(); ++i) {
     const State &a = states_[pairs[i].first], &b = other.states_[pairs[i].second];
     both.states_[i].accepting = a.accepting && b.accepting;
+    place.compilation.Spend(1 + static_cast<int64_t>(a.edges.size() + b.edges.size()));
+    std::vector<Edge> edges;
     for (size_t x = 0, y = 0; x < a.edges.size() && y < b.edges.size();) {
       const Edge &ea = a.edges[x], &eb = b.edges[y];
       const uint32_t lo = std::max(ea.lo, eb.lo), hi = std::min(ea.hi, eb.hi);
       if (lo <= hi) {
         const auto [at, added] = ids.try_emplace({ea.to, eb.to}, static_cast<int>(pairs.size()));
         if (added) {
-          if (pairs.size() >= kMaxStates) TooLarge(keyword, path);
+          if (pairs.size() >= kMaxStates) TooLarge(place);
           pairs.emplace_back(ea.to, eb.to);
           both.states_.emplace_back();
         }
-        both.states_[i].edges.push_back({lo, hi, at->second});
+        edges.push_back({lo, hi, at->second});
       }
       if (ea.hi < eb.hi)
         ++x;
       else
         ++y;
     }
+    both.AddEdges(static_cast<int>(i), std::move(edges));
   }
   return both;
+}
+
+Dfa Dfa::Unite(const Dfa& other, const Place& place) const {
+  return Complement().Intersect(other.Complement(), place).Complement();
 }
 
 Dfa Dfa::Complement() const {
@@ -258,6 +176,7 @@ NodeId Dfa::ToNode(CharEncoding encoding, GrammarBuilder& builder) const {
   for (size_t i = 0; i < states_.size(); ++i) {
     if (useful[i]) rules[i] = builder.DeclareRule();
   }
+  std::map<std::vector<CharSet::Range>, NodeId> characters;
   for (size_t i = 0; i < states_.size(); ++i) {
     if (!useful[i]) continue;
     std::map<int, std::vector<CharSet::Range>> by_target;
@@ -265,8 +184,11 @@ NodeId Dfa::ToNode(CharEncoding encoding, GrammarBuilder& builder) const {
       if (useful[e.to]) by_target[e.to].emplace_back(e.lo, e.hi);
     }
     std::vector<NodeId> branches;
-    for (auto& [to, ranges] : by_target)
-      branches.push_back(builder.Sequence({CharNode(CharSet(std::move(ranges)), encoding, builder), rules[to]}));
+    for (auto& [to, ranges] : by_target) {
+      const auto [at, added] = characters.try_emplace(std::move(ranges), 0);
+      if (added) at->second = CharNode(CharSet(at->first), encoding, builder);
+      branches.push_back(builder.Sequence({at->second, rules[to]}));
+    }
     if (states_[i].accepting) branches.push_back(builder.Empty());
     builder.DefineRule(rules[i], builder.Choice(std::move(branches)));
   }

@@ -10,16 +10,18 @@ namespace puna::engine {
 
 class Dfa {
  public:
-  static constexpr int kMaxStates = 5'000;
+  static constexpr int kMaxStates = 20'000;
 
-  // All throw GrammarError (keyword, path) when there are too many states.
-  static Dfa FromRegex(const Regex& regex, const std::string& keyword, const std::string& path);
+  // All throw GrammarError (at the place) when there are too many states.
+  static Dfa FromRegex(const Regex& regex, const Place& place);
   // Texts of min to max characters.
-  static Dfa OfLength(int min, int max, const std::string& keyword, const std::string& path);
+  static Dfa OfLength(int min, int max, const Place& place);
   // Exactly these texts (valid UTF-8).
   static Dfa OfTexts(const std::vector<std::string>& texts);
+  static Dfa All() { return OfTexts({}).Complement(); }
 
-  Dfa Intersect(const Dfa& other, const std::string& keyword, const std::string& path) const;
+  Dfa Intersect(const Dfa& other, const Place& place) const;
+  Dfa Unite(const Dfa& other, const Place& place) const;
   Dfa Complement() const;
   bool empty() const;  // matches nothing
   bool Matches(std::string_view text) const;
@@ -35,6 +37,7 @@ class Dfa {
     std::vector<Edge> edges;  // sorted, apart
   };
 
+  void AddEdges(int from, std::vector<Edge> edges);
   std::vector<bool> Useful() const;  // by state: whether acceptance can still be reached
 
   std::vector<State> states_{1};  // 0 is the first

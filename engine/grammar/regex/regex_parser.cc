@@ -3,18 +3,16 @@
 #include <algorithm>
 
 #include "engine/grammar/automata/grammar_error.h"
+#include "engine/grammar/automata/unicode_properties.h"
 #include "engine/text/utf8.h"
 
 namespace puna::engine {
 namespace {
 
 const CharSet kDigits{{'0', '9'}};
-const CharSet kWord{{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
 const CharSet kSpace{{9, 13},          {32, 32},         {0xA0, 0xA0},     {0x1680, 0x1680}, {0x2000, 0x200A},
                      {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x205F}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF}};
 const CharSet kLineEnds{{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}};
-
-Regex Chars(CharSet set) { return {.kind = Regex::Kind::kChars, .chars = std::move(set), .children = {}}; }
 
 // The largest product of counts of repeats inside one another.
 int64_t Copies(const Regex& regex) {
@@ -26,11 +24,13 @@ int64_t Copies(const Regex& regex) {
 
 }  // namespace
 
-RegexParser::RegexParser(std::string_view pattern, std::string keyword, std::string path)
-    : chars_(text::CodePoints(pattern)), keyword_(std::move(keyword)), path_(std::move(path)) {}
+RegexParser::RegexParser(std::string_view pattern, const Place& place)
+    : chars_(text::CodePoints(pattern)), place_(place) {}
 
-void RegexParser::Fail(const std::string& message) const {
-  throw GrammarError(keyword_, path_, "the regular expression " + message);
+void RegexParser::Fail(const std::string& message) const { place_.Fail("the regular expression " + message); }
+
+Regex RegexParser::Chars(CharSet set) const {
+  return {.kind = Regex::Kind::kChars, .chars = flags_.ignore_case ? CloseOverCase(set) : std::move(set)};
 }
 
 bool RegexParser::Take(char c) {
@@ -57,9 +57,11 @@ Regex RegexParser::Parse() {
 
 Regex RegexParser::ParseChoice(int depth) {
   if (depth > kMaxDepth) Fail("is nested too deeply");
-  Regex choice{.kind = Regex::Kind::kChoice, .chars = {}, .children = {}};
+  const Flags flags = flags_;  // those set inside hold to the end of the group
+  Regex choice{.kind = Regex::Kind::kChoice};
   do choice.children.push_back(ParseConcat(depth));
   while (Take('|'));
+  flags_ = flags;
   return choice.children.size() == 1 ? std::move(choice.children[0]) : choice;
 }
 
@@ -74,14 +76,11 @@ Regex RegexParser::ParseConcat(int depth) {
 }
 
 Regex RegexParser::ParseAtom(int depth) {
+  if (std::optional<Regex> condition = ParseCondition()) return std::move(*condition);
   const uint32_t c = chars_[at_++];
   switch (c) {
-    case '^':
-      return {.kind = Regex::Kind::kBegin, .chars = {}, .children = {}};
-    case '$':
-      return {.kind = Regex::Kind::kEnd, .chars = {}, .children = {}};
     case '.':
-      return Chars(kLineEnds.Complement());
+      return Chars(flags_.dot_all ? CharSet::All() : kLineEnds.Complement());
     case '[':
       return Chars(ParseClass());
     case '(':
@@ -97,18 +96,68 @@ Regex RegexParser::ParseAtom(int depth) {
   }
 }
 
+// Anchors and word edges, also as Python, Perl and Rust write them.
+std::optional<Regex> RegexParser::ParseCondition() {
+  using Kind = Regex::Kind;
+  if (Take('^') || TakeAll("\\A")) return Regex{.kind = Kind::kBegin};
+  if (Take('$') || TakeAll("\\z") || TakeAll("\\Z")) return Regex{.kind = Kind::kEnd};
+  if (TakeAll("\\b")) return Regex{.kind = Kind::kWordEdge};
+  if (TakeAll("\\B")) return Regex{.kind = Kind::kWordEdge, .negated = true};
+  return std::nullopt;
+}
+
 Regex RegexParser::ParseGroup(int depth) {
   if (Take('?')) {
-    if (TakeAll("=") || TakeAll("!") || TakeAll("<=") || TakeAll("<!"))
-      Fail("has a look-around, which cannot be enforced");
-    if (Take('<')) {
-      while (!AtEnd() && !Peek('>')) ++at_;
-      if (!Take('>')) Fail("has a group name without '>'");
-    } else if (!Take(':')) {
-      Fail("has flags in a group, which are not supported");
-    }
+    if (Take('=')) return ParseLook(depth, false, false);
+    if (Take('!')) return ParseLook(depth, true, false);
+    if (TakeAll("<=")) return ParseLook(depth, false, true);
+    if (TakeAll("<!")) return ParseLook(depth, true, true);
+    if (Take('>') || Take('(')) Fail("has an atomic group or a condition, which cannot be enforced");
+    if (TakeAll("P=") || TakeAll("P>")) Fail("has a back reference, which cannot be enforced");
+    if (Take('<') || TakeAll("P<"))
+      ParseName();
+    else if (!Take(':'))
+      return ParseFlags(depth);
   }
   Regex inner = ParseChoice(depth + 1);
+  if (!Take(')')) Fail("has a '(' without ')'");
+  return inner;
+}
+
+void RegexParser::ParseName() {
+  const size_t start = at_;
+  while (!AtEnd() && !Peek('>') && !Peek(')')) ++at_;
+  if (at_ == start || !Take('>')) Fail("has a group name without '>'");
+}
+
+Regex RegexParser::ParseLook(int depth, bool negated, bool behind) {
+  if (!behind && behind_ > 0) Fail("has a look-ahead inside of a look-behind, which cannot be enforced");
+  behind_ += behind ? 1 : 0;
+  Regex look{.kind = Regex::Kind::kLook, .negated = negated, .behind = behind};
+  look.children.push_back(ParseChoice(depth + 1));
+  behind_ -= behind ? 1 : 0;
+  if (!Take(')')) Fail("has a '(' without ')'");
+  return look;
+}
+
+// (?i), (?s-i:...): for the group, or for what follows in the group around. Neither u nor a changes anything here.
+Regex RegexParser::ParseFlags(int depth) {
+  const Flags before = flags_;
+  bool on = true;
+  for (; !AtEnd() && !Peek(')') && !Peek(':'); ++at_) {
+    if (Peek('i'))
+      flags_.ignore_case = on;
+    else if (Peek('s'))
+      flags_.dot_all = on;
+    else if (Peek('-'))
+      on = false;
+    else if (!Peek('u') && !Peek('a'))
+      Fail("has flags in a group, of which only i and s can be enforced");
+  }
+  if (Take(')')) return {};
+  if (!Take(':')) Fail("has a '(' without ')'");
+  Regex inner = ParseChoice(depth + 1);
+  flags_ = before;
   if (!Take(')')) Fail("has a '(' without ')'");
   return inner;
 }
@@ -122,58 +171,94 @@ std::optional<int> RegexParser::ParseNumber() {
   return static_cast<int>(number);
 }
 
-void RegexParser::ParseQuantifier(Regex& atom) {
+// What begins with '{'. False: it is no quantifier and stands for itself, as in a pattern without the u flag.
+bool RegexParser::ParseCounts(int& min, int& max) {
   const size_t start = at_;
-  int min = 0, max = kUnbounded;
-  if (Take('+')) {
-    min = 1;
-  } else if (Take('?')) {
-    max = 1;
-  } else if (Take('{')) {
-    const std::optional<int> low = ParseNumber();
-    if (!low) Fail("has a '{' that is no quantifier; write \\{");
+  if (!Take('{')) return false;
+  const std::optional<int> low = ParseNumber();
+  if (low) {
     min = max = *low;
     if (Take(',')) max = ParseNumber().value_or(kUnbounded);
-    if (!Take('}')) Fail("has a '{' that is no quantifier; write \\{");
-    if (min > max) Fail("has a quantifier whose numbers are out of order");
-  } else if (!Take('*')) {
-    return;
+    if (Take('}')) {
+      if (min > max) Fail("has a quantifier whose numbers are out of order");
+      return true;
+    }
   }
-  if (atom.kind == Regex::Kind::kBegin || atom.kind == Regex::Kind::kEnd) Fail("repeats an anchor");
+  at_ = start;
+  return false;
+}
+
+void RegexParser::ParseQuantifier(Regex& atom) {
+  int min = 0, max = kUnbounded;
+  if (Take('+'))
+    min = 1;
+  else if (Take('?'))
+    max = 1;
+  else if (!Take('*') && !ParseCounts(min, max))
+    return;
+  using Kind = Regex::Kind;
+  if (atom.kind == Kind::kBegin || atom.kind == Kind::kEnd || atom.kind == Kind::kWordEdge) Fail("repeats an anchor");
   if (!Take('?') && Peek('+')) Fail("has a possessive quantifier");
-  if (at_ > start && (Peek('*') || Peek('?') || Peek('{'))) Fail("has a quantifier after a quantifier");
-  Regex repeat{.kind = Regex::Kind::kRepeat, .chars = {}, .min = min, .max = max, .children = {}};
+  if (Peek('*') || Peek('?') || Peek('+')) Fail("has a quantifier after a quantifier");
+  // A look-around holds however often it is asked.
+  if (atom.kind == Kind::kLook) max = std::min(max, 1), min = std::min(min, 1);
+  Regex repeat{.kind = Kind::kRepeat, .min = min, .max = max};
   repeat.children.push_back(std::move(atom));
   if (Copies(repeat) > kMaxCopies) Fail("repeats too often; the limit is " + std::to_string(kMaxCopies));
   atom = std::move(repeat);
 }
 
+CharSet RegexParser::ParseClassAtom() {
+  if (AtEnd()) Fail("has a '[' without ']'");
+  const uint32_t c = chars_[at_++];
+  return c == '\\' ? ParseEscape(true) : CharSet{{c, c}};
+}
+
 CharSet RegexParser::ParseClass() {
   const bool negated = Take('^');
-  CharSet set;
+  std::vector<CharSet::Range> ranges;
+  const auto add = [&](const CharSet& set) { ranges.insert(ranges.end(), set.ranges().begin(), set.ranges().end()); };
+  const auto single = [](const CharSet& s) {
+    return s.ranges().size() == 1 && s.ranges()[0].first == s.ranges()[0].second;
+  };
   while (!Take(']')) {
-    if (AtEnd()) Fail("has a '[' without ']'");
-    const auto one = [&] {
-      const uint32_t c = chars_[at_++];
-      return c == '\\' ? ParseEscape(true) : CharSet{{c, c}};
-    };
-    const CharSet low = one();
+    const CharSet low = ParseClassAtom();
     const bool range = Peek('-') && at_ + 1 < chars_.size() && chars_[at_ + 1] != ']';
-    if (!range) {
-      set = set.Union(low);
+    // [\w-.]: a class has no end that a range could begin with, so that the hyphen stands for itself.
+    if (!range || !single(low)) {
+      add(low);
       continue;
     }
     ++at_;
-    const CharSet high = one();
-    const auto single = [](const CharSet& s) {
-      return s.ranges().size() == 1 && s.ranges()[0].first == s.ranges()[0].second;
-    };
-    if (!single(low) || !single(high)) Fail("has a range whose end is no single character");
+    const CharSet high = ParseClassAtom();
+    if (!single(high)) {
+      add(low);
+      add(high);
+      add({{'-', '-'}});
+      continue;
+    }
     const uint32_t first = low.ranges()[0].first, last = high.ranges()[0].first;
     if (first > last) Fail("has a range whose ends are out of order");
-    set = set.Union({{first, last}});
+    ranges.emplace_back(first, last);
   }
+  CharSet set(std::move(ranges));
+  if (flags_.ignore_case) set = CloseOverCase(set);
   return negated ? set.Complement() : set;
+}
+
+// \p{Lu}, \pL, \P{...}; \p{^...} as Ruby has it.
+CharSet RegexParser::ParseProperty(bool negated) {
+  std::string name;
+  if (Take('{')) {
+    negated ^= Take('^');
+    while (!AtEnd() && !Peek('}')) name += static_cast<char>(chars_[at_++] & 127);
+    if (!Take('}')) Fail("has a \\p{ without '}'");
+  } else if (!AtEnd()) {
+    name = static_cast<char>(chars_[at_++] & 127);
+  }
+  const std::optional<CharSet> set = UnicodePropertyChars(name);
+  if (!set) Fail("has \\p{" + name.substr(0, 40) + "}, which is not known");
+  return negated ? set->Complement() : *set;
 }
 
 uint32_t RegexParser::ParseHex(int digits) {
@@ -215,9 +300,9 @@ CharSet RegexParser::ParseEscape(bool in_class) {
     case 'D':
       return kDigits.Complement();
     case 'w':
-      return kWord;
+      return CharSet::Word();
     case 'W':
-      return kWord.Complement();
+      return CharSet::Word().Complement();
     case 's':
       return kSpace;
     case 'S':
@@ -238,18 +323,29 @@ CharSet RegexParser::ParseEscape(bool in_class) {
       return just(ParseHex(2));
     case 'u':
       return just(ParseUnicodeEscape());
+    case 'p':
+      return ParseProperty(false);
+    case 'P':
+      return ParseProperty(true);
+    case 'a':
+      return just('\a');
+    case 'e':
+      return just(0x1B);
+    case 'h':
+      return {{'\t', '\t'}, {' ', ' '}};
     case 'b':
       if (in_class) return just('\b');
-      Fail("has \\b, which cannot be enforced");
+      break;
     case 'c':
       if (AtEnd() || (chars_[at_] | 32) < 'a' || (chars_[at_] | 32) > 'z') Fail("has a bad escape \\c");
       return just(chars_[at_++] & 31);
     default:
-      if ((c | 32) >= 'a' && (c | 32) <= 'z')
-        Fail(std::string("has \\") + static_cast<char>(c) + ", which is not supported");
-      if (c >= '1' && c <= '9') Fail("has a back reference, which cannot be enforced");
-      return just(c);
+      break;
   }
+  if ((c | 32) >= 'a' && (c | 32) <= 'z')
+    Fail(std::string("has \\") + static_cast<char>(c) + ", which is not supported");
+  if (c >= '1' && c <= '9') Fail("has a back reference, which cannot be enforced");
+  return just(c);
 }
 
 }  // namespace puna::engine

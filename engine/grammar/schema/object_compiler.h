@@ -11,7 +11,7 @@ namespace puna::engine {
 class ObjectCompiler {
  public:
   ObjectCompiler(SchemaCompiler& schemas, const Shape& shape)
-      : c_(schemas), b_(schemas.b_), json_(schemas.json_), s_(shape) {}
+      : c_(schemas), b_(schemas.b_), json_(schemas.json_), s_(shape), min_(shape.min_properties) {}
   NodeId Compile();
 
  private:
@@ -24,7 +24,8 @@ class ObjectCompiler {
   bool Open() const;
   void ReadProperties();
   void ReadExtras();
-  void AddExtra(Dfa names, const SchemaSet& values);
+  std::optional<Dfa> AllowedNames();
+  void AddExtra(const Dfa& names, const SchemaSet& values);
   NodeId Extras(int count);
   NodeId Members();
 
@@ -32,6 +33,7 @@ class ObjectCompiler {
   GrammarBuilder& b_;
   JsonNodes& json_;
   const Shape& s_;
+  int min_;  // properties at least
   std::vector<std::string> names_;
   std::vector<Property> properties_;
   std::vector<NodeId> extra_;  // alternatives of what is not declared

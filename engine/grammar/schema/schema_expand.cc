@@ -1,7 +1,6 @@
-// SchemaCompiler: references and choices resolved; whether schemas exclude each other.
+// SchemaCompiler: references and choices resolved.
 #include <algorithm>
 
-#include "engine/grammar/automata/grammar_error.h"
 #include "engine/grammar/schema/schema_compiler.h"
 #include "engine/text/utf8.h"
 
@@ -10,50 +9,37 @@ namespace {
 
 // Whether a schema says anything by itself, apart from what it refers to.
 bool HasOwnRules(const Json& schema) {
-  static const char* const kRules[] = {"type",
-                                       "enum",
-                                       "const",
-                                       "minLength",
-                                       "maxLength",
-                                       "pattern",
-                                       "format",
-                                       "minimum",
-                                       "maximum",
-                                       "exclusiveMinimum",
-                                       "exclusiveMaximum",
-                                       "multipleOf",
-                                       "prefixItems",
-                                       "items",
-                                       "minItems",
-                                       "maxItems",
-                                       "uniqueItems",
-                                       "properties",
-                                       "patternProperties",
-                                       "additionalProperties",
-                                       "required",
-                                       "propertyNames",
-                                       "minProperties",
-                                       "maxProperties"};
+  static constexpr const char* kRules[] = {"type",
+                                           "enum",
+                                           "const",
+                                           "minLength",
+                                           "maxLength",
+                                           "pattern",
+                                           "format",
+                                           "minimum",
+                                           "maximum",
+                                           "exclusiveMinimum",
+                                           "exclusiveMaximum",
+                                           "multipleOf",
+                                           "prefixItems",
+                                           "items",
+                                           "minItems",
+                                           "maxItems",
+                                           "uniqueItems",
+                                           "contains",
+                                           "properties",
+                                           "patternProperties",
+                                           "additionalProperties",
+                                           "required",
+                                           "propertyNames",
+                                           "minProperties",
+                                           "maxProperties",
+                                           "unevaluatedProperties",
+                                           "unevaluatedItems"};
   return std::any_of(std::begin(kRules), std::end(kRules), [&](const char* k) { return schema.contains(k); });
 }
 
-bool Holds(const SchemaSet& set, const Json* schema) {
-  return std::any_of(set.begin(), set.end(), [&](const SchemaAt& at) { return at.schema == schema; });
-}
-
-unsigned TypeOf(const Json& value) {
-  if (value.is_null()) return kNull;
-  if (value.is_boolean()) return kBoolean;
-  if (value.is_number_float())
-    return value.get<double>() == static_cast<double>(static_cast<int64_t>(value.get<double>())) ? kInteger : kFraction;
-  if (value.is_number()) return kInteger;
-  if (value.is_string()) return kString;
-  return value.is_array() ? kArray : kObject;
-}
-
-bool Below(const std::optional<NumberBound>& hi, const std::optional<NumberBound>& lo) {
-  return hi && lo && (hi->value < lo->value || (hi->value == lo->value && (hi->exclusive || lo->exclusive)));
-}
+bool SaysNothing(const Json& schema) { return schema == Json(true) || (schema.is_object() && schema.empty()); }
 
 }  // namespace
 
@@ -73,161 +59,218 @@ void SchemaCompiler::ExpandInto(Expansion state, std::vector<SchemaSet>& out) {
   }
   if (state.choices.empty()) {
     if (out.size() >= kMaxBranches)
-      throw GrammarError("anyOf", state.done.empty() ? "#" : state.done[0].path,
+      throw GrammarError("anyOf", state.done.empty() ? "#" : state.done[0].at.path,
                          "the choices multiply to more than " + std::to_string(kMaxBranches));
-    out.push_back(std::move(state.done));
+    out.push_back(Completed(state));
     return;
   }
-  const std::vector<Pending> branches = std::move(state.choices.back());
+  const std::vector<Branch> branches = std::move(state.choices.back());
   state.choices.pop_back();
-  for (const Pending& branch : branches) {
+  for (const Branch& branch : branches) {
     Expansion with = state;
-    with.todo.push_back(branch);
+    with.todo.insert(with.todo.end(), branch.begin(), branch.end());
     ExpandInto(std::move(with), out);
   }
+}
+
+// What holds, with what is said of the unevaluated: that depends on what else holds.
+SchemaSet SchemaCompiler::Completed(const Expansion& state) {
+  SchemaSet set;
+  for (const Pending& one : state.done) set.push_back(one.at);
+  for (const Pending& one : state.done) {
+    for (const char* keyword : {"unevaluatedProperties", "unevaluatedItems"}) {
+      if (one.at.negated || !one.at.keyword.empty() || !one.at.schema->contains(keyword)) continue;
+      if (SaysNothing(one.at.schema->at(keyword)) || !document_.Child(one.at, keyword)) continue;
+      std::vector<const Json*> scope{one.at.schema};
+      for (const Pending& other : state.done) {
+        // What a contrary has led to speaks of nothing; a null pointer marks that way.
+        const auto from = std::find(other.within.begin(), other.within.end(), one.at.schema);
+        const bool inside =
+            from != other.within.end() && std::find(from, other.within.end(), nullptr) == other.within.end();
+        if (inside && other.at.keyword.empty() && !other.at.negated && other.at.schema != one.at.schema)
+          scope.push_back(other.at.schema);
+      }
+      set.push_back({one.at.schema, one.at.path, false, keyword, document_.NameScope(scope)});
+    }
+  }
+  return set;
 }
 
 // False: nothing satisfies the schema here.
 bool SchemaCompiler::ExpandOne(const Pending& pending, Expansion& state) {
   const SchemaAt& at = pending.at;
   const Json& schema = *at.schema;
-  if (++work_ > 200'000) throw GrammarError("schema", at.path, "it is too complex");
-  if (schema.is_boolean()) return schema.get<bool>();
-  document_.CheckKeywords(at);
+  compilation_.Spend(3 + static_cast<int64_t>(pending.within.size() + state.done.size()));
+  const auto known = [&](const Pending& other) { return other.at.Identity() == at.Identity(); };
+  const bool done = std::any_of(state.done.begin(), state.done.end(), known);
+  if (!at.keyword.empty()) {
+    if (!done) state.done.push_back(pending);
+    return true;
+  }
+  if (schema.is_boolean()) return schema.get<bool>() != at.negated;
   // A schema that is its own condition is met by no finite value.
   if (std::find(pending.within.begin(), pending.within.end(), at.schema) != pending.within.end()) return false;
-  std::vector<const Json*> within = pending.within;
-  within.push_back(at.schema);
-  if (within.size() > 100) throw GrammarError("$ref", at.path, "references are nested too deeply");
-  if (schema.contains("$ref")) state.todo.push_back({document_.Resolve(at), within});
-  for (const char* keyword : {"allOf", "anyOf", "oneOf"}) {
-    if (!schema.contains(keyword)) continue;
-    const Json& list = schema[keyword];
-    if (!list.is_array() || list.empty()) FailKeyword(at, keyword, "expected schemas in an array");
-    std::vector<Pending> branches;
-    for (size_t i = 0; i < list.size(); ++i) branches.push_back({document_.Child(at, keyword, i), within});
-    if (keyword[0] == 'o') CheckExclusive(at);
-    if (keyword[1] == 'l')
-      state.todo.insert(state.todo.end(), branches.begin(), branches.end());
-    else
-      state.choices.push_back(std::move(branches));
+  Pending here{at, pending.within};
+  here.within.push_back(at.schema);
+  if (here.within.size() > 100) throw GrammarError("$ref", at.path, "references are nested too deeply");
+  if (at.negated) {
+    here.within.push_back(nullptr);
+    std::vector<Branch> branches = NegatedBranches(here);
+    if (branches.empty()) return false;
+    state.choices.push_back(std::move(branches));
+    return true;
   }
-  if (HasOwnRules(schema) && !Holds(state.done, at.schema)) state.done.push_back(at);
+  document_.CheckKeywords(at);
+  ExpandReferences(here, state);
+  if (schema.contains("$ref") && document_.ref_stands_alone()) return true;
+  ExpandLists(here, state);
+  ExpandConditions(here, state);
+  for (const char* keyword : {"dependentRequired", "dependentSchemas", "dependencies"})
+    ExpandDependencies(here, keyword, state);
+  if (HasOwnRules(schema) && !done) state.done.push_back({at, pending.within});
   return true;
 }
 
-// oneOf is anyOf where no value satisfies two branches; anything else is refused.
-void SchemaCompiler::CheckExclusive(const SchemaAt& at) {
-  if (!exclusive_.insert(at.schema).second) return;
-  const size_t count = (*at.schema)["oneOf"].size();
+void SchemaCompiler::ExpandReferences(const Pending& here, Expansion& state) {
+  for (const char* keyword : {"$ref", "$dynamicRef", "$recursiveRef"}) {
+    if (!here.at.schema->contains(keyword)) continue;
+    if (const auto target = document_.Resolve(here.at, keyword)) state.todo.push_back({*target, here.within});
+  }
+}
+
+void SchemaCompiler::ExpandLists(const Pending& here, Expansion& state) {
+  const SchemaAt& at = here.at;
+  for (const char* keyword : {"allOf", "anyOf", "oneOf"}) {
+    if (!at.schema->contains(keyword)) continue;
+    const Json& list = at.schema->at(keyword);
+    if (!list.is_array() || list.empty()) {
+      document_.Lose(at, keyword, "expected schemas in an array");
+    } else if (keyword[0] == 'o') {
+      ExpandOneOf(here, state);
+    } else {
+      std::vector<Branch> branches;
+      for (size_t i = 0; i < list.size(); ++i)
+        branches.push_back({{document_.Child(at, keyword, i).value_or(AnySchema()), here.within}});
+      if (keyword[1] == 'n')
+        state.choices.push_back(std::move(branches));
+      else
+        for (const Branch& branch : branches) state.todo.push_back(branch[0]);
+    }
+  }
+}
+
+// not, and if with then and else.
+void SchemaCompiler::ExpandConditions(const Pending& here, Expansion& state) {
+  const SchemaAt& at = here.at;
+  const auto child = [&](const char* keyword) {
+    return at.schema->contains(keyword) ? document_.Child(at, keyword) : std::nullopt;
+  };
+  const auto negated = [](SchemaAt schema) {
+    schema.negated = true;
+    return schema;
+  };
+  if (const auto no = child("not")) {
+    const std::string why = WhyNotNegated(*no);
+    if (why.empty())
+      state.todo.push_back({negated(*no), here.within});
+    else
+      document_.Lose(at, "not", why);
+  }
+  const auto condition = child("if"), then = child("then"), otherwise = child("else");
+  if (!condition || (!then && !otherwise)) return;
+  Branch yes{{*condition, here.within}}, no;
+  const std::string why = WhyNotNegated(*condition);
+  if (!why.empty()) document_.Lose(at, "if", why);
+  if (!why.empty() && !otherwise) return;
+  if (why.empty()) no.push_back({negated(*condition), here.within});
+  if (then) yes.push_back({*then, here.within});
+  if (otherwise) no.push_back({*otherwise, here.within});
+  state.choices.push_back({std::move(yes), std::move(no)});
+}
+
+// For each property that it names: it is absent, or what depends on it holds.
+void SchemaCompiler::ExpandDependencies(const Pending& here, const char* keyword, Expansion& state) {
+  const SchemaAt& at = here.at;
+  constexpr size_t kMost = 6;
+  if (!at.schema->contains(keyword)) return;
+  const Json& members = at.schema->at(keyword);
+  if (!members.is_object()) return document_.Lose(at, keyword, "expected an object");
+  if (members.size() > kMost) return document_.Lose(at, keyword, "only up to 6 can be enforced");
+  for (const auto& [name, needs] : members.items()) {
+    Branch present{{{at.schema, at.path, false, "present", name}, here.within}};
+    if (needs.is_array()) {
+      for (const Json& need : needs) {
+        if (need.is_string())
+          present.push_back({{at.schema, at.path, false, "present", need.get<std::string>()}, here.within});
+      }
+    } else if (const auto child = document_.Child(at, keyword, name)) {
+      present.push_back({*child, here.within});
+    }
+    state.choices.push_back({{{{at.schema, at.path, false, "absent", name}, here.within}}, std::move(present)});
+  }
+}
+
+void SchemaCompiler::ExpandOneOf(const Pending& here, Expansion& state) {
+  const auto [known, added] = one_of_.try_emplace(here.at.schema);
+  if (added) {
+    std::vector<SchemaSet> branches = OneOfBranches(here.at);
+    one_of_[here.at.schema] = std::move(branches);
+  }
+  std::vector<Branch> choice;
+  for (const SchemaSet& set : one_of_[here.at.schema]) {
+    Branch& branch = choice.emplace_back();
+    for (const SchemaAt& at : set) branch.push_back({at, here.within});
+  }
+  state.choices.push_back(std::move(choice));
+}
+
+// Each schema, with the contrary of those that may hold at the same time.
+std::vector<SchemaSet> SchemaCompiler::OneOfBranches(const SchemaAt& at) {
+  const size_t count = at.schema->at("oneOf").size();
+  SchemaSet schemas;
+  for (size_t i = 0; i < count; ++i) schemas.push_back(document_.Child(at, "oneOf", i).value_or(AnySchema()));
+  std::vector<SchemaSet> plain, branches;
+  for (const SchemaAt& schema : schemas) plain.push_back({schema});
+  one_of_[at.schema] = plain;  // for a schema that comes back to itself
+  std::vector<std::vector<size_t>> rivals(count);
   for (size_t i = 0; i < count; ++i) {
     for (size_t j = i + 1; j < count; ++j) {
-      if (Disjoint({document_.Child(at, "oneOf", i)}, {document_.Child(at, "oneOf", j)}, 0)) continue;
-      FailKeyword(at, "oneOf",
-                  "the schemas " + std::to_string(i) + " and " + std::to_string(j) +
-                      " may both hold for the same value, or that cannot be told; use anyOf, or tell them apart by a "
-                      "required property with const");
+      if (Disjoint({schemas[i]}, {schemas[j]}, 0)) continue;
+      rivals[i].push_back(j);
+      rivals[j].push_back(i);
     }
   }
-}
-
-bool SchemaCompiler::Disjoint(const SchemaSet& a, const SchemaSet& b, int depth) {
-  if (depth > 6) return false;
-  const std::vector<SchemaSet> first = Expand(a), second = Expand(b);
-  for (const SchemaSet& x : first) {
-    for (const SchemaSet& y : second) {
-      if (!DisjointShapes(ReadShape(x, document_), ReadShape(y, document_), depth)) return false;
+  for (size_t i = 0; i < count; ++i) {
+    SchemaSet& branch = branches.emplace_back(SchemaSet{schemas[i]});
+    for (const size_t j : rivals[i]) {
+      const std::optional<SchemaSet> apart = Apart(schemas[i], schemas[j], rivals[i].size() <= 2);
+      if (!apart) {
+        document_.Lose(at, "oneOf",
+                       "the schemas " + std::to_string(i) + " and " + std::to_string(j) +
+                           " may both hold for the same value: " + WhyNotNegated(schemas[j]));
+        return plain;
+      }
+      branch.insert(branch.end(), apart->begin(), apart->end());
     }
   }
-  return true;
+  return branches;
 }
 
-bool SchemaCompiler::DisjointShapes(const Shape& a, const Shape& b, int depth) {
-  const auto apart = [&](const Shape& x, const Shape& y) {
-    return x.values && std::none_of(x.values->begin(), x.values->end(), [&](const Json& v) {
-             return SatisfiesShape(v, x, depth) && SatisfiesShape(v, y, depth);
-           });
-  };
-  if (a.values || b.values) return apart(a, b) || apart(b, a);
-  const unsigned shared = a.types & b.types;
-  if (shared & (kNull | kBoolean)) return false;
-  if ((shared & kNumber) && !Below(a.hi, b.lo) && !Below(b.hi, a.lo)) return false;
-  if ((shared & kString) && !DisjointStrings(a, b)) return false;
-  if ((shared & kArray) && a.max_items >= b.min_items && b.max_items >= a.min_items) {
-    const int sure = std::min({a.min_items, b.min_items, 16});
-    bool differ = false;
-    for (int i = 0; i < sure && !differ; ++i)
-      differ = Disjoint(a.ItemSchemas(static_cast<size_t>(i)), b.ItemSchemas(static_cast<size_t>(i)), depth + 1);
-    if (!differ) return false;
-  }
-  return !(shared & kObject) || DisjointObjects(a, b, depth);
-}
-
-bool SchemaCompiler::DisjointStrings(const Shape& a, const Shape& b) {
-  if (a.max_length < b.min_length || b.max_length < a.min_length) return true;
-  if (a.patterns.empty() && b.patterns.empty()) return false;
-  Shape both = a;
-  both.patterns.insert(both.patterns.end(), b.patterns.begin(), b.patterns.end());
-  both.min_length = std::max(a.min_length, b.min_length);
-  both.max_length = std::min(a.max_length, b.max_length);
-  return StringDfa(both).empty();
-}
-
-bool SchemaCompiler::DisjointObjects(const Shape& a, const Shape& b, int depth) {
-  if (a.max_properties < b.min_properties || b.max_properties < a.min_properties) return true;
-  const auto apart = [&](const Shape& x, const Shape& y) {
-    return std::any_of(x.required.begin(), x.required.end(), [&](const std::string& name) {
-      const SchemaSet other = y.PropertySchemas(name);
-      if (y.Requires(name)) return Disjoint(x.PropertySchemas(name), other, depth + 1);
-      return Expand(other).empty();  // x demands what y forbids
-    });
-  };
-  return apart(a, b) || apart(b, a);
-}
-
-bool SchemaCompiler::Satisfies(const Json& value, const SchemaSet& schemas, int depth) {
-  const std::vector<SchemaSet> sets = Expand(schemas);
-  return std::any_of(sets.begin(), sets.end(),
-                     [&](const SchemaSet& set) { return SatisfiesShape(value, ReadShape(set, document_), depth); });
-}
-
-bool SchemaCompiler::SatisfiesShape(const Json& value, const Shape& s, int depth) {
-  if (depth > kMaxDepth) throw GrammarError("enum", s.path, "a value is nested too deeply");
-  if (!(TypeOf(value) & s.types)) return false;
-  if (s.values && std::find(s.values->begin(), s.values->end(), value) == s.values->end()) return false;
-  if (value.is_number()) {
-    const long double x = value.is_number_unsigned()  ? static_cast<long double>(value.get<uint64_t>())
-                          : value.is_number_integer() ? static_cast<long double>(value.get<int64_t>())
-                                                      : value.get<double>();
-    const NumberBound exact{x, false};
-    if (Below(exact, s.lo) || Below(s.hi, exact)) return false;
-    if (s.fraction_digits < JsonNodes::kFractionDigits && TypeOf(value) == kFraction)
-      throw GrammarError("multipleOf", s.path, "it cannot be checked for the fractions in enum");
-    return !s.multiple || x == *s.multiple * static_cast<long double>(static_cast<int64_t>(x / *s.multiple));
-  }
-  if (value.is_string()) {
-    const int length = static_cast<int>(text::CodePoints(value.get<std::string>()).size());
-    if (length < s.min_length || length > s.max_length) return false;
-    return std::all_of(s.patterns.begin(), s.patterns.end(), [&](const Regex& pattern) {
-      return Dfa::FromRegex(pattern, "pattern", s.path).Matches(value.get<std::string>());
-    });
-  }
-  const int size = value.is_structured() ? static_cast<int>(value.size()) : 0;
-  if (value.is_array()) {
-    if (size < s.min_items || size > s.max_items) return false;
-    for (size_t i = 0; i < value.size(); ++i) {
-      if (!Satisfies(value[i], s.ItemSchemas(i), depth + 1)) return false;
+// What holds when `other` does not, beside `one`. Unless `whole`, or where there is no other way, only a part of it: a
+// property that `other` requires, and of which `one` does not speak, is absent.
+std::optional<SchemaSet> SchemaCompiler::Apart(const SchemaAt& one, const SchemaAt& other, bool whole) {
+  SchemaAt negated = other;
+  negated.negated = true;
+  const bool can = WhyNotNegated(other).empty();
+  if (can && whole) return SchemaSet{negated};
+  if (other.schema->is_object() && other.schema->contains("required") && other.schema->at("required").is_array()) {
+    for (const Json& name : other.schema->at("required")) {
+      const bool spoken = one.schema->is_object() && (one.schema->dump().find(name.dump()) != std::string::npos);
+      if (name.is_string() && !spoken)
+        return SchemaSet{{other.schema, other.path, true, "required", name.get<std::string>()}};
     }
   }
-  if (!value.is_object()) return true;
-  if (size < s.min_properties || size > s.max_properties) return false;
-  if (!std::all_of(s.required.begin(), s.required.end(), [&](const std::string& name) { return value.contains(name); }))
-    return false;
-  for (const auto& [key, member] : value.items()) {
-    if (!Satisfies(member, s.PropertySchemas(key), depth + 1) || !Satisfies(Json(key), s.names, depth + 1))
-      return false;
-  }
-  return true;
+  return can ? std::optional(SchemaSet{negated}) : std::nullopt;
 }
 
 }  // namespace puna::engine

@@ -1,10 +1,11 @@
-#include "engine/grammar/compile.h"
-
 #include <doctest/doctest.h>
 
 #include <string>
+#include <vector>
 
 #include "engine/grammar/automata/grammar_error.h"
+#include "engine/grammar/schema/json_nodes.h"
+#include "tests/engine/grammar/compile_support.h"
 #include "tests/engine/grammar/grammar_runner.h"
 
 namespace puna::engine {
@@ -53,9 +54,45 @@ TEST_CASE("regular expressions match as ECMA-262 says") {
   }
 }
 
+TEST_CASE("conditions in regular expressions hold") {
+  struct Case {
+    const char* pattern;
+    std::vector<std::string> yes, no;
+  };
+  const Case cases[] = {
+      {"(?=a)[ab]b", {"ab"}, {"bb"}},
+      {"(?!.*\\.\\.)[a.]+", {"a.a", "."}, {"a..a", ".."}},
+      {"(?=.*\\d)(?=.*[a-z]).{4,8}", {"abc1", "1234567a"}, {"abcd", "a1", "123456789a"}},
+      {"((?!foo).)*", {"fobar", ""}, {"xfoox", "foo"}},
+      {"a(?=b$)b", {"ab"}, {"a"}},
+      {"a(?!$).*", {"ab"}, {"a"}},
+      {"\\w*(?<=a)b", {"ab", "xab"}, {"b", "xb"}},
+      {"\\w*(?<!a)b", {"b", "xb"}, {"ab"}},
+      {".*\\bcat\\b.*", {"cat", "a cat."}, {"concat", "cats"}},
+      {"a\\Bb\\b", {"ab"}, {"a"}},
+      {"(^a|b$)c?", {"a", "ac", "b"}, {"bc", "c"}},
+      {"(?i)stra\u00dfe", {"STRA\u00dfE", "stra\u1e9ee"}, {"strasse"}},
+      {"(?i:ab)c", {"aBc", "ABc"}, {"ABC"}},
+      {"(?i)[^a]", {"b"}, {"a", "A"}},
+      {"(?s).", {"\n"}, {"ab"}},
+      {"(?<year>\\d{4})-(?P<month>\\d\\d)", {"2024-01"}, {"24-01"}},
+      {"\\p{Lu}\\p{L}*", {"\u00c4b"}, {"\u00e4b", "A1"}},
+      {"\\p{Script=Greek}+\\P{L}", {"\u03b1\u03b2!"}, {"a!", "\u03b1a"}},
+      {"\\A{x}\\Z", {"{x}"}, {"x"}},
+      {"[\\w-.]+", {"a-b."}, {"a b"}},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.pattern);
+    const Grammar grammar = CompileRegex(c.pattern);
+    for (const std::string& text : c.yes) CHECK_MESSAGE(Whole(grammar, text), text);
+    for (const std::string& text : c.no) CHECK_MESSAGE(!Whole(grammar, text), text);
+  }
+}
+
 TEST_CASE("regular expressions that cannot be enforced are refused") {
-  for (const char* pattern : {"(?=a)b", "(?<!a)b", "(a)\\1", "\\bword", "\\p{L}", "a**", "(", ")", "[a", "a{3,2}", "*",
-                              "a\\", "(?i:a)", "[z-a]", "(^a)*", "x^a", "a$b", "((a{999}){999}){9}", "a{999999}"}) {
+  for (const char* pattern :
+       {"(a)\\1", "(?P<a>b)(?P=a)", "(?>a)", "(?x: a)", "\\p{Klingon}", "a**", "(", ")", "[a", "a{3,2}", "*", "a\\",
+        "(?<=a(?=b))", "[z-a]", "^*", "((a{999}){999}){9}", "a{999999}", "a++"}) {
     CAPTURE(pattern);
     CHECK_THROWS_AS(CompileRegex(pattern), GrammarError);
   }
@@ -111,18 +148,17 @@ TEST_CASE("what cannot be enforced is refused by its name") {
     const char *schema, *keyword;
   };
   const Case cases[] = {
-      {R"({"not": {"type": "string"}})", "not"},
-      {R"({"if": {}, "then": {}})", "if"},
+      {R"({"not": {"multipleOf": 3}})", "not"},
+      {R"({"if": {"uniqueItems": true}, "then": {"maxItems": 3}})", "if"},
       {R"({"type": "array", "uniqueItems": true})", "uniqueItems"},
-      {R"({"type": "array", "contains": {"type": "null"}})", "contains"},
-      {R"({"type": "object", "dependentRequired": {"a": ["b"]}})", "dependentRequired"},
-      {R"({"type": "object", "unevaluatedProperties": false})", "unevaluatedProperties"},
-      {R"({"type": "string", "format": "iri"})", "format"},
-      {R"x({"type": "string", "pattern": "(?=x)"})x", "pattern"},
+      {R"({"type": "array", "contains": {"type": "null"}, "minContains": 100})", "contains"},
+      {R"({"divisibleBy": 2})", "divisibleBy"},
+      {R"({"type": "string", "format": "regex"})", "format"},
+      {R"x({"type": "string", "pattern": "(a)\\1"})x", "pattern"},
       {R"({"type": "number", "multipleOf": 0.3})", "multipleOf"},
       {R"({"$ref": "https://example.org/schema"})", "$ref"},
       {R"({"$ref": "#/$defs/none"})", "$ref"},
-      {R"({"oneOf": [{"type": "integer"}, {"type": "number"}]})", "oneOf"},
+      {R"({"oneOf": [{"multipleOf": 3}, {"multipleOf": 5}]})", "oneOf"},
       {R"({"type": "strin"})", "type"},
       {R"({"type": "string", "minLength": -1})", "minLength"},
       {R"({"properties": 1})", "properties"},
@@ -144,11 +180,82 @@ TEST_CASE("what cannot be enforced is refused by its name") {
     CHECK(RefusedKeyword(c.schema) == c.keyword);
   }
   try {
-    CompileJsonSchema(R"({"type": "object", "properties": {"a/b": {"type": "array", "items": {"not": {}}}}})");
+    CompileJsonSchema(R"({"type": "object", "properties": {"a/b": {"type": "array", "items": {"format": "x"}}}})");
     FAIL("accepted");
   } catch (const GrammarError& e) {
     CHECK(e.path() == "#/properties/a~1b/items");
   }
+}
+
+// Each of these keywords falls beside others that hold, and is told with its place.
+TEST_CASE("where a schema is not strict, only the keyword that cannot be enforced falls") {
+  struct Case {
+    const char *rules, *keyword;
+  };
+  const Case cases[] = {
+      {R"x("pattern": "(a)\\1")x", "pattern"},
+      {R"("format": "phone-number")", "format"},
+      {R"("not": {"multipleOf": 7})", "not"},
+      {R"("minLength": "3")", "minLength"},
+      {R"("divisibleBy": 2)", "divisibleBy"},
+      {R"("$ref": "https://example.org/other.json")", "$ref"},
+      {R"("multipleOf": 0.3)", "multipleOf"},
+      {R"("uniqueItems": 1)", "uniqueItems"},
+      {R"("required": true)", "required"},
+      {R"("oneOf": [{"multipleOf": 3}, {"multipleOf": 5}])", "oneOf"},
+      {R"("if": {"uniqueItems": true}, "then": {"maxLength": 3})", "if"},
+      {R"("exclusiveMaximum": "yes")", "exclusiveMaximum"},
+  };
+  for (const Case& c : cases) {
+    const std::string schema =
+        std::string(R"({"type": "object", "properties": {"x": {)") + c.rules +
+        R"(, "maxLength": 9}, "kind": {"enum": ["a", "b"]}}, "required": ["x", "kind"], "additionalProperties": false})";
+    CAPTURE(schema);
+    std::vector<Compilation::Loss> losses;
+    const Grammar grammar = CompileLeniently(schema, losses);
+    REQUIRE(losses.size() == 1);
+    CHECK(losses[0].keyword == c.keyword);
+    CHECK(losses[0].path == "#/properties/x");
+    CHECK(Whole(grammar, R"({"x": "text", "kind": "b"})"));
+    CHECK_FALSE(Whole(grammar, R"({"x": "a text that is too long", "kind": "b"})"));
+    CHECK_FALSE(Whole(grammar, R"({"x": "text"})"));
+    CHECK_FALSE(Whole(grammar, R"({"x": "text", "kind": "c"})"));
+    CHECK_FALSE(Whole(grammar, R"({"x": "text", "kind": "a", "y": 1})"));
+  }
+}
+
+TEST_CASE("what is wrong, or more than a compilation may take, is refused however lenient") {
+  std::vector<Compilation::Loss> losses;
+  CHECK_THROWS_AS(CompileLeniently(R"({"type": "strin"})", losses), GrammarMistake);
+  CHECK_THROWS_AS(CompileLeniently(R"({"$ref": "#/nowhere"})", losses), GrammarMistake);
+  CHECK_THROWS_AS(CompileLeniently("{", losses), GrammarMistake);
+  Compilation late(Compilation::Mode::kStrict, Compilation::Clock::now() - std::chrono::seconds(1));
+  CHECK_THROWS_AS(CompileAnswer({AnswerSpec::Kind::kJsonSchema, R"({"type": "string"})"}, late), CompilationLimit);
+}
+
+// By work, which is the same on every machine; a quadratic compiler would need a hundred times as much.
+TEST_CASE("work grows with the schema") {
+  const auto work = [](int count) {
+    Json values = Json::array();
+    for (int i = 0; i < count; ++i) {
+      values.push_back(i);
+      values.push_back("v" + std::to_string(i));
+    }
+    Compilation compilation;
+    CompileAnswer({AnswerSpec::Kind::kJsonSchema, Json({{"enum", values}}).dump()}, compilation);
+    return compilation.work();
+  };
+  CHECK(work(20'000) < 15 * work(2'000));
+}
+
+TEST_CASE("a format that contradicts the pattern beside it is an annotation") {
+  const std::string schema = R"({"type": "string", "format": "time", "pattern": "^(?:[01]\\d|2[0-3]):[0-5]\\d$"})";
+  Compilation compilation;
+  const Grammar grammar = CompileAnswer({AnswerSpec::Kind::kJsonSchema, schema}, compilation);
+  CHECK(Whole(grammar, "\"12:30\""));
+  CHECK_FALSE(Whole(grammar, "\"12:30:00Z\""));
+  REQUIRE(compilation.losses().size() == 1);
+  CHECK(compilation.losses()[0].keyword == "format");
 }
 
 TEST_CASE("hostile schemas end quickly") {
@@ -190,7 +297,7 @@ TEST_CASE("tool calls") {
               "<tool_call>\n{\"name\": \"stop\", \"arguments\": {}}\n</tool_call>"));
   CHECK(Whole(CompileToolCalls(tools, ToolCallStyle::kFunctionTag, true),
               "<function=stop>{}</function><function=stop>{}</function>"));
-  CHECK_THROWS_WITH_AS(CompileToolCalls({{"f", R"({"not":{}})"}}, ToolCallStyle::kLlama, false),
+  CHECK_THROWS_WITH_AS(CompileToolCalls({{"f", R"({"divisibleBy":2})"}}, ToolCallStyle::kLlama, false),
                        doctest::Contains("tool 'f'"), GrammarError);
   const Grammar nullable = CompileToolCalls({{"f", R"({"type":["object","null"]})"}}, ToolCallStyle::kLlama, false);
   CHECK_FALSE(Whole(nullable, R"({"name": "f", "parameters": null})"));

@@ -6,8 +6,8 @@
 #include <random>
 #include <string>
 
-#include "engine/grammar/compile.h"
 #include "engine/grammar/masks/tool_call_constraint.h"
+#include "tests/engine/grammar/compile_support.h"
 #include "tests/engine/grammar/grammar_runner.h"
 #include "tests/server/byte_tokenizer.h"
 

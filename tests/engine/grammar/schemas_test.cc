@@ -5,8 +5,8 @@
 #include <random>
 #include <string>
 
-#include "engine/grammar/compile.h"
 #include "engine/grammar/schema/json_nodes.h"
+#include "tests/engine/grammar/compile_support.h"
 #include "tests/engine/grammar/grammar_runner.h"
 #include "tests/engine/grammar/schema_validator.h"
 

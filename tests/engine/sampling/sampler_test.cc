@@ -115,7 +115,7 @@ TEST_CASE("filters keep what a full sort keeps") {
       if (random() % 2) params.top_k = 1 + static_cast<int>(random() % std::min<size_t>(vocab + 3, 700));
       if (random() % 2) params.top_p = std::array{0.05f, 0.5f, 0.9f}[random() % 3];
       if (random() % 3 == 0) params.min_p = std::array{0.001f, 0.05f, 0.3f, 1.0f}[random() % 4];
-      Sampler sampler(static_cast<int>(vocab));
+      Sampler sampler(static_cast<int>(vocab), DetectIsa());
       SampleTask task;
       task.params = &params;
       const Distribution d = sampler.DistributionOf(x, task);
@@ -142,7 +142,7 @@ TEST_CASE("draws follow the distribution, and only seed and position") {
     SamplingParams params;
     params.top_p = top_p;
     params.seed = 42;
-    Sampler sampler(200);
+    Sampler sampler(200, DetectIsa());
     SampleTask task;
     task.params = &params;
     const Distribution d = sampler.DistributionOf(x, task);
@@ -158,7 +158,7 @@ TEST_CASE("draws follow the distribution, and only seed and position") {
       REQUIRE(id >= 0);
       ++drawn[id];
       if (i % 1000 == 0) {
-        Sampler other(200);
+        Sampler other(200, DetectIsa());
         CHECK(other.Sample(x, task).id == id);
       }
     }
@@ -182,7 +182,7 @@ TEST_CASE("the end of the unit interval draws the last id that weighs anything")
   x[3] = 0;
   x[66] = 0;
   SamplingParams params;
-  Sampler sampler(70);
+  Sampler sampler(70, DetectIsa());
   SampleTask task;
   task.params = &params;
   int low = 0, high = 0;
@@ -219,7 +219,7 @@ TEST_CASE("a constraint and forbidden ids hold, greedy or drawn, whatever the bi
   SamplingParams params;
   params.logit_bias = {{5, 100.0f}, {71, 50.0f}};
   const std::vector<TokenId> forbidden = {71};
-  Sampler sampler(300);
+  Sampler sampler(300, DetectIsa());
   SampleTask task;
   task.params = &params;
   task.constraint = &constraint;
@@ -238,7 +238,7 @@ TEST_CASE("a constraint and forbidden ids hold, greedy or drawn, whatever the bi
 
 TEST_CASE("no id may come: said, not guessed") {
   OnlyThese nothing({});
-  Sampler sampler(300);
+  Sampler sampler(300, DetectIsa());
   for (const float temperature : {0.0f, 1.0f}) {
     for (const float top_p : {1.0f, 0.5f}) {
       SamplingParams params;
@@ -261,7 +261,7 @@ TEST_CASE("log-probabilities are of the raw logits, most likely first, ties by i
   SamplingParams params;
   params.temperature = 0;
   params.logit_bias = {{7, 50.0f}};
-  Sampler sampler(100);
+  Sampler sampler(100, DetectIsa());
   SampleTask task;
   task.params = &params;
   task.num_logprobs = 4;

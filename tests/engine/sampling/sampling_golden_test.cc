@@ -122,7 +122,7 @@ TEST_CASE("golden distributions") {
     CAPTURE(golden["name"].get<std::string>());
     Case c;
     Load(golden, c);
-    Sampler sampler(static_cast<int>(c.logits.size()));
+    Sampler sampler(static_cast<int>(c.logits.size()), DetectIsa());
 
     if (c.params.temperature >= 1e-5f) CheckDistribution(golden, c, sampler);
 

@@ -44,7 +44,7 @@ TEST_CASE("a tool that cannot be enforced is told of each time, and refused when
   GrammarStore store(tokenizer, kPythonTag + 1);
   api::ToolSpec tool;
   tool.name = "f";
-  tool.parameters = R"({"type": "object", "properties": {"a": {"not": {"type": "string"}}}})";
+  tool.parameters = R"({"type": "object", "properties": {"a": {"not": {"multipleOf": 7}}}})";
   for (int i = 0; i < 2; ++i) {
     api::Warnings warnings;
     store.FindCalls({tool}, engine::ToolCallStyle::kHermes, true, warnings);

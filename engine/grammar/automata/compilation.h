@@ -1,0 +1,70 @@
+// One compilation: what it may use, and what it had to leave out.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/grammar/automata/grammar_error.h"
+
+namespace puna::engine {
+
+class Compilation {
+ public:
+  using Clock = std::chrono::steady_clock;
+  enum class Mode {
+    kStrict,   // what cannot be enforced ends the compilation with a GrammarError
+    kLenient,  // it is left out and told; everything else holds
+  };
+  struct Loss {
+    std::string keyword, path, reason;
+  };
+  // Units of work, each about 100 ns: a second in all. The bound is the same on every machine, so that what compiles
+  // once compiles always; the deadline is the request's.
+  static constexpr int64_t kMaxWork = 10'000'000;
+
+  explicit Compilation(Mode mode = Mode::kStrict, Clock::time_point deadline = Clock::time_point::max())
+      : mode_(mode), deadline_(deadline) {}
+
+  // Throws CompilationLimit when the work or the time is used up.
+  void Spend(int64_t work) {
+    work_ += work;
+    if (work_ >= next_look_) Look();
+  }
+  // The keyword at `path` is not enforced. Throws GrammarError when strict; told once for each place.
+  void Lose(const std::string& keyword, const std::string& path, const std::string& reason);
+  // The same for what no strictness could save, such as a format that contradicts the pattern beside it.
+  void Note(const std::string& keyword, const std::string& path, const std::string& reason);
+
+  bool strict() const { return mode_ == Mode::kStrict; }
+  // For a part with a strictness of its own.
+  void set_mode(Mode mode) { mode_ = mode; }
+  const std::vector<Loss>& losses() const { return losses_; }
+  // Forgets the losses from the `count`-th on: what they were said of has been left out as a whole.
+  void KeepLosses(size_t count) { losses_.resize(count); }
+  // Says of those what they belong to, in front of their paths.
+  void NameLosses(size_t from, const std::string& where) {
+    for (size_t i = from; i < losses_.size(); ++i) losses_[i].path = where + losses_[i].path;
+  }
+  int64_t work() const { return work_; }
+
+ private:
+  void Look();
+
+  Mode mode_;
+  Clock::time_point deadline_;
+  int64_t work_ = 0, next_look_ = 1;
+  std::vector<Loss> losses_;
+};
+
+// A keyword and where it stands, for whoever reads what it says.
+struct Place {
+  std::string keyword, path;
+  Compilation& compilation;
+
+  [[noreturn]] void Fail(const std::string& message) const { throw GrammarError(keyword, path, message); }
+  void Lose(const std::string& reason) const { compilation.Lose(keyword, path, reason); }
+};
+
+}  // namespace puna::engine
