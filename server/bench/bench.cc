@@ -46,7 +46,11 @@ void PrintJson(const EngineBenchResult& r) {
                               {"inter_token_ms_p50", d.inter_token_ms_p50},
                               {"inter_token_ms_p99", d.inter_token_ms_p99},
                               {"bytes_per_step", d.bytes_per_step},
-                              {"read_bandwidth_bytes_per_s", d.read_bandwidth},
+                              {"operations_per_step", d.operations_per_step},
+                              {"read_bandwidth_before", d.bandwidth_before},
+                              {"read_bandwidth_after", d.bandwidth_after},
+                              {"limit", d.reading_is_the_limit ? "memory" : "arithmetic"},
+                              {"share_of_limit", d.share_of_limit},
                               {"share_of_bandwidth", d.share_of_bandwidth}});
   }
   json["resident_bytes"] = r.resident_bytes;
@@ -54,7 +58,9 @@ void PrintJson(const EngineBenchResult& r) {
   json["kv_bytes"] = r.kv_bytes;
   json["read_bandwidth_bytes_per_s"] = r.read_bandwidth_bytes_per_s;
   json["bf16_peak_flops"] = r.bf16_peak_flops;
+  json["f32_peak_flops"] = r.f32_peak_flops;
   json["int8_peak_ops"] = r.int8_peak_ops;
+  json["panel_peak_ops"] = r.panel_peak_ops;
   json["prefill_share_of_peak"] = r.prefill_share_of_peak;
   json["decode_share_of_bandwidth"] = r.decode.empty() ? 0 : r.decode.front().share_of_bandwidth;
   std::puts(json.dump(2).c_str());
@@ -62,19 +68,20 @@ void PrintJson(const EngineBenchResult& r) {
 
 void PrintTable(const EngineBenchResult& r) {
   std::printf("%s, %s, %d threads, %s\n\n", r.model.c_str(), r.weights.c_str(), r.threads, r.kernels.c_str());
-  std::printf("machine   read %.1f GB/s, oneDNN bf16 %.2f Tflop/s, int8 %.2f Top/s\n",
-              r.read_bandwidth_bytes_per_s / 1e9, r.bf16_peak_flops / 1e12, r.int8_peak_ops / 1e12);
+  const bool bf16 = r.bf16_peak_flops > 0;
+  std::printf("machine   read %.1f GB/s, oneDNN %s %.2f Tflop/s, int8 %.2f Top/s, our %s kernel in the cache %.2f\n",
+              r.read_bandwidth_bytes_per_s / 1e9, bf16 ? "bf16" : "f32",
+              (bf16 ? r.bf16_peak_flops : r.f32_peak_flops) / 1e12, r.int8_peak_ops / 1e12, r.weights.c_str(),
+              r.panel_peak_ops / 1e12);
   std::printf("memory    weights %.2f GiB, KV %.2f GiB, resident %.2f GiB\n", r.weights_bytes / 1073741824.0,
               r.kv_bytes / 1073741824.0, r.resident_bytes / 1073741824.0);
   std::printf("load      %.1f s\n", r.load_seconds);
   std::printf("prefill   %d tokens: %.1f tokens/s, first token after %.0f ms, %.2f of the matmul peak\n",
               r.prompt_tokens, r.prefill_tokens_per_s, r.time_to_first_token_ms, r.prefill_share_of_peak);
   for (const DecodeFigures& d : r.decode) {
-    std::printf(
-        "decode    %2d %s %.1f tokens/s in all, a token every %.1f ms (99th percentile %.1f), %.2f "
-        "of the read bandwidth\n",
-        d.streams, d.streams == 1 ? "stream: " : "streams:", d.tokens_per_s, d.inter_token_ms_p50, d.inter_token_ms_p99,
-        d.share_of_bandwidth);
+    std::printf("decode    %2d %s %.1f tokens/s in all, a token every %.1f ms (99th percentile %.1f), %.2f of the %s\n",
+                d.streams, d.streams == 1 ? "stream: " : "streams:", d.tokens_per_s, d.inter_token_ms_p50,
+                d.inter_token_ms_p99, d.share_of_limit, d.reading_is_the_limit ? "read bandwidth" : "matmul peak");
   }
 }
 

@@ -87,6 +87,10 @@ DecodeFigures Decode(engine::Engine& engine, const EngineBenchOptions& options, 
     for (int i = before; i < watched.tokens; ++i) gaps.push_back((now - last) / (watched.tokens - before));
     last = now;
   }
+  if (gaps.empty()) {
+    throw std::runtime_error("bench: " + std::to_string(options.generate_tokens) +
+                             " tokens a stream were over before they could be timed; a larger --generate is needed");
+  }
   DecodeFigures figures;
   figures.streams = count;
   figures.tokens_per_s = (total() - first) / (last - start);
@@ -98,14 +102,29 @@ DecodeFigures Decode(engine::Engine& engine, const EngineBenchOptions& options, 
   return figures;
 }
 
-// Multiply-adds of one prompt: all linear layers for every token, attention over what each token
-// sees, the head once.
-double PromptOperations(const engine::ModelConfig& c, double tokens) {
+// Two operations for each multiply-add of one token's linear layers, without the head.
+double LayerOperations(const engine::ModelConfig& c) {
   const double h = c.hidden_size, d = c.head_dim;
   const double layer =
       h * d * (2.0 * c.num_attention_heads + 2.0 * c.num_key_value_heads) + 3.0 * h * c.intermediate_size;
-  const double attention = 2.0 * c.num_attention_heads * d * (tokens + 1) / 2;
-  return 2.0 * (c.num_hidden_layers * tokens * (layer + attention) + h * c.vocab_size);
+  return 2.0 * c.num_hidden_layers * layer;
+}
+
+// Of one token's attention to `positions`.
+double AttentionOperations(const engine::ModelConfig& c, double positions) {
+  return 4.0 * c.num_hidden_layers * c.num_attention_heads * c.head_dim * positions;
+}
+
+double HeadOperations(const engine::ModelConfig& c) { return 2.0 * c.hidden_size * c.vocab_size; }
+
+// Of one prompt: all linear layers for every token, attention over what each token sees, the head once.
+double PromptOperations(const engine::ModelConfig& c, double tokens) {
+  return tokens * (LayerOperations(c) + AttentionOperations(c, (tokens + 1) / 2)) + HeadOperations(c);
+}
+
+// Of one token that is decoded at this depth.
+double TokenOperations(const engine::ModelConfig& c, double depth) {
+  return LayerOperations(c) + AttentionOperations(c, depth) + HeadOperations(c);
 }
 
 // The model, its engine, and the figures so far.
@@ -117,6 +136,7 @@ class EngineBench {
   EngineBenchResult Run() {
     config::EngineConfig config = options_.engine;
     config.threads = NumThreads(config);
+    engine::LimitPeaksTo(engine::ChooseIsa(config.isa));
     Start(config);
     {
       engine::MachineMeter meter(config.threads);
@@ -168,28 +188,45 @@ class EngineBench {
 
   void Prefill(engine::MachineMeter& meter) {
     progress_("prefill of " + std::to_string(options_.prompt_tokens) + " tokens");
-    double bf16 = meter.Bf16Peak();
+    double floats = meter.FloatPeak();
     double int8 = meter.Int8Peak();
+    const double panel = PanelPeak(meter);
     const double seconds = FirstTokenSeconds(*engine_, options_.prompt_tokens, rng_);
-    bf16 = (bf16 + meter.Bf16Peak()) / 2;
+    floats = (floats + meter.FloatPeak()) / 2;
     int8 = (int8 + meter.Int8Peak()) / 2;
+    result_.panel_peak_ops = (panel + PanelPeak(meter)) / 2;
     result_.time_to_first_token_ms = 1e3 * seconds;
     result_.prefill_tokens_per_s = options_.prompt_tokens / seconds;
-    result_.bf16_peak_flops = bf16;
+    (meter.has_bf16() ? result_.bf16_peak_flops : result_.f32_peak_flops) = floats;
     result_.int8_peak_ops = int8;
-    const double peak = result_.weights == "bf16" ? bf16 : int8;
-    if (peak > 0) result_.prefill_share_of_peak = PromptOperations(shape_, options_.prompt_tokens) / seconds / peak;
+    result_.prefill_share_of_peak = PromptOperations(shape_, options_.prompt_tokens) / seconds / result_.peak();
+  }
+
+  double PanelPeak(engine::MachineMeter& meter) const {
+    for (const auto format : {engine::WeightFormat::kBf16, engine::WeightFormat::kW8A8, engine::WeightFormat::kW4A8}) {
+      if (result_.weights == engine::Name(format))
+        return meter.PanelPeak(format, engine::ChooseIsa(options_.engine.isa));
+    }
+    return 0;
   }
 
   void DecodeStreams(engine::MachineMeter& meter, int streams) {
     progress_("decode, " + std::to_string(streams) + (streams == 1 ? " stream" : " streams"));
     const double before = meter.ReadBandwidth();
     DecodeFigures figures = Decode(*engine_, options_, streams, rng_);
-    figures.read_bandwidth = (before + meter.ReadBandwidth()) / 2;
+    figures.bandwidth_before = before;
+    figures.bandwidth_after = meter.ReadBandwidth();
+    const double bandwidth = (figures.bandwidth_before + figures.bandwidth_after) / 2;
     const double depth = options_.depth + options_.generate_tokens / 2.0;
     figures.bytes_per_step = static_cast<double>(result_.weights_bytes) + streams * depth * kv_bytes_per_token_;
-    figures.share_of_bandwidth = figures.bytes_per_step / (figures.inter_token_ms_p50 / 1e3) / figures.read_bandwidth;
-    if (result_.decode.empty()) result_.read_bandwidth_bytes_per_s = figures.read_bandwidth;
+    figures.operations_per_step = streams * TokenOperations(shape_, depth);
+    const double step = figures.inter_token_ms_p50 / 1e3;
+    const double reading = figures.bytes_per_step / bandwidth;
+    const double computing = figures.operations_per_step / result_.peak();
+    figures.reading_is_the_limit = reading >= computing;
+    figures.share_of_bandwidth = reading / step;
+    figures.share_of_limit = std::max(reading, computing) / step;
+    if (result_.decode.empty()) result_.read_bandwidth_bytes_per_s = bandwidth;
     result_.decode.push_back(figures);
   }
 

@@ -249,10 +249,10 @@ Figures Context(const ScenarioOptions& o, const Progress& progress) {
   const double deep = stepped.MedianStep(o.depth, 1, 9);
   bandwidth = (bandwidth + meter.ReadBandwidth()) / 2;
   progress("prefill");
-  double peak = meter.Bf16Peak();
+  double peak = meter.FloatPeak();
   const double chunk_shallow = stepped.MedianStep(0, o.chunk, 3);
   const double chunk_deep = stepped.MedianStep(o.depth, o.chunk, 3);
-  peak = (peak + meter.Bf16Peak()) / 2;
+  peak = (peak + meter.FloatPeak()) / 2;
   const double kv = static_cast<double>(model.kv_bytes_per_block()) / engine::kBlockSize * (o.depth + 1);
   const double floor = (static_cast<double>(model.weight_bytes()) + kv) / bandwidth;
   // What lies between the two steps: each token sees `depth` more positions; a score and a weighted sum each take d
@@ -271,7 +271,7 @@ Figures Context(const ScenarioOptions& o, const Progress& progress) {
           {"prefill_shallow_ms", kMs * chunk_shallow, "a chunk of the prompt at depth 0"},
           {"prefill_deep_ms", kMs * chunk_deep, "a chunk of the prompt at that depth"},
           {"attention_flops", rate, "attention over the context, operations a second"},
-          {"bf16_peak_flops", peak, "oneDNN's bf16 matmul, beside it"},
+          {meter.has_bf16() ? "bf16_peak_flops" : "f32_peak_flops", peak, "oneDNN's matmul, beside it"},
           {"attention_share_of_peak", rate / peak, "attention / that peak"}};
 }
 
