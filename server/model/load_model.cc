@@ -1,6 +1,8 @@
 #include "server/model/load_model.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <new>
@@ -45,6 +47,27 @@ engine::LlamaOptions OptionsOf(const config::EngineConfig& config) {
   options.max_batched_tokens = config.max_num_batched_tokens;
   if (config.kv_cache_dtype == "int8") options.kv_dtype = engine::KvDtype::kInt8;
   return options;
+}
+
+// One stream reads all weights for each of its tokens, so their size and the memory's speed say how fast it can be.
+void SayWhatSmallerWeightsGive(const engine::Checkpoint& checkpoint, engine::LlamaOptions options,
+                               engine::Model& model) {
+  const double bandwidth = model.ReadBandwidth();
+  if (bandwidth == 0) return;  // a model for tests
+  const auto figures = [&](size_t bytes) {
+    char text[64];
+    std::snprintf(text, sizeof text, "%.1f GiB, %.1f tokens/s", static_cast<double>(bytes) / (1 << 30),
+                  bandwidth / static_cast<double>(bytes));
+    return std::string(text);
+  };
+  std::string line = "bf16 weights, as the model has them: " + figures(model.weight_bytes()) +
+                     " a stream at most, by the " + std::to_string(std::lround(bandwidth / 1e9)) +
+                     " GB/s that this machine reads";
+  for (const auto format : {engine::WeightFormat::kW8A8, engine::WeightFormat::kW4A8}) {
+    options.weights = format;
+    line += std::string("; --weights ") + Name(format) + ": " + figures(PlannedWeightBytes(checkpoint, options));
+  }
+  LogInfo(line);
 }
 
 }  // namespace
@@ -104,7 +127,12 @@ LoadedModel LoadModel(const config::EngineConfig& config, const engine::LoadProg
   CheckWeightsFit(checkpoint.name, Name(PlannedFormat(checkpoint, options)), PlannedWeightBytes(checkpoint, options),
                   memory_left);
   try {
-    return {checkpoint.name, checkpoint.config, checkpoint.generation, LoadLlama(checkpoint, options, progress)};
+    LoadedModel loaded{checkpoint.name, checkpoint.config, checkpoint.generation,
+                       LoadLlama(checkpoint, options, progress)};
+    if (!options.weights && loaded.model->Format() == Name(engine::WeightFormat::kBf16)) {
+      SayWhatSmallerWeightsGive(checkpoint, options, *loaded.model);
+    }
+    return loaded;
   } catch (const std::bad_alloc&) {
     throw std::runtime_error(checkpoint.name + ": its weights do not fit into memory (" +
                              std::to_string(ReadMachineLimits().memory_left >> 20) +
