@@ -43,6 +43,11 @@ class Leakless(unittest.TestCase):
         self.assertEqual(metrics(server)['puna:request_success_total{finished_reason="error"}'], 0)
 
 
+def requests_held(server):
+    now = metrics(server)
+    return now["puna:num_requests_running"] + now["puna:num_requests_waiting"]
+
+
 def send_stream(server, body):
     return server.open_stream("/v1/completions", {**body, "stream": True})
 
@@ -173,6 +178,8 @@ class Ends(Leakless):
         with Server("--max-num-seqs", "2", "--max-waiting", "50", "--drain-timeout-s", "1", "--no-speculation") as server:
             sockets = [send_stream(server, LONG) for _ in range(30)]
             read_until(sockets[0], b"data: ")
+            # Once all of them are running or waiting; a connection still in the listen queue would be reset instead.
+            server.wait_until(lambda: requests_held(server) == len(sockets), seconds=60)
             server.process.send_signal(signal.SIGTERM)
             for answer in read_all_streams(sockets, seconds=60):
                 self.assertTrue(b"shutting_down" in answer or b"[DONE]" in answer, answer[-300:])
