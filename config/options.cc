@@ -71,8 +71,8 @@ const std::vector<Option>& Table() {
        "the folder's name",
        List<&S::served_model_names>()},
       {"weights", "Model", "FORMAT",
-       "how weights are kept: bf16 is exact, w8a8 and w4a8 are smaller and faster; auto: as the "
-       "checkpoint is",
+       "how weights are kept: bf16 is exact, w8a8 and w4a8 are smaller and faster; auto: each "
+       "matrix as its file has it",
        Choice<&E::weights>({"auto", "bf16", "w8a8", "w4a8"})},
       {"max_model_len", "Model", "TOKENS", "prompt and answer together; 0: what the model and the memory allow",
        Integer<&E::max_model_len>(0, 1 << 24)},

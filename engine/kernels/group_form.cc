@@ -1,7 +1,6 @@
 #include "engine/kernels/group_form.h"
 
 #include <algorithm>
-#include <vector>
 
 namespace puna::engine {
 namespace {
@@ -33,7 +32,7 @@ const char* Name(Code code) {
   return "?";
 }
 
-int ScaleBytes(Scale scale) { return scale == Scale::kFloat ? 4 : 2; }
+int LevelBytes(Scale scale) { return scale == Scale::kFloat ? 4 : scale == Scale::kHalf ? 2 : 1; }
 
 }  // namespace
 
@@ -88,25 +87,22 @@ std::optional<GroupForm> GroupFormOf(std::string_view name) {
   return std::nullopt;
 }
 
-int UnitColumns(const GroupForm& form) {
-  return form.scale == Scale::kTwoLevel ? kTwoLevelColumns : std::max(form.group, 32);
-}
+int CellColumns(const GroupForm& form) { return std::max(form.group, 32); }
+
+int UnitColumns(const GroupForm& form) { return form.scale == Scale::kTwoLevel ? kTwoLevelColumns : CellColumns(form); }
 
 UnitParts PartsOf(const GroupForm& form) {
   const bool two_level = form.scale == Scale::kTwoLevel;
-  const int64_t groups = UnitColumns(form) / form.group;
-  const int64_t scales = (two_level ? 1 : groups) * kOutputs * ScaleBytes(form.scale);
-  const int64_t bytes = groups * kOutputs;  // int8 and zero points
+  const int64_t values = int64_t{CellColumns(form)} / form.group * kOutputs;
+  const int64_t levels = values * LevelBytes(form.scale);
   UnitParts parts;
+  parts.cells = !two_level ? 0 : form.base == Base::kMinimum ? 2 * kUnitMinimums : kUnitMinimums;
   parts.block = int64_t{CodeBytes(form.code)} * kOutputs;
-  parts.scales = parts.block * (UnitColumns(form) / 32);
-  parts.sub_scales = parts.scales + scales;
-  parts.minimums = parts.sub_scales + (two_level ? bytes : 0);
-  parts.sub_minimums = parts.minimums + (form.base == Base::kMinimum ? scales : form.base == Base::kZero ? bytes : 0);
-  parts.bytes = parts.sub_minimums + (two_level && form.base == Base::kMinimum ? bytes : 0);
+  parts.scales = parts.block * (CellColumns(form) / 32);
+  parts.minimums = parts.scales + levels;
+  parts.cell = parts.minimums + (form.base == Base::kMinimum ? levels : form.base == Base::kZero ? values : 0);
+  parts.bytes = parts.cells + parts.cell * (UnitColumns(form) / CellColumns(form));
   return parts;
 }
-
-int64_t UnitBytes(const GroupForm& form) { return PartsOf(form).bytes; }
 
 }  // namespace puna::engine

@@ -85,26 +85,31 @@ int CodeBits(GroupForm::Code code);    // as stored
 int CodeOffset(GroupForm::Code code);  // what kOffset takes away; of kIq4: from the table's values + 128
 int CodeBytes(GroupForm::Code code);   // of 32 columns of one output
 
-// A unit is the stretch of columns after which the layout repeats: a group and at least 32 columns, or 256 with two
-// levels. A panel of 64 outputs is unit after unit, each:
-//   for every 32 columns, codes: [4 j][64 n][4 i] bytes, low nibble column 4 j + i, high nibble column 16 + 4 j + i;
-//     int5: and [64 n][4 i] bytes, bit q is bit 4 of column 4 q + i;
-//     int6: and [2 h][64 n][4 i] bytes, bits 2 q and 2 q + 1 are bits 4 and 5 of column 16 h + 4 q + i;
-//     int8: instead [8 j][64 n][4 i] bytes, column 4 j + i
-//   [groups][64] scales: float16, float32, or with two levels [64] float16, then [groups][64] int8
-//   minimums in the same form, or [groups][64] zero points
+// A panel of 64 outputs is unit after unit: 256 columns with two levels, else a cell's. What belongs together lies
+// together, so that memory is read in order:
+//   two levels: [64] float16 scales, and with minimums [64] float16 minimums
+//   cell after cell, each of max(group, 32) columns:
+//     for every 32 columns, codes: [4 j][64 n][4 i] bytes, low nibble column 4 j + i, high nibble column 16 + 4 j + i;
+//       int5: and [64 n][4 i] bytes, bit q is bit 4 of column 4 q + i;
+//       int6: and [2 h][64 n][4 i] bytes, bits 2 q and 2 q + 1 are bits 4 and 5 of column 16 h + 4 q + i;
+//       int8: instead [8 j][64 n][4 i] bytes, column 4 j + i
+//     [groups][64] scales: float16, float32 or with two levels int8
+//     [groups][64] minimums in the same form, or zero points, a byte each
 int UnitColumns(const GroupForm& form);
-int64_t UnitBytes(const GroupForm& form);
+int CellColumns(const GroupForm& form);
 
-// Where the parts of a unit begin, in bytes.
+// Sizes and places in bytes.
 struct UnitParts {
-  int64_t block = 0;         // codes of 32 columns
-  int64_t scales = 0;        // with two levels: the float16
-  int64_t sub_scales = 0;    // two levels only
-  int64_t minimums = 0;      // or zero points
-  int64_t sub_minimums = 0;  // two levels only
-  int64_t bytes = 0;
+  int64_t cells = 0;     // where in the unit the first cell begins
+  int64_t cell = 0;      // size of a cell
+  int64_t block = 0;     // size of the codes of 32 columns
+  int64_t scales = 0;    // where in a cell: scales
+  int64_t minimums = 0;  // and minimums or zero points
+  int64_t bytes = 0;     // size of the unit
 };
 UnitParts PartsOf(const GroupForm& form);
+
+// Where a unit of two levels has its float16 minimums; its scales stand at 0.
+inline constexpr int64_t kUnitMinimums = 128;
 
 }  // namespace puna::engine

@@ -1,7 +1,9 @@
-// Linear: y = x * W^T over one packed weight, on all threads, for any number of rows.
+// Linear: y = x * W^T over packed weights, on all threads, for any number of rows. Several matrices that share their input are
+// one Linear; they are one packed weight where they have the same form, and else stand beside each other.
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "engine/base/cpu_features.h"
 #include "engine/base/thread_team.h"
@@ -17,7 +19,7 @@ struct LinearOutput {
   enum class Kind {
     kStore,    // y = product
     kAdd,      // y += product (the residual stream)
-    kSiluMul,  // weights interleaved as gate and up, 32 and 32 in each panel: y [rows, outputs / 2] = silu(gate) * up
+    kSiluMul,  // gate and up: y [rows, outputs / 2] = silu(gate) * up. One weight: interleaved, 32 and 32 in each panel
   };
   Kind kind = Kind::kStore;
   MatView<float> y;
@@ -27,24 +29,32 @@ class Linear {
  public:
   Linear() = default;
   Linear(PackedWeight weight, Isa isa);
+  // The outputs one after the other; for kSiluMul gate and up, of the same shape.
+  Linear(std::vector<PackedWeight> weights, Isa isa);
 
-  // The rows of `input` (made for this weight's format). Each row's result is independent of the others and of the
-  // number of threads: a task is some panels, and a panel's sums run in one fixed order.
+  // The rows of `input` (set in all of formats()). Each row's result is independent of the others and of the number of
+  // threads: a task is some panels, and a panel's sums run in one fixed order.
   void Forward(const LinearInput& input, const LinearOutput& output, ThreadTeam& team) const;
 
-  const PackedWeight& weight() const { return weight_; }
-  bool uses_onednn() const { return onednn_ != nullptr; }  // for many rows
+  const std::vector<PackedWeight>& weights() const { return weights_; }
+  FormatSet formats() const;
+  size_t bytes() const;
+  int64_t inputs() const { return weights_.front().inputs; }
+  int64_t outputs() const;
+  bool uses_onednn() const;  // for many rows
 
  private:
   void ForwardPanel(const LinearInput& input, const LinearOutput& output, int64_t panel) const;
-  void PanelRows(const LinearInput& input, int64_t panel, int64_t first_row, int rows, float* tile) const;
+  void GateUpPanel(const LinearInput& input, MatView<float> y, int64_t panel) const;
+  void PanelRows(const LinearInput& input, size_t part, int64_t panel, int64_t first_row, int rows, float* tile) const;
   template <typename A, typename W, typename Y>
-  void Multiply(const PanelProduct<A, W, Y>& product, const LinearInput& input, int64_t panel, int64_t first_row,
-                int rows, Y* y) const;
+  void Multiply(const PanelProduct<A, W, Y>& product, const ArrangedRows& input, size_t part, int64_t panel,
+                int64_t first_row, int rows, Y* y) const;
 
-  PackedWeight weight_;
+  std::vector<PackedWeight> weights_;
+  std::vector<const OnednnPanels*> onednn_;  // of each weight, for many rows; null: our own kernels take all
   const GemmKernels* gemm_ = nullptr;
-  const OnednnPanels* onednn_ = nullptr;  // for many rows; null: gemm_ takes all
+  const GroupProduct* groups_ = nullptr;
   const ElementwiseKernels* elementwise_ = nullptr;
 };
 

@@ -7,18 +7,6 @@
 
 namespace puna::engine {
 
-const char* Name(WeightFormat format) {
-  switch (format) {
-    case WeightFormat::kBf16:
-      return "bf16";
-    case WeightFormat::kW8A8:
-      return "w8a8";
-    case WeightFormat::kW4A8:
-      return "w4a8";
-  }
-  return "?";
-}
-
 int64_t PaddedCols(WeightFormat format, int64_t cols) {
   const int64_t unit = format == WeightFormat::kW8A8 ? 64 : 32;
   return (cols + unit - 1) / unit * unit;
@@ -28,7 +16,8 @@ namespace {
 
 // Calls fn with the product of this format.
 template <typename Fn>
-void WithProduct(const GemmKernels& kernels, WeightFormat format, const Fn& fn) {
+void WithProduct(Isa isa, WeightFormat format, const Fn& fn) {
+  const GemmKernels& kernels = GetGemmKernels(isa);
   switch (format) {
     case WeightFormat::kBf16:
       return fn(kernels.bf16_panel);
@@ -36,51 +25,73 @@ void WithProduct(const GemmKernels& kernels, WeightFormat format, const Fn& fn) 
       return fn(kernels.int8_panel);
     case WeightFormat::kW4A8:
       return fn(kernels.int4_panel);
+    case WeightFormat::kGroups:
+      return fn(GetGroupProduct(isa));
   }
 }
 
 }  // namespace
 
-LinearInput::LinearInput(WeightFormat format, int64_t max_rows, int64_t max_cols, bool asymmetric, Isa isa)
-    : format_(format),
-      asymmetric_(asymmetric),
-      kernels_(GetElementwiseKernels(isa)),
-      gemm_(GetGemmKernels(isa)),
-      max_cols_(max_cols) {
-  WithProduct(gemm_, format, [&](const auto& product) {
-    PUNA_CHECK(kMaxTileRows % product.tile_rows == 0) << product.tile_rows;
-    arranged_ = AlignedBuffer<uint8_t>(max_rows * product.row_bytes(PaddedCols(format, max_cols)));
-  });
-  if (format != WeightFormat::kBf16) quant_ = AlignedBuffer<RowQuant>(max_rows);
+LinearInput::LinearInput(FormatSet formats, int64_t max_rows, int64_t max_cols, bool asymmetric, Isa isa)
+    : formats_(formats), kernels_(GetElementwiseKernels(isa)), isa_(isa), max_cols_(max_cols) {
+  for (int f = 0; f < kNumFormats; ++f) {
+    const auto format = static_cast<WeightFormat>(f);
+    if (!formats.Has(format)) continue;
+    arranged_[f].asymmetric_ = asymmetric && format != WeightFormat::kGroups;
+    WithProduct(isa, format, [&](const auto& product) {
+      PUNA_CHECK(kMaxTileRows % product.tile_rows == 0) << product.tile_rows;
+      const int64_t bytes = max_rows * product.row_bytes(PaddedCols(format, max_cols));
+      arranged_[f].data_ = AlignedBuffer<uint8_t>(static_cast<size_t>(bytes));
+    });
+    if (format != WeightFormat::kBf16) arranged_[f].quant_ = AlignedBuffer<RowQuant>(static_cast<size_t>(max_rows));
+  }
 }
 
-void LinearInput::Set(MatView<const float> x, const Norm& norm, ThreadTeam& team) {
+const ArrangedRows& LinearInput::In(WeightFormat format) const {
+  const ArrangedRows& rows = arranged_[static_cast<size_t>(format)];
+  PUNA_CHECK(rows.set_) << Name(format);
+  return rows;
+}
+
+void LinearInput::Set(MatView<const float> x, const Norm& norm, ThreadTeam& team, FormatSet wanted) {
   PUNA_CHECK(x.cols <= max_cols_) << x.cols << " > " << max_cols_;
   rows_ = x.rows;
-  stride_ = PaddedCols(format_, x.cols);
-  while (std::ssize(scratch_) < team.size()) scratch_.emplace_back(PaddedCols(format_, max_cols_));
-  WithProduct(gemm_, format_, [&](const auto& product) {
-    row_bytes_ = product.row_bytes(stride_);
-    constexpr int64_t kRowsPerTask = 4;  // fewer are not worth a barrier
-    const int64_t tiles = (kRowsPerTask + product.tile_rows - 1) / product.tile_rows;
-    const int64_t run = tiles * product.tile_rows;
-    team.ForEach((x.rows + run - 1) / run, [&](int64_t task, int thread) {
-      const int64_t end = std::min(x.rows, (task + 1) * run);
-      for (int64_t r = task * run; r < end; r += product.tile_rows) SetTile(product, x, norm, r, scratch_[thread]);
-    });
+  while (std::ssize(scratch_) < team.size()) scratch_.emplace_back(PaddedCols(WeightFormat::kW8A8, max_cols_));
+  for (int f = 0; f < kNumFormats; ++f) {
+    const auto format = static_cast<WeightFormat>(f);
+    ArrangedRows& rows = arranged_[f];
+    rows.set_ = formats_.Has(format) && wanted.Has(format);
+    if (!rows.set_) continue;
+    rows.stride_ = PaddedCols(format, x.cols);
+    WithProduct(isa_, format, [&](const auto& product) { SetFormat(product, rows, x, norm, team); });
+  }
+}
+
+template <typename Product>
+void LinearInput::SetFormat(const Product& product, ArrangedRows& rows, MatView<const float> x, const Norm& norm,
+                            ThreadTeam& team) {
+  rows.row_bytes_ = product.row_bytes(rows.stride_);
+  constexpr int64_t kRowsPerTask = 4;  // fewer are not worth a barrier
+  const int64_t tiles = (kRowsPerTask + product.tile_rows - 1) / product.tile_rows;
+  const int64_t run = tiles * product.tile_rows;
+  team.ForEach((x.rows + run - 1) / run, [&](int64_t task, int thread) {
+    const int64_t end = std::min(x.rows, (task + 1) * run);
+    for (int64_t r = task * run; r < end; r += product.tile_rows) {
+      SetTile(product.tile_rows, product.arrange, rows, x, norm, r, scratch_[thread]);
+    }
   });
 }
 
-template <typename A, typename W, typename Y>
-void LinearInput::SetTile(const PanelProduct<A, W, Y>& product, MatView<const float> x, const Norm& norm, int64_t first,
-                          Scratch& scratch) {
+template <typename A>
+void LinearInput::SetTile(int tile_rows, void (*arrange)(const A*, int, int64_t, uint8_t*), ArrangedRows& to,
+                          MatView<const float> x, const Norm& norm, int64_t first, Scratch& scratch) {
   auto* tile = reinterpret_cast<A*>(scratch.tile.data());
-  const int rows = static_cast<int>(std::min<int64_t>(product.tile_rows, x.rows - first));
+  const int rows = static_cast<int>(std::min<int64_t>(tile_rows, x.rows - first));
   for (int r = 0; r < rows; ++r) {
-    A* out = tile + r * stride_;
-    Round(Prepared(x.row(first + r), x.cols, norm, scratch.row.data()), x.cols, first + r, out);
+    A* out = tile + r * to.stride_;
+    Round(Prepared(x.row(first + r), x.cols, norm, scratch.row.data()), x.cols, first + r, to, out);
   }
-  product.arrange(tile, rows, stride_, arranged_.data() + first * row_bytes_);
+  arrange(tile, rows, to.stride_, to.data_.data() + first * to.row_bytes_);
 }
 
 // The row after what `norm` asks for: x itself, or scratch.
@@ -98,21 +109,21 @@ const float* LinearInput::Prepared(const float* x, int64_t cols, const Norm& nor
   return row;
 }
 
-void LinearInput::Round(const float* row, int64_t cols, int64_t, bf16* out) {
+void LinearInput::Round(const float* row, int64_t cols, int64_t, ArrangedRows& to, bf16* out) {
   kernels_.to_bf16(row, cols, out);
-  std::fill(out + cols, out + stride_, bf16{});
+  std::fill(out + cols, out + to.stride_, bf16{});
 }
 
-void LinearInput::Round(const float* row, int64_t cols, int64_t r, int8_t* out) {
-  quant_[r] = (asymmetric_ ? kernels_.quantize_asymmetric : kernels_.quantize_symmetric)(row, cols, out);
-  std::fill(out + cols, out + stride_, int8_t{0});
+void LinearInput::Round(const float* row, int64_t cols, int64_t r, ArrangedRows& to, int8_t* out) {
+  to.quant_[r] = (to.asymmetric_ ? kernels_.quantize_asymmetric : kernels_.quantize_symmetric)(row, cols, out);
+  std::fill(out + cols, out + to.stride_, int8_t{0});
 }
 
 // As unsigned bytes, all 128 higher.
-void LinearInput::Round(const float* row, int64_t cols, int64_t r, uint8_t* out) {
-  Round(row, cols, r, reinterpret_cast<int8_t*>(out));
-  for (int64_t i = 0; i < stride_; ++i) out[i] ^= 0x80u;
-  quant_[r].zero += 128;
+void LinearInput::Round(const float* row, int64_t cols, int64_t r, ArrangedRows& to, uint8_t* out) {
+  Round(row, cols, r, to, reinterpret_cast<int8_t*>(out));
+  for (int64_t i = 0; i < to.stride_; ++i) out[i] ^= 0x80u;
+  to.quant_[r].zero += 128;
 }
 
 }  // namespace puna::engine

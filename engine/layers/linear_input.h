@@ -1,7 +1,8 @@
-// LinearInput: the rows that a linear layer multiplies, in the form its weights want and in the order that the instruction set's
-// kernel reads. Made once per input and read by every layer that shares it (q, k and v; gate and up).
+// LinearInput: the rows that a linear layer multiplies, in the formats its weights want and in the order that the instruction
+// set's kernel reads. Made once per input and read by every layer that shares it (q, k and v; gate and up).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "engine/base/views.h"
 #include "engine/kernels/elementwise.h"
 #include "engine/kernels/gemm.h"
+#include "engine/kernels/group_gemm.h"
 #include "engine/layers/weight_format.h"
 
 namespace puna::engine {
@@ -18,10 +20,30 @@ namespace puna::engine {
 // Rounds K up to what the format's panels need; the padding of every row stays zero.
 int64_t PaddedCols(WeightFormat format, int64_t cols);
 
+// Rows in one format.
+class ArrangedRows {
+ public:
+  // The rows from r, where a tile begins (a multiple of kMaxTileRows will do), in the order of the format's product.
+  const uint8_t* at(int64_t r) const { return data_.data() + r * row_bytes_; }
+  // Integer formats; zero counts from the codes as they are multiplied.
+  RowQuant quant(int64_t r) const { return quant_[r]; }
+  int64_t stride() const { return stride_; }  // elements from one row to the next, the padded K
+
+ private:
+  friend class LinearInput;
+  int64_t stride_ = 0;
+  int64_t row_bytes_ = 0;
+  bool set_ = false;
+  bool asymmetric_ = false;
+  AlignedBuffer<uint8_t> data_;
+  AlignedBuffer<RowQuant> quant_;
+};
+
 class LinearInput {
  public:
-  // Room for max_rows rows of up to max_cols columns. Asymmetric: int8 activations by XNNPACK's rule instead of +-127.
-  LinearInput(WeightFormat format, int64_t max_rows, int64_t max_cols, bool asymmetric, Isa isa);
+  // Room for max_rows rows of up to max_cols columns in each of `formats`. Asymmetric: int8 activations by XNNPACK's rule
+  // instead of +-127; never for kGroups.
+  LinearInput(FormatSet formats, int64_t max_rows, int64_t max_cols, bool asymmetric, Isa isa);
 
   // What happens to a row before it is rounded.
   struct Norm {
@@ -30,18 +52,13 @@ class LinearInput {
     bool hadamard = false;  // Walsh-Hadamard transform first (SpinQuant's R4)
   };
 
-  // Takes x [rows, cols]. Rows are independent, so the result does not depend on how many there are.
-  void Set(MatView<const float> x, const Norm& norm, ThreadTeam& team);
+  // Takes x [rows, cols] in those of `wanted` that it has. Rows are independent, so the result does not depend on how many
+  // there are.
+  void Set(MatView<const float> x, const Norm& norm, ThreadTeam& team, FormatSet wanted = kAllFormats);
 
-  WeightFormat format() const { return format_; }
   int64_t rows() const { return rows_; }
-  int64_t stride() const { return stride_; }  // elements from one row to the next, the padded K
-
-  // The rows from r, where a tile begins (a multiple of kMaxTileRows will do), in the order of the format's product.
-  const uint8_t* arranged(int64_t r) const { return arranged_.data() + r * row_bytes_; }
-  RowQuant quant(int64_t r) const {
-    return quant_[r];
-  }  // integer formats; zero counts from the codes as they are multiplied
+  // What the last Set was asked for.
+  const ArrangedRows& In(WeightFormat format) const;
 
  private:
   // What a thread needs for a tile of rows on their way.
@@ -50,25 +67,24 @@ class LinearInput {
     std::vector<float> row;
     std::vector<bf16> tile;  // or as many codes
   };
-  template <typename A, typename W, typename Y>
-  void SetTile(const PanelProduct<A, W, Y>& product, MatView<const float> x, const Norm& norm, int64_t first,
-               Scratch& scratch);
+  template <typename Product>
+  void SetFormat(const Product& product, ArrangedRows& rows, MatView<const float> x, const Norm& norm,
+                 ThreadTeam& team);
+  template <typename A>
+  void SetTile(int tile_rows, void (*arrange)(const A*, int, int64_t, uint8_t*), ArrangedRows& to,
+               MatView<const float> x, const Norm& norm, int64_t first, Scratch& scratch);
   const float* Prepared(const float* x, int64_t cols, const Norm& norm, float* scratch) const;
-  void Round(const float* row, int64_t cols, int64_t r, bf16* out);
-  void Round(const float* row, int64_t cols, int64_t r, uint8_t* out);
-  void Round(const float* row, int64_t cols, int64_t r, int8_t* out);
+  void Round(const float* row, int64_t cols, int64_t r, ArrangedRows& to, bf16* out);
+  void Round(const float* row, int64_t cols, int64_t r, ArrangedRows& to, uint8_t* out);
+  void Round(const float* row, int64_t cols, int64_t r, ArrangedRows& to, int8_t* out);
 
-  WeightFormat format_;
-  bool asymmetric_;
+  FormatSet formats_;
   const ElementwiseKernels& kernels_;
-  const GemmKernels& gemm_;
+  Isa isa_;
   int64_t max_cols_;
   int64_t rows_ = 0;
-  int64_t stride_ = 0;
-  int64_t row_bytes_ = 0;
-  AlignedBuffer<uint8_t> arranged_;
-  AlignedBuffer<RowQuant> quant_;
-  std::vector<Scratch> scratch_;  // of each thread
+  std::array<ArrangedRows, kNumFormats> arranged_;  // by format
+  std::vector<Scratch> scratch_;                    // of each thread
 };
 
 }  // namespace puna::engine

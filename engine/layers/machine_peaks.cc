@@ -214,6 +214,8 @@ double MachineMeter::PanelPeak(WeightFormat format, Isa isa) {
       return PanelRate(kernels.int8_panel, panel_bytes, team_);
     case WeightFormat::kW4A8:
       return PanelRate(kernels.int4_panel, panel_bytes, team_);
+    case WeightFormat::kGroups:
+      return 0;  // a family, not one kernel
   }
   return 0;
 }

@@ -27,6 +27,7 @@ bool Served(WeightFormat format, Isa isa) {
     case WeightFormat::kW8A8:
       return isa >= Isa::kAvx512;
     case WeightFormat::kW4A8:
+    case WeightFormat::kGroups:
       return false;
   }
   return false;

@@ -16,15 +16,15 @@ struct PartSizes {
 PartSizes SizesOf(const PackedWeight& w) {
   const auto per_output = static_cast<size_t>(w.panels * kPanelCols) * 4;
   return {.data = static_cast<size_t>(w.panels * w.panel_bytes),
-          .scales = w.format == WeightFormat::kW8A8 ? per_output : 0,
-          .sums = w.format == WeightFormat::kW8A8 ? per_output : 0,
-          .weighted_sums = w.format == WeightFormat::kW4A8 ? per_output : 0};
+          .scales = w.format() == WeightFormat::kW8A8 ? per_output : 0,
+          .sums = w.format() == WeightFormat::kW8A8 ? per_output : 0,
+          .weighted_sums = w.format() == WeightFormat::kW4A8 ? per_output : 0};
 }
 
 }  // namespace
 
-size_t BlobBytes(WeightFormat format, int64_t outputs, int64_t inputs) {
-  const PartSizes sizes = SizesOf(EmptyWeight(format, outputs, inputs));
+size_t BlobBytes(const WeightForm& form, int64_t outputs, int64_t inputs) {
+  const PartSizes sizes = SizesOf(EmptyWeight(form, outputs, inputs));
   return Padded(sizes.data) + Padded(sizes.scales) + Padded(sizes.sums) + Padded(sizes.weighted_sums);
 }
 
@@ -35,11 +35,11 @@ std::vector<std::span<const std::byte>> BlobParts(const PackedWeight& w) {
   return {bytes(w.data), bytes(w.scales), bytes(w.sums), bytes(w.weighted_sums)};
 }
 
-PackedWeight MapBlob(WeightFormat format, int64_t outputs, int64_t inputs, std::span<const std::byte> blob,
+PackedWeight MapBlob(const WeightForm& form, int64_t outputs, int64_t inputs, std::span<const std::byte> blob,
                      const std::shared_ptr<const void>& owner) {
-  PUNA_CHECK(blob.size() == BlobBytes(format, outputs, inputs)) << blob.size();
+  PUNA_CHECK(blob.size() == BlobBytes(form, outputs, inputs)) << blob.size();
   PUNA_CHECK(reinterpret_cast<uintptr_t>(blob.data()) % kAlignment == 0);
-  PackedWeight w = EmptyWeight(format, outputs, inputs);
+  PackedWeight w = EmptyWeight(form, outputs, inputs);
   const PartSizes sizes = SizesOf(w);
   const std::byte* at = blob.data();
   const auto take = [&]<typename T>(SharedArray<T>& part, size_t bytes) {

@@ -17,14 +17,14 @@ inline constexpr int kPackedLayout = 1;
 
 // Bytes of a weight of this shape: panels, scales, sums, weighted sums, each padded to a multiple
 // of 64.
-size_t BlobBytes(WeightFormat format, int64_t outputs, int64_t inputs);
+size_t BlobBytes(const WeightForm& form, int64_t outputs, int64_t inputs);
 
 // The parts of a weight in the order of a blob, without padding; views of its memory.
 std::vector<std::span<const std::byte>> BlobParts(const PackedWeight& weight);
 
 // The weight in `blob`, of BlobBytes and aligned to 64 bytes, which `owner` keeps alive. Nothing is
 // copied or looked at.
-PackedWeight MapBlob(WeightFormat format, int64_t outputs, int64_t inputs, std::span<const std::byte> blob,
+PackedWeight MapBlob(const WeightForm& form, int64_t outputs, int64_t inputs, std::span<const std::byte> blob,
                      const std::shared_ptr<const void>& owner);
 
 }  // namespace puna::engine

@@ -9,22 +9,32 @@
 #include "engine/base/check.h"
 #include "engine/base/float16.h"
 #include "engine/layers/linear_input.h"
+#include "engine/layers/pack_groups.h"
 #include "engine/layers/round_weights.h"
 
 namespace puna::engine {
 namespace {
 
-int64_t PanelBytes(WeightFormat format, int64_t k) {
-  switch (format) {
+int64_t PanelBytes(const WeightForm& form, int64_t k) {
+  switch (form.format) {
     case WeightFormat::kBf16:
       return k * kPanelCols * 2;
     case WeightFormat::kW8A8:
       return k * kPanelCols;
     case WeightFormat::kW4A8:
       return k / kInt4Group * kInt4GroupBytes;
+    case WeightFormat::kGroups:
+      return k / UnitColumns(form.groups) * PartsOf(form.groups).bytes;
   }
   return 0;
 }
+
+// Where what belongs to an output goes.
+struct PerOutput {
+  float* scales;
+  int32_t* sums;
+  float* weighted_sums;
+};
 
 // Scratch of one thread: a row as it is read.
 struct RowBuffers {
@@ -103,6 +113,37 @@ void PackInt4Row(const RowRef& ref, int n, RowBuffers& row, int64_t k, uint8_t* 
   *weighted_sum = total;
 }
 
+// Rows row_of(first .. first + kPanelCols) into a panel, one row at a time.
+void PackRows(PackedWeight& w, const PerOutput& out, int64_t p, const std::function<RowRef(int64_t)>& row_of,
+              uint8_t* panel) {
+  RowBuffers row(w.k);
+  for (int n = 0; n < kPanelCols; ++n) {
+    const int64_t column = p * kPanelCols + n;
+    const RowRef ref = column < w.outputs ? row_of(column) : RowRef{};
+    if (ref.source == nullptr) {
+      if (w.format() == WeightFormat::kW4A8) {  // code 0 is stored as 8
+        const int8_t zeros[kInt4Group] = {};
+        for (int64_t g = 0; g < w.k / kInt4Group; ++g) PutNibbles(zeros, n, panel + g * kInt4GroupBytes);
+      }
+      continue;
+    }
+    PUNA_CHECK(ref.source->cols() == w.inputs) << ref.source->name();
+    switch (w.format()) {
+      case WeightFormat::kBf16:
+        PackBf16Row(ref, n, row, w.inputs, panel);
+        break;
+      case WeightFormat::kW8A8:
+        PackInt8Row(ref, n, row, w.inputs, panel, &out.scales[column], &out.sums[column]);
+        break;
+      case WeightFormat::kW4A8:
+        PackInt4Row(ref, n, row, w.k, panel, &out.weighted_sums[column]);
+        break;
+      case WeightFormat::kGroups:
+        PUNA_CHECK(false) << "packed a panel at a time";
+    }
+  }
+}
+
 // A source may find values that its format forbids; the team's functions may not throw. Keeps the first such error for
 // the caller and skips what is left.
 class FirstFailure {
@@ -129,50 +170,32 @@ class FirstFailure {
 
 }  // namespace
 
-PackedWeight EmptyWeight(WeightFormat format, int64_t outputs, int64_t inputs) {
+PackedWeight EmptyWeight(const WeightForm& form, int64_t outputs, int64_t inputs) {
   PackedWeight w;
-  w.format = format;
+  w.form = form;
   w.outputs = outputs;
   w.inputs = inputs;
-  w.k = PaddedCols(format, inputs);
+  w.k = PaddedCols(form.format, inputs);
   w.panels = (outputs + kPanelCols - 1) / kPanelCols;
-  w.panel_bytes = PanelBytes(format, w.k);
+  w.panel_bytes = PanelBytes(form, w.k);
   return w;
 }
 
-PackedWeight Pack(WeightFormat format, int64_t outputs, int64_t inputs, const std::function<RowRef(int64_t)>& row_of,
+PackedWeight Pack(const WeightForm& form, int64_t outputs, int64_t inputs, const std::function<RowRef(int64_t)>& row_of,
                   ThreadTeam& team) {
-  PackedWeight w = EmptyWeight(format, outputs, inputs);
+  PackedWeight w = EmptyWeight(form, outputs, inputs);
   AlignedBuffer<uint8_t> data(w.panels * w.panel_bytes);
-  AlignedBuffer<float> scales(format == WeightFormat::kW8A8 ? w.panels * kPanelCols : 0);
+  AlignedBuffer<float> scales(form.format == WeightFormat::kW8A8 ? w.panels * kPanelCols : 0);
   AlignedBuffer<int32_t> sums(scales.size());
-  AlignedBuffer<float> weighted_sums(format == WeightFormat::kW4A8 ? w.panels * kPanelCols : 0);
+  AlignedBuffer<float> weighted_sums(form.format == WeightFormat::kW4A8 ? w.panels * kPanelCols : 0);
+  const PerOutput out{scales.data(), sums.data(), weighted_sums.data()};
   FirstFailure failure;
   team.ForEach(w.panels, failure.Guard([&](int64_t p) {
-    RowBuffers row(w.k);
     uint8_t* panel = data.data() + p * w.panel_bytes;
-    for (int n = 0; n < kPanelCols; ++n) {
-      const int64_t column = p * kPanelCols + n;
-      const RowRef ref = column < outputs ? row_of(column) : RowRef{};
-      if (ref.source == nullptr) {
-        if (format == WeightFormat::kW4A8) {  // code 0 is stored as 8
-          const int8_t zeros[kInt4Group] = {};
-          for (int64_t g = 0; g < w.k / kInt4Group; ++g) PutNibbles(zeros, n, panel + g * kInt4GroupBytes);
-        }
-        continue;
-      }
-      PUNA_CHECK(ref.source->cols() == inputs) << ref.source->name();
-      switch (format) {
-        case WeightFormat::kBf16:
-          PackBf16Row(ref, n, row, inputs, panel);
-          break;
-        case WeightFormat::kW8A8:
-          PackInt8Row(ref, n, row, inputs, panel, &scales[column], &sums[column]);
-          break;
-        case WeightFormat::kW4A8:
-          PackInt4Row(ref, n, row, w.k, panel, &weighted_sums[column]);
-          break;
-      }
+    if (form.format == WeightFormat::kGroups) {
+      PackGroups(w, p, row_of, panel);
+    } else {
+      PackRows(w, out, p, row_of, panel);
     }
   }));
   failure.Rethrow();
@@ -186,8 +209,9 @@ PackedWeight Pack(WeightFormat format, int64_t outputs, int64_t inputs, const st
 void PackedWeight::ReadRow(int64_t row, float* out) const {
   const uint8_t* source = panel(row / kPanelCols);
   const auto n = static_cast<int>(row % kPanelCols);
+  if (format() == WeightFormat::kGroups) return ReadGroupColumn(form.groups, source, n, inputs, out);
   for (int64_t i = 0; i < inputs; ++i) {
-    switch (format) {
+    switch (format()) {
       case WeightFormat::kBf16:
         out[i] = ToFloat(reinterpret_cast<const bf16*>(source)[(i / 2 * kPanelCols + n) * 2 + i % 2]);
         break;
@@ -204,6 +228,8 @@ void PackedWeight::ReadRow(int64_t row, float* out) const {
         out[i] = HalfToFloat(half) * static_cast<float>((k < 16 ? byte & 15 : byte >> 4) - 8);
         break;
       }
+      case WeightFormat::kGroups:
+        break;  // above
     }
   }
 }

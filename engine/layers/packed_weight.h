@@ -1,5 +1,5 @@
-// PackedWeight: one weight matrix in the panels that the kernels read (engine/kernels/gemm.h), made once while loading
-// or mapped from a file (packed_blob.h).
+// PackedWeight: one weight matrix in the panels that the kernels read (engine/kernels/gemm.h, group_form.h), made once while
+// loading or mapped from a file (packed_blob.h).
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct RowRef {
 };
 
 struct PackedWeight {
-  WeightFormat format = WeightFormat::kBf16;
+  WeightForm form{};
   int64_t outputs = 0;  // columns, without padding
   int64_t inputs = 0;   // K, without padding
   int64_t k = 0;        // padded K
@@ -32,6 +32,7 @@ struct PackedWeight {
   SharedArray<int32_t> sums;         // W8A8: [panels * 64], sum of each output's codes
   SharedArray<float> weighted_sums;  // W4A8: [panels * 64], sum over groups of scale * (sum of codes)
 
+  WeightFormat format() const { return form.format; }
   const uint8_t* panel(int64_t p) const { return data.data() + p * panel_bytes; }
   size_t bytes() const { return data.bytes() + scales.bytes() + sums.bytes() + weighted_sums.bytes(); }
 
@@ -40,12 +41,12 @@ struct PackedWeight {
 };
 
 // A weight of this shape, all but its memory.
-PackedWeight EmptyWeight(WeightFormat format, int64_t outputs, int64_t inputs);
+PackedWeight EmptyWeight(const WeightForm& form, int64_t outputs, int64_t inputs);
 
 // Packs rows row_of(0 .. outputs), each of `inputs` columns, on all threads. A source whose encoding is the format's
 // own keeps its codes; others are rounded: int8 to nearest by the row's largest value, int4 by the group scale (of a
-// few shrunken ones) with the least squared error.
-PackedWeight Pack(WeightFormat format, int64_t outputs, int64_t inputs, const std::function<RowRef(int64_t)>& row_of,
+// few shrunken ones) with the least squared error. Sources for kGroups have the codes: their groups() have this KernelForm.
+PackedWeight Pack(const WeightForm& form, int64_t outputs, int64_t inputs, const std::function<RowRef(int64_t)>& row_of,
                   ThreadTeam& team);
 
 }  // namespace puna::engine

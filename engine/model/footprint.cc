@@ -6,43 +6,67 @@
 #include "engine/kernels/attention.h"
 #include "engine/layers/packed_weight.h"
 #include "engine/layers/paged_attention.h"
+#include "engine/model/layer_plan.h"
 #include "engine/model/llama_weights.h"
 
 namespace puna::engine {
 namespace {
 
-size_t PackedBytes(WeightFormat format, int64_t outputs, int64_t inputs) {
-  const PackedWeight w = EmptyWeight(format, outputs, inputs);
-  const size_t per_output = format == WeightFormat::kW8A8   ? sizeof(float) + sizeof(int32_t)
-                            : format == WeightFormat::kW4A8 ? sizeof(float)
-                                                            : 0;
+size_t PackedBytes(const PlannedWeight& planned) {
+  const PackedWeight w = EmptyWeight(planned.form, planned.outputs, planned.inputs);
+  const size_t per_output = w.format() == WeightFormat::kW8A8   ? sizeof(float) + sizeof(int32_t)
+                            : w.format() == WeightFormat::kW4A8 ? sizeof(float)
+                                                                : 0;
   return static_cast<size_t>(w.panels) * (static_cast<size_t>(w.panel_bytes) + kPanelCols * per_output);
 }
 
-size_t LayerBytes(const LayerSource& layer, WeightFormat format) {
-  const auto rows = [](const LinearSource& linear) { return linear.weight->rows(); };
-  const auto cols = [](const LinearSource& linear) { return linear.weight->cols(); };
-  return PackedBytes(format, rows(layer.q_proj) + rows(layer.k_proj) + rows(layer.v_proj), cols(layer.q_proj)) +
-         PackedBytes(format, rows(layer.o_proj), cols(layer.o_proj)) +
-         PackedBytes(format, GateUpOutputs(rows(layer.gate_proj)), cols(layer.gate_proj)) +
-         PackedBytes(format, rows(layer.down_proj), cols(layer.down_proj)) +
-         (layer.input_layernorm.size() + layer.post_attention_layernorm.size()) * sizeof(float);
+// Calls fn(planned weight) for each of a layer's.
+template <typename Fn>
+void ForWeights(const FormChooser& chooser, const LayerSource& layer, const Fn& fn) {
+  const LayerPlan plan = PlanLayer(chooser, layer);
+  for (const auto* weights : {&plan.qkv_proj, &plan.o_proj, &plan.gate_up_proj, &plan.down_proj}) {
+    for (const PlannedWeight& weight : *weights) fn(weight);
+  }
 }
 
 }  // namespace
 
-WeightFormat PlannedFormat(const Checkpoint& checkpoint, const LlamaOptions& options) {
-  return options.weights.value_or(NativeFormat(checkpoint));
+std::string PlannedForms(const Checkpoint& checkpoint, const LlamaOptions& options) {
+  const FormChooser chooser(checkpoint, options.weights);
+  std::vector<std::pair<WeightForm, size_t>> weights;
+  for (const LayerSource& layer : checkpoint.layers) {
+    ForWeights(chooser, layer, [&](const PlannedWeight& w) { weights.emplace_back(w.form, PackedBytes(w)); });
+  }
+  return FormsBySize(weights);
 }
 
 size_t PlannedWeightBytes(const Checkpoint& checkpoint, const LlamaOptions& options) {
-  const WeightFormat format = PlannedFormat(checkpoint, options);
-  const WeightFormat head = format == WeightFormat::kBf16 ? WeightFormat::kBf16 : WeightFormat::kW8A8;
+  const FormChooser chooser(checkpoint, options.weights);
   size_t total = checkpoint.norm.size() * sizeof(float);
   for (const WeightSource* source : {checkpoint.embed_tokens.get(), checkpoint.lm_head.get()}) {
-    if (source != nullptr) total += PackedBytes(head, source->rows(), source->cols());
+    if (source == nullptr) continue;
+    total += PackedBytes({chooser.OfHead(*source), source->rows(), source->cols(), {source}});
   }
-  for (const LayerSource& layer : checkpoint.layers) total += LayerBytes(layer, format);
+  for (const LayerSource& layer : checkpoint.layers) {
+    ForWeights(chooser, layer, [&](const PlannedWeight& w) { total += PackedBytes(w); });
+    total += (layer.input_layernorm.size() + layer.post_attention_layernorm.size()) * sizeof(float);
+  }
+  return total;
+}
+
+size_t FileWeightBytes(const Checkpoint& checkpoint) {
+  size_t total = 0;
+  const auto add = [&](const WeightSource* source) {
+    if (source != nullptr) total += static_cast<size_t>(source->file_bytes());
+  };
+  add(checkpoint.embed_tokens.get());
+  add(checkpoint.lm_head.get());
+  for (const LayerSource& layer : checkpoint.layers) {
+    for (const LinearSource* linear : {&layer.q_proj, &layer.k_proj, &layer.v_proj, &layer.o_proj, &layer.gate_proj,
+                                       &layer.up_proj, &layer.down_proj}) {
+      add(linear->weight.get());
+    }
+  }
   return total;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 #include "engine/checkpoint/sources/checkpoint.h"
 #include "engine/model/llama.h"
@@ -17,7 +18,10 @@ void CheckHeads(const ModelConfig& config);
 // As Model::kv_bytes_per_block. Throws as CheckHeads.
 size_t PlannedKvBytesPerBlock(const ModelConfig& config, const LlamaOptions& options);
 
-// The format in which LoadLlama would hold the layers.
-WeightFormat PlannedFormat(const Checkpoint& checkpoint, const LlamaOptions& options);
+// The forms in which LoadLlama would hold the layers, as Model::Format.
+std::string PlannedForms(const Checkpoint& checkpoint, const LlamaOptions& options);
+
+// What the matrices take in the checkpoint's own files.
+size_t FileWeightBytes(const Checkpoint& checkpoint);
 
 }  // namespace puna::engine

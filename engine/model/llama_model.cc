@@ -69,10 +69,10 @@ LlamaModel::LlamaModel(const LlamaSpec& spec, LlamaWeights weights, const LlamaO
       attention_(config_.num_attention_heads, config_.num_key_value_heads, config_.head_dim, options.kv_dtype,
                  options.isa),
       rope_(config_.head_dim, config_.rope_theta, config_.rope_scaling),
-      input_(weights_.format, options.max_batched_tokens,
+      input_(weights_.layer_formats(), options.max_batched_tokens,
              std::max<int64_t>({config_.hidden_size, QWidth(config_), config_.intermediate_size}), asymmetric_,
              options.isa),
-      head_input_(weights_.head_format, kHeadRows, config_.hidden_size, asymmetric_, options.isa) {
+      head_input_(weights_.head().formats(), kHeadRows, config_.hidden_size, asymmetric_, options.isa) {
   if (spec.residual_rotation_seed) rotation_.emplace(config_.hidden_size, *spec.residual_rotation_seed);
   const int64_t tokens = options.max_batched_tokens;
   x_ = AlignedBuffer<float>(tokens * config_.hidden_size);
@@ -103,13 +103,13 @@ void LlamaModel::AllocateKvCache(int num_blocks) {
 // Integer products, attention on integers and one order of everything that is float: all instruction sets give the same bits.
 // (Adaptors are bf16.)
 bool LlamaModel::SameOnEveryIsa() const {
-  return weights_.format != WeightFormat::kBf16 && weights_.head_format != WeightFormat::kBf16 &&
+  return !(weights_.layer_formats() | weights_.head().formats()).Has(WeightFormat::kBf16) &&
          options_.kv_dtype == KvDtype::kInt8 && !weights_.has_lora();
 }
 
 std::string LlamaModel::Fingerprint() const {
-  return "model=" + std::to_string(DigestWeights(config_, weights_)) + " weights=" + Name(weights_.format) +
-         " head=" + Name(weights_.head_format) + " activations=" + (asymmetric_ ? "asymmetric" : "symmetric") +
+  return "model=" + std::to_string(DigestWeights(config_, weights_)) + " weights=" + weights_.LayerForms() +
+         " head=" + weights_.HeadForms() + " activations=" + (asymmetric_ ? "asymmetric" : "symmetric") +
          (hadamard_ ? " hadamard" : "") + (rotation_ ? " rotated" : "") + " kv=" + Name(options_.kv_dtype) +
          (SameOnEveryIsa() ? "" : std::string(" isa=") + Name(options_.isa));
 }
@@ -119,10 +119,11 @@ double LlamaModel::ReadBandwidth() {
   std::vector<std::span<const uint8_t>> pieces;
   size_t bytes = 0;
   for (const LlamaLayer& layer : weights_.layers) {
-    for (const Linear* linear : {&layer.qkv_proj, &layer.o_proj, &layer.gate_up_proj, &layer.down_proj}) {
-      const SharedArray<uint8_t>& data = linear->weight().data;
-      pieces.emplace_back(data.data(), data.size());
-      bytes += data.size();
+    for (const Linear* linear : layer.linears()) {
+      for (const PackedWeight& w : linear->weights()) {
+        pieces.emplace_back(w.data.data(), w.data.size());
+        bytes += w.data.size();
+      }
     }
     if (bytes >= kEnough) return ReadRate(pieces, team_);
   }
@@ -207,7 +208,7 @@ void LlamaModel::Embed(const ForwardInput& input) {
   }
   rope_.Resize(tokens_);
   team_.ForEach(tokens_, [&](int64_t t, int) {
-    weights_.embed_tokens.weight().ReadRow(input.token_ids[t], x_.data() + t * config_.hidden_size);
+    weights_.embed_tokens.weights().front().ReadRow(input.token_ids[t], x_.data() + t * config_.hidden_size);
     if (rotation_) rotation_->Apply(x_.data() + t * config_.hidden_size);
     const AttentionSequence& sequence = sequences_[sequence_of_[t]];
     rope_.SetRow(t, sequence.num_computed + t - sequence.first_row);
@@ -219,7 +220,7 @@ void LlamaModel::StoreKeys(const LlamaLayer& layer, uint8_t* cache) {
   const MatView<float> qkv(qkv_.data(), tokens_, QkvWidth(config_));
   const auto eps = static_cast<float>(config_.rms_norm_eps);
   const LinearInput::Norm norm{layer.input_layernorm.data(), eps, false};
-  input_.Set(x, norm, team_);
+  input_.Set(x, norm, team_, layer.qkv_proj.formats());
   layer.qkv_proj.Forward(input_, {LinearOutput::Kind::kStore, qkv}, team_);
   AddLora(layer.qkv_lora, x, norm, qkv);
   RotateAndStore(cache);
@@ -234,7 +235,7 @@ void LlamaModel::Attend(const uint8_t* cache) {
 void LlamaModel::ProjectAttention(const LlamaLayer& layer) {
   const MatView<float> x(x_.data(), tokens_, config_.hidden_size);
   const MatView<float> out(attention_out_.data(), tokens_, QWidth(config_));
-  input_.Set(out, {}, team_);
+  input_.Set(out, {}, team_, layer.o_proj.formats());
   layer.o_proj.Forward(input_, {LinearOutput::Kind::kAdd, x}, team_);
   AddLora(layer.o_lora, out, {}, x);
 }
@@ -298,13 +299,13 @@ void LlamaModel::FeedForward(const LlamaLayer& layer) {
   const MatView<float> x(x_.data(), tokens_, config_.hidden_size);
   const MatView<float> hidden(hidden_.data(), tokens_, config_.intermediate_size);
   const LinearInput::Norm norm{layer.post_attention_layernorm.data(), static_cast<float>(config_.rms_norm_eps), false};
-  input_.Set(x, norm, team_);
+  input_.Set(x, norm, team_, layer.gate_up_proj.formats());
   if (layer.gate_up_lora) {
     GateUpWithLora(layer, x, norm);
   } else {
     layer.gate_up_proj.Forward(input_, {LinearOutput::Kind::kSiluMul, hidden}, team_);
   }
-  input_.Set(hidden, {nullptr, 0, hadamard_}, team_);
+  input_.Set(hidden, {nullptr, 0, hadamard_}, team_, layer.down_proj.formats());
   layer.down_proj.Forward(input_, {LinearOutput::Kind::kAdd, x}, team_);
   AddLora(layer.down_lora, hidden, {nullptr, 0, hadamard_}, x);
 }

@@ -32,7 +32,7 @@ class LlamaModel final : public Model {
   size_t weight_bytes() const override { return weights_.bytes(); }
   size_t mapped_bytes() const override { return weights_.mapped_bytes; }
   double ReadBandwidth() override;
-  std::string Format() const override { return Name(weights_.format); }
+  std::string Format() const override { return weights_.LayerForms(); }
   std::string Kernels() const override;
 
  private:

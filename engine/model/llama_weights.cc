@@ -1,8 +1,10 @@
 #include "engine/model/llama_weights.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "engine/base/check.h"
+#include "engine/model/layer_plan.h"
 
 namespace puna::engine {
 namespace {
@@ -29,21 +31,13 @@ class Meter {
 
 class Packer {
  public:
-  Packer(WeightFormat format, Isa isa, ThreadTeam& team, Meter& meter)
-      : format_(format), isa_(isa), team_(team), meter_(meter) {}
+  Packer(Isa isa, ThreadTeam& team, Meter& meter) : isa_(isa), team_(team), meter_(meter) {}
 
-  // Sources stacked on each other: their rows, one after the other.
-  Linear Stacked(std::initializer_list<const WeightSource*> sources) {
-    int64_t rows = 0;
-    for (const WeightSource* source : sources) rows += source->rows();
-    const auto row_of = [&](int64_t row) {
-      for (const WeightSource* source : sources) {
-        if (row < source->rows()) return RowRef{source, row};
-        row -= source->rows();
-      }
-      return RowRef{};
-    };
-    return Make(rows, *sources.begin(), row_of, sources);
+  // Matrices that share their input, one after the other.
+  Linear Stacked(const std::vector<PlannedWeight>& plan) {
+    std::vector<PackedWeight> weights;
+    for (const PlannedWeight& planned : plan) weights.push_back(PackStacked(planned));
+    return Linear(std::move(weights), isa_);
   }
 
   std::unique_ptr<Lora> StackedLora(const std::vector<const LinearSource*>& parts) {
@@ -67,38 +61,52 @@ class Packer {
     return PackLora({&gate, &up}, GateUpOutputs(gate.weight->rows()), output_of, isa_, team_);
   }
 
-  Linear GateUp(const WeightSource& gate, const WeightSource& up) {
+  // Gate and up, interleaved or beside each other.
+  Linear GateUp(const std::vector<PlannedWeight>& plan) {
+    if (plan.size() > 1) return Stacked(plan);
+    const WeightSource& gate = *plan.front().sources.front();
+    const WeightSource& up = *plan.front().sources.back();
     const auto row_of = [&](int64_t column) {
       const GateUpColumn at = GateUpOf(column);
       if (at.row >= gate.rows()) return RowRef{};
       return RowRef{at.up ? &up : &gate, at.row};
     };
-    return Make(GateUpOutputs(gate.rows()), &gate, row_of, {&gate, &up});
+    return Linear(Packed(plan.front(), row_of), isa_);
   }
 
  private:
-  Linear Make(int64_t outputs, const WeightSource* shape, const std::function<RowRef(int64_t)>& row_of,
-              std::initializer_list<const WeightSource*> sources) {
-    PackedWeight packed = Pack(format_, outputs, shape->cols(), row_of, team_);
-    for (const WeightSource* source : sources) source->Release();
-    meter_.Add(packed);
-    return Linear(std::move(packed), isa_);
+  PackedWeight PackStacked(const PlannedWeight& planned) {
+    const auto row_of = [&](int64_t row) {
+      for (const WeightSource* source : planned.sources) {
+        if (row < source->rows()) return RowRef{source, row};
+        row -= source->rows();
+      }
+      return RowRef{};
+    };
+    return Packed(planned, row_of);
   }
 
-  WeightFormat format_;
+  PackedWeight Packed(const PlannedWeight& planned, const std::function<RowRef(int64_t)>& row_of) {
+    PackedWeight packed = Pack(planned.form, planned.outputs, planned.inputs, row_of, team_);
+    for (const WeightSource* source : planned.sources) source->Release();
+    meter_.Add(packed);
+    return packed;
+  }
+
   Isa isa_;
   ThreadTeam& team_;
   Meter& meter_;
 };
 
-LlamaLayer PackLayer(const LayerSource& source, Packer& packer) {
+LlamaLayer PackLayer(const LayerSource& source, const FormChooser& chooser, Packer& packer) {
+  const LayerPlan plan = PlanLayer(chooser, source);
   LlamaLayer layer;
   layer.input_layernorm = source.input_layernorm;
   layer.post_attention_layernorm = source.post_attention_layernorm;
-  layer.qkv_proj = packer.Stacked({source.q_proj.weight.get(), source.k_proj.weight.get(), source.v_proj.weight.get()});
-  layer.o_proj = packer.Stacked({source.o_proj.weight.get()});
-  layer.gate_up_proj = packer.GateUp(*source.gate_proj.weight, *source.up_proj.weight);
-  layer.down_proj = packer.Stacked({source.down_proj.weight.get()});
+  layer.qkv_proj = packer.Stacked(plan.qkv_proj);
+  layer.o_proj = packer.Stacked(plan.o_proj);
+  layer.gate_up_proj = packer.GateUp(plan.gate_up_proj);
+  layer.down_proj = packer.Stacked(plan.down_proj);
   layer.qkv_lora = packer.StackedLora({&source.q_proj, &source.k_proj, &source.v_proj});
   layer.o_lora = packer.StackedLora({&source.o_proj});
   layer.gate_up_lora = packer.GateUpLora(source.gate_proj, source.up_proj);
@@ -110,22 +118,64 @@ LlamaLayer PackLayer(const LayerSource& source, Packer& packer) {
 
 LlamaLayer PackLayer(const LayerSource& source, WeightFormat format, Isa isa, ThreadTeam& team) {
   Meter meter;
-  Packer packer(format, isa, team, meter);
-  return PackLayer(source, packer);
+  Packer packer(isa, team, meter);
+  return PackLayer(source, FormChooser(format), packer);
 }
 
 size_t LlamaWeights::bytes() const {
-  size_t total = embed_tokens.weight().bytes() + norm.size() * sizeof(float);
-  if (lm_head) total += lm_head->weight().bytes();
+  size_t total = embed_tokens.bytes() + norm.size() * sizeof(float);
+  if (lm_head) total += lm_head->bytes();
   for (const LlamaLayer& layer : layers) {
-    total += layer.qkv_proj.weight().bytes() + layer.o_proj.weight().bytes() + layer.gate_up_proj.weight().bytes() +
-             layer.down_proj.weight().bytes();
+    for (const Linear* linear : layer.linears()) total += linear->bytes();
     for (const auto* lora : {&layer.qkv_lora, &layer.o_lora, &layer.gate_up_lora, &layer.down_lora}) {
-      if (*lora) total += (*lora)->down.weight().bytes() + (*lora)->up.weight().bytes();
+      if (*lora) total += (*lora)->down.bytes() + (*lora)->up.bytes();
     }
     total += (layer.input_layernorm.size() + layer.post_attention_layernorm.size()) * sizeof(float);
   }
   return total;
+}
+
+FormatSet LlamaWeights::layer_formats() const {
+  FormatSet formats;
+  for (const LlamaLayer& layer : layers) {
+    for (const Linear* linear : layer.linears()) formats = formats | linear->formats();
+  }
+  return formats;
+}
+
+std::string FormsBySize(const std::vector<std::pair<WeightForm, size_t>>& weights) {
+  std::vector<std::pair<size_t, std::string>> sizes;
+  for (const auto& [form, bytes] : weights) {
+    const std::string name = Name(form);
+    const auto same = std::find_if(sizes.begin(), sizes.end(), [&](const auto& entry) { return entry.second == name; });
+    if (same == sizes.end()) {
+      sizes.emplace_back(bytes, name);
+    } else {
+      same->first += bytes;
+    }
+  }
+  std::sort(sizes.begin(), sizes.end(), std::greater<>());
+  std::string text;
+  for (const auto& [bytes, name] : sizes) text += (text.empty() ? "" : " + ") + name;
+  return text;
+}
+
+std::string LlamaWeights::LayerForms() const {
+  std::vector<std::pair<WeightForm, size_t>> weights;
+  for (const LlamaLayer& layer : layers) {
+    for (const Linear* linear : layer.linears()) {
+      for (const PackedWeight& w : linear->weights()) weights.emplace_back(w.form, w.bytes());
+    }
+  }
+  return FormsBySize(weights);
+}
+
+std::string LlamaWeights::HeadForms() const {
+  std::vector<std::pair<WeightForm, size_t>> weights;
+  for (const Linear* linear : {&embed_tokens, &head()}) {
+    for (const PackedWeight& w : linear->weights()) weights.emplace_back(w.form, w.bytes());
+  }
+  return FormsBySize(weights);
 }
 
 bool LlamaWeights::has_lora() const {
@@ -134,35 +184,20 @@ bool LlamaWeights::has_lora() const {
   });
 }
 
-WeightFormat NativeFormat(const Checkpoint& checkpoint) {
-  auto format = WeightFormat::kW4A8;
-  for (const LayerSource& layer : checkpoint.layers) {
-    for (const LinearSource* linear : {&layer.q_proj, &layer.k_proj, &layer.v_proj, &layer.o_proj, &layer.gate_proj,
-                                       &layer.up_proj, &layer.down_proj}) {
-      const WeightSource& weight = *linear->weight;
-      const bool fits_int4 =
-          weight.encoding() == WeightSource::Encoding::kInt4 && weight.group_size() % kInt4Group == 0;
-      if (fits_int4) continue;
-      if (weight.encoding() != WeightSource::Encoding::kInt8) return WeightFormat::kBf16;
-      format = WeightFormat::kW8A8;
-    }
-  }
-  return format;
-}
-
 LlamaWeights PackLlama(const Checkpoint& checkpoint, const LlamaOptions& options, const LoadProgress& progress) {
   ThreadTeam team(options.threads);
+  const FormChooser chooser(checkpoint, options.weights);
   LlamaWeights w;
-  w.format = options.weights.value_or(NativeFormat(checkpoint));
-  w.head_format = w.format == WeightFormat::kBf16 ? WeightFormat::kBf16 : WeightFormat::kW8A8;
   w.norm = checkpoint.norm;
   Meter meter(checkpoint.config, progress, checkpoint.lm_head == nullptr);
-  Packer head_packer(w.head_format, options.isa, team, meter);
-  Packer packer(w.format, options.isa, team, meter);
-  w.embed_tokens = head_packer.Stacked({checkpoint.embed_tokens.get()});
-  if (checkpoint.lm_head) w.lm_head = std::make_unique<Linear>(head_packer.Stacked({checkpoint.lm_head.get()}));
+  Packer packer(options.isa, team, meter);
+  const auto table = [&](const WeightSource& source) {
+    return packer.Stacked({{chooser.OfHead(source), source.rows(), source.cols(), {&source}}});
+  };
+  w.embed_tokens = table(*checkpoint.embed_tokens);
+  if (checkpoint.lm_head) w.lm_head = std::make_unique<Linear>(table(*checkpoint.lm_head));
   w.layers.reserve(checkpoint.layers.size());
-  for (const LayerSource& layer : checkpoint.layers) w.layers.push_back(PackLayer(layer, packer));
+  for (const LayerSource& layer : checkpoint.layers) w.layers.push_back(PackLayer(layer, chooser, packer));
   return w;
 }
 

@@ -1,7 +1,10 @@
 // The packed weights of a Llama, as LlamaModel multiplies them.
 #pragma once
 
+#include <array>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/layers/linear.h"
@@ -18,13 +21,13 @@ struct LlamaLayer {
   Linear gate_up_proj;                                              // interleaved by 32 (LinearOutput::kSiluMul)
   Linear down_proj;                                                 // [hidden, intermediate]
   std::unique_ptr<Lora> qkv_lora, o_lora, gate_up_lora, down_lora;  // null: none
+
+  std::array<const Linear*, 4> linears() const { return {&qkv_proj, &o_proj, &gate_up_proj, &down_proj}; }
 };
 
 struct LlamaWeights {
-  WeightFormat format = WeightFormat::kBf16;       // of the layers
-  WeightFormat head_format = WeightFormat::kBf16;  // of embedding and head
-  Linear embed_tokens;                             // read by rows; also the head when tied
-  std::unique_ptr<Linear> lm_head;                 // null: tied
+  Linear embed_tokens;              // read by rows; also the head when tied
+  std::unique_ptr<Linear> lm_head;  // null: tied
   std::vector<LlamaLayer> layers;
   std::vector<float> norm;  // [hidden]
   size_t mapped_bytes = 0;  // of bytes(), those that lie in a mapped file
@@ -32,10 +35,14 @@ struct LlamaWeights {
   const Linear& head() const { return lm_head ? *lm_head : embed_tokens; }
   bool has_lora() const;
   size_t bytes() const;
+  FormatSet layer_formats() const;
+  // The layers' forms, most bytes first: "w8a8", "int4/32 k min + int6/16 k"; and embedding's and head's.
+  std::string LayerForms() const;
+  std::string HeadForms() const;
 };
 
-// The format that suits a checkpoint best: its own, or the most exact one of its linears' where they differ.
-WeightFormat NativeFormat(const Checkpoint& checkpoint);
+// Forms by their bytes, the most first: "int4/32 k min + int6/16 k".
+std::string FormsBySize(const std::vector<std::pair<WeightForm, size_t>>& weights);
 
 // One layer's weights in this format.
 LlamaLayer PackLayer(const LayerSource& source, WeightFormat format, Isa isa, ThreadTeam& team);

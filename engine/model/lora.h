@@ -16,7 +16,7 @@ struct Lora {
   Linear down;
   Linear up;
 
-  int64_t rank() const { return down.weight().outputs; }
+  int64_t rank() const { return down.outputs(); }
 };
 
 // Where an output of the fused layer comes from: matrix `part`, row `row`; part < 0: padding.

@@ -47,7 +47,7 @@ class Model {
   virtual size_t mapped_bytes() const { return 0; }
   // Bytes a second at which all threads read weights from memory, measured now on the first layers; 0: cannot be told.
   virtual double ReadBandwidth() { return 0; }
-  virtual std::string Format() const = 0;             // bf16, w8a8, w4a8
+  virtual std::string Format() const = 0;             // bf16, w8a8, w4a8, or forms by size
   virtual std::string Kernels() const { return {}; }  // what multiplies the matrices, for people to read
 };
 

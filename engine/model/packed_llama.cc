@@ -13,9 +13,13 @@ namespace {
 
 constexpr char kVector[] = "f32";
 constexpr int64_t kMaxRank = 4096;
+constexpr size_t kMaxParts = 3;  // q, k and v
 constexpr char kPackAgain[] = "; make it again with puna pack";
 
 std::string LayerName(size_t layer, const char* part) { return "layers." + std::to_string(layer) + "." + part; }
+
+// Of a linear that is several packed weights.
+std::string PartName(const std::string& linear, size_t part) { return linear + "." + std::to_string(part); }
 
 // Calls fn(name, Linear) for the four linears and fn(name, Lora or null) for the four adaptors of a
 // layer.
@@ -32,8 +36,12 @@ void VisitLayer(Layer& layer, size_t n, const OnLinear& on_linear, const OnLora&
 }
 
 void AddLinear(PackedFileWriter& writer, const std::string& name, const Linear& linear) {
-  const PackedWeight& w = linear.weight();
-  writer.Add(name, {.format = Name(w.format), .outputs = w.outputs, .inputs = w.inputs}, BlobParts(w));
+  const std::vector<PackedWeight>& weights = linear.weights();
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const PackedWeight& w = weights[i];
+    writer.Add(weights.size() == 1 ? name : PartName(name, i),
+               {.format = Name(w.form), .outputs = w.outputs, .inputs = w.inputs}, BlobParts(w));
+  }
 }
 
 void AddVector(PackedFileWriter& writer, const std::string& name, const std::vector<float>& values) {
@@ -58,11 +66,37 @@ class Mapper {
  public:
   Mapper(const std::shared_ptr<const PackedFile>& file, Isa isa) : file_(file), isa_(isa) {}
 
-  Linear TakeLinear(const std::string& name, WeightFormat format, int64_t outputs, int64_t inputs) {
+  // One weight of these outputs, or several that have them together.
+  Linear TakeStacked(const std::string& name, int64_t outputs, int64_t inputs) {
+    if (file_->Has(name)) return Linear(TakeWeight(name, outputs, inputs), isa_);
+    std::vector<PackedWeight> weights;
+    int64_t found = 0;
+    for (size_t part = 0; part < kMaxParts && file_->Has(PartName(name, part)); ++part) {
+      const int64_t own = file_->Section(PartName(name, part)).outputs;
+      if (own < 1 || own > outputs - found) break;
+      weights.push_back(TakeWeight(PartName(name, part), own, inputs));
+      found += own;
+    }
+    if (weights.empty()) file_->Section(name);  // says that it is missing
+    if (found != outputs) Refuse(name, std::to_string(outputs) + " outputs", std::to_string(found));
+    return Linear(std::move(weights), isa_);
+  }
+
+  Linear TakeGateUp(const std::string& name, int64_t intermediate_size, int64_t inputs) {
+    if (!file_->Has(PartName(name, 0))) return Linear(TakeWeight(name, GateUpOutputs(intermediate_size), inputs), isa_);
+    std::vector<PackedWeight> weights;
+    for (size_t part = 0; part < 2; ++part) {
+      weights.push_back(TakeWeight(PartName(name, part), intermediate_size, inputs));
+    }
+    return Linear(std::move(weights), isa_);
+  }
+
+  PackedWeight TakeWeight(const std::string& name, int64_t outputs, int64_t inputs) {
+    const WeightForm form = FormOf(name, inputs);
     const PackedSection& section =
-        Check(name, Name(format), outputs, inputs, static_cast<int64_t>(BlobBytes(format, outputs, inputs)));
+        Check(name, Name(form), outputs, inputs, static_cast<int64_t>(BlobBytes(form, outputs, inputs)));
     bytes_ += static_cast<size_t>(section.bytes);
-    return Linear(MapBlob(format, outputs, inputs, file_->Bytes(section), file_->file()), isa_);
+    return MapBlob(form, outputs, inputs, file_->Bytes(section), file_->file());
   }
 
   std::vector<float> TakeVector(const std::string& name, int64_t n) {
@@ -76,16 +110,14 @@ class Mapper {
     const int64_t rank = file_->Section(name + ".down").outputs;
     if (rank > kMaxRank) Refuse(name, "a rank of at most " + std::to_string(kMaxRank), std::to_string(rank));
     auto lora = std::make_unique<Lora>();
-    lora->down = TakeLinear(name + ".down", WeightFormat::kBf16, rank, linear.weight().inputs);
-    lora->up = TakeLinear(name + ".up", WeightFormat::kBf16, linear.weight().outputs, rank);
-    return lora;
-  }
-
-  WeightFormat TakeFormat(const std::string& name) const {
-    for (const WeightFormat format : {WeightFormat::kBf16, WeightFormat::kW8A8, WeightFormat::kW4A8}) {
-      if (name == Name(format)) return format;
+    lora->down = TakeStacked(name + ".down", rank, linear.inputs());
+    lora->up = TakeStacked(name + ".up", linear.outputs(), rank);
+    if (lora->down.formats() != WeightFormat::kBf16 || lora->up.formats() != WeightFormat::kBf16) {
+      Refuse(name, "bf16", Name(lora->down.weights().front().form) + ", " + Name(lora->up.weights().front().form));
     }
-    Refuse("weights", "bf16, w8a8 or w4a8", "\"" + name.substr(0, 20) + "\"");
+    if (linear.weights().size() > 1)
+      Refuse(name, "one packed weight below it", std::to_string(linear.weights().size()));
+    return lora;
   }
 
   [[noreturn]] void Refuse(const std::string& item, const std::string& expected, const std::string& found) const {
@@ -94,6 +126,16 @@ class Mapper {
   size_t bytes() const { return bytes_; }
 
  private:
+  WeightForm FormOf(const std::string& name, int64_t inputs) const {
+    const std::string& format = file_->Section(name).format;
+    const std::optional<WeightForm> form = WeightFormOf(format);
+    if (!form) Refuse(name, "a weight format", "\"" + format.substr(0, 20) + "\"");
+    if (form->format == WeightFormat::kGroups && KernelForm(form->groups, inputs) != form->groups) {
+      Refuse(name, "a form for " + std::to_string(inputs) + " inputs", format);
+    }
+    return *form;
+  }
+
   const PackedSection& Check(const std::string& name, const std::string& format, int64_t outputs, int64_t inputs,
                              int64_t bytes) const {
     const auto text = [](const std::string& f, int64_t o, int64_t i, int64_t b) {
@@ -111,17 +153,16 @@ class Mapper {
   size_t bytes_ = 0;
 };
 
-LlamaLayer TakeLayer(Mapper& from, size_t n, const ModelConfig& c, WeightFormat format) {
+LlamaLayer TakeLayer(Mapper& from, size_t n, const ModelConfig& c) {
   const int64_t q = int64_t{c.num_attention_heads} * c.head_dim;
   const int64_t kv = int64_t{c.num_key_value_heads} * c.head_dim;
   LlamaLayer layer;
   layer.input_layernorm = from.TakeVector(LayerName(n, "input_layernorm"), c.hidden_size);
   layer.post_attention_layernorm = from.TakeVector(LayerName(n, "post_attention_layernorm"), c.hidden_size);
-  layer.qkv_proj = from.TakeLinear(LayerName(n, "qkv_proj"), format, q + 2 * kv, c.hidden_size);
-  layer.o_proj = from.TakeLinear(LayerName(n, "o_proj"), format, c.hidden_size, q);
-  layer.gate_up_proj =
-      from.TakeLinear(LayerName(n, "gate_up_proj"), format, GateUpOutputs(c.intermediate_size), c.hidden_size);
-  layer.down_proj = from.TakeLinear(LayerName(n, "down_proj"), format, c.hidden_size, c.intermediate_size);
+  layer.qkv_proj = from.TakeStacked(LayerName(n, "qkv_proj"), q + 2 * kv, c.hidden_size);
+  layer.o_proj = from.TakeStacked(LayerName(n, "o_proj"), c.hidden_size, q);
+  layer.gate_up_proj = from.TakeGateUp(LayerName(n, "gate_up_proj"), c.intermediate_size, c.hidden_size);
+  layer.down_proj = from.TakeStacked(LayerName(n, "down_proj"), c.hidden_size, c.intermediate_size);
   layer.qkv_lora = from.TakeLora(LayerName(n, "qkv_lora"), layer.qkv_proj);
   layer.o_lora = from.TakeLora(LayerName(n, "o_lora"), layer.o_proj);
   layer.gate_up_lora = from.TakeLora(LayerName(n, "gate_up_lora"), layer.gate_up_proj);
@@ -153,8 +194,8 @@ void WritePackedLlama(const Checkpoint& checkpoint, const std::string& path, std
   config.tie_word_embeddings = weights.lm_head == nullptr;
   writer.Finish({.name = checkpoint.name,
                  .layout = kPackedLayout,
-                 .weights = Name(weights.format),
-                 .head_weights = Name(weights.head_format),
+                 .weights = weights.LayerForms(),
+                 .head_weights = weights.HeadForms(),
                  .config = config,
                  .generation = checkpoint.generation,
                  .activation_rule = checkpoint.activation_rule,
@@ -171,9 +212,8 @@ std::unique_ptr<Model> LoadPackedLlama(const std::shared_ptr<const PackedFile>& 
     from.Refuse("layout", std::to_string(kPackedLayout), std::to_string(info.layout) + ", of another version of puna");
   }
   LlamaWeights w;
-  w.format = from.TakeFormat(info.weights);
-  w.head_format = from.TakeFormat(info.head_weights);
-  if (options.weights && *options.weights != w.format) from.Refuse("weights", Name(*options.weights), info.weights);
+  if (options.weights && Name(*options.weights) != info.weights)
+    from.Refuse("weights", Name(*options.weights), info.weights);
   const ModelConfig& c = info.config;
   CheckHeads(c);
   if (info.online_hadamard_down_proj && (c.intermediate_size & (c.intermediate_size - 1)) != 0) {
@@ -184,12 +224,13 @@ std::unique_ptr<Model> LoadPackedLlama(const std::shared_ptr<const PackedFile>& 
     from.Refuse("hidden_size", "the order of a Hadamard matrix, as the rotation needs", std::to_string(c.hidden_size));
   }
   w.norm = from.TakeVector("norm", c.hidden_size);
-  w.embed_tokens = from.TakeLinear("embed_tokens", w.head_format, c.vocab_size, c.hidden_size);
+  w.embed_tokens = Linear(from.TakeWeight("embed_tokens", c.vocab_size, c.hidden_size), options.isa);
   if (!c.tie_word_embeddings) {
-    w.lm_head = std::make_unique<Linear>(from.TakeLinear("lm_head", w.head_format, c.vocab_size, c.hidden_size));
+    w.lm_head = std::make_unique<Linear>(from.TakeWeight("lm_head", c.vocab_size, c.hidden_size), options.isa);
   }
-  for (int n = 0; n < c.num_hidden_layers; ++n)
-    w.layers.push_back(TakeLayer(from, static_cast<size_t>(n), c, w.format));
+  for (int n = 0; n < c.num_hidden_layers; ++n) w.layers.push_back(TakeLayer(from, static_cast<size_t>(n), c));
+  if (w.LayerForms() != info.weights) from.Refuse("weights", w.LayerForms(), info.weights.substr(0, 80));
+  if (w.HeadForms() != info.head_weights) from.Refuse("head_weights", w.HeadForms(), info.head_weights.substr(0, 80));
   w.mapped_bytes = from.bytes();
   ReadAhead(*file->file(), progress);
   const LlamaSpec spec{c, info.activation_rule == Checkpoint::ActivationRule::kAsymmetric,

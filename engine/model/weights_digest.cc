@@ -23,7 +23,9 @@ class Digest {
   void Add(double number) { Add(&number, sizeof number); }
   void Add(const std::vector<float>& v) { Add(v.data(), static_cast<int64_t>(v.size() * sizeof(float))); }
   void Add(const Linear& linear) {
-    const PackedWeight& w = linear.weight();
+    for (const PackedWeight& w : linear.weights()) Add(w);
+  }
+  void Add(const PackedWeight& w) {
     Add(static_cast<double>(w.outputs));
     Add(static_cast<double>(w.inputs));
     const int64_t bytes = w.panels * w.panel_bytes;
@@ -57,8 +59,7 @@ uint64_t DigestWeights(const ModelConfig& config, const LlamaWeights& weights) {
   for (const LlamaLayer& layer : weights.layers) {
     digest.Add(layer.input_layernorm);
     digest.Add(layer.post_attention_layernorm);
-    for (const Linear* linear : {&layer.qkv_proj, &layer.o_proj, &layer.gate_up_proj, &layer.down_proj})
-      digest.Add(*linear);
+    for (const Linear* linear : layer.linears()) digest.Add(*linear);
     for (const auto* lora : {&layer.qkv_lora, &layer.o_lora, &layer.gate_up_lora, &layer.down_lora}) {
       if (!*lora) continue;
       digest.Add((*lora)->down);

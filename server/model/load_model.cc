@@ -49,6 +49,30 @@ engine::LlamaOptions OptionsOf(const config::EngineConfig& config) {
   return options;
 }
 
+std::string Gibibytes(size_t bytes) {
+  char text[32];
+  const double mib = static_cast<double>(bytes) / (1 << 20);
+  std::snprintf(text, sizeof text, mib < 1000 ? "%.1f MiB" : "%.2f GiB", mib < 1000 ? mib : mib / 1024);
+  return text;
+}
+
+// Where a file's own weights take more than a tenth more in memory than in the file: that, why, and what else there is. "":
+// they do not, or the operator chose.
+std::string SayWhatGrew(const engine::Checkpoint& checkpoint, engine::LlamaOptions options) {
+  if (options.weights) return "";
+  const size_t planned = PlannedWeightBytes(checkpoint, options), in_file = FileWeightBytes(checkpoint);
+  if (planned <= in_file + in_file / 10) return "";
+  std::string note = "the weights take " + Gibibytes(planned) + " in memory and " + Gibibytes(in_file) +
+                     " in the file, because some are of a kind that is multiplied only in another form (" +
+                     PlannedForms(checkpoint, options) + ")";
+  for (const auto format : {engine::WeightFormat::kW8A8, engine::WeightFormat::kW4A8}) {
+    options.weights = format;
+    note += std::string("; --weights ") + Name(format) + ": " + Gibibytes(PlannedWeightBytes(checkpoint, options)) +
+            ", rounded once more";
+  }
+  return note;
+}
+
 // One stream reads all weights for each of its tokens, so their size and the memory's speed say how fast it can be.
 void SayWhatSmallerWeightsGive(const engine::Checkpoint& checkpoint, engine::LlamaOptions options,
                                engine::Model& model) {
@@ -105,13 +129,15 @@ ModelPlan PlanModel(const config::EngineConfig& config) {
             {}};
   }
   const engine::Checkpoint checkpoint = OpenModel(config.model);
+  std::vector<std::string> notes = checkpoint.notes;
+  if (std::string grew = SayWhatGrew(checkpoint, options); !grew.empty()) notes.push_back(std::move(grew));
   return {checkpoint.name,
-          Name(PlannedFormat(checkpoint, options)),
+          PlannedForms(checkpoint, options),
           PlannedWeightBytes(checkpoint, options),
           PlannedKvBytesPerBlock(checkpoint.config, options),
           checkpoint.config.max_position_embeddings,
           checkpoint.config.vocab_size,
-          checkpoint.notes};
+          std::move(notes)};
 }
 
 LoadedModel LoadModel(const config::EngineConfig& config, const engine::LoadProgress& progress) {
@@ -124,12 +150,16 @@ LoadedModel LoadModel(const config::EngineConfig& config, const engine::LoadProg
   }
   const engine::Checkpoint checkpoint = OpenModel(config.model);
   for (const std::string& note : checkpoint.notes) LogWarning(checkpoint.name + ": " + note);
-  CheckWeightsFit(checkpoint.name, Name(PlannedFormat(checkpoint, options)), PlannedWeightBytes(checkpoint, options),
+  if (const std::string grew = SayWhatGrew(checkpoint, options); !grew.empty()) {
+    LogWarning(checkpoint.name + ": " + grew);
+  }
+  CheckWeightsFit(checkpoint.name, PlannedForms(checkpoint, options), PlannedWeightBytes(checkpoint, options),
                   memory_left);
   try {
     LoadedModel loaded{checkpoint.name, checkpoint.config, checkpoint.generation,
                        LoadLlama(checkpoint, options, progress)};
-    if (!options.weights && loaded.model->Format() == Name(engine::WeightFormat::kBf16)) {
+    if (!options.weights && loaded.model->Format() == Name(engine::WeightFormat::kBf16) &&
+        SayWhatGrew(checkpoint, options).empty()) {
       SayWhatSmallerWeightsGive(checkpoint, options, *loaded.model);
     }
     return loaded;

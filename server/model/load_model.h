@@ -31,7 +31,7 @@ struct ModelPlan {
   size_t weight_bytes = 0, kv_bytes_per_block = 0;
   int max_position = 0;
   int vocab_size = 0;
-  std::vector<std::string> notes;  // as Checkpoint has them
+  std::vector<std::string> notes;  // as Checkpoint has them, and where the weights take more than their file
 };
 ModelPlan PlanModel(const config::EngineConfig& config);
 // The longest sequence in tokens: --max-model-len, as far as the model reaches.

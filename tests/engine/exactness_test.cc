@@ -22,14 +22,14 @@ const std::string kDemo = std::string(PUNA_SOURCE_DIR) + "/engine/demo/model";
 
 struct Setup {
   std::string folder;
-  WeightFormat format = WeightFormat::kBf16;
+  std::optional<WeightFormat> format = WeightFormat::kBf16;
   KvDtype kv_dtype = KvDtype::kBf16;
   int threads = 1;
   Isa isa = DetectIsa();
   EngineOptions engine;
 };
 
-Setup Plain(const std::string& folder, WeightFormat format, KvDtype kv_dtype) {
+Setup Plain(const std::string& folder, std::optional<WeightFormat> format, KvDtype kv_dtype) {
   Setup setup;
   setup.folder = folder;
   setup.format = format;
@@ -239,9 +239,9 @@ TEST_CASE("the fingerprint names what a result depends on, and nothing else") {
 }
 
 // All sets of this machine, forced: the sampler's included.
-void CheckEveryIsa(const std::string& folder, WeightFormat format) {
+void CheckEveryIsa(const std::string& folder, std::optional<WeightFormat> format) {
   CAPTURE(folder);
-  CAPTURE(std::string(Name(format)));
+  CAPTURE(std::string(format ? Name(*format) : "auto"));
   Setup setup = Plain(folder, format, KvDtype::kInt8);
   setup.isa = Isa::kScalar;
   EngineCore scalar = MakeCore(setup);
@@ -262,6 +262,13 @@ TEST_CASE("w8a8 and w4a8 with an int8 cache have the same bits on every instruct
   }
   for (const std::string& folder : folders) {
     for (const WeightFormat format : {WeightFormat::kW8A8, WeightFormat::kW4A8}) CheckEveryIsa(folder, format);
+  }
+}
+
+TEST_CASE("quantised files in their own codes have the same bits on every instruction set, alone and in company") {
+  if (!testing::HaveShared("golden/formats")) return;
+  for (const char* name : {"gguf/k1-every-type", "gguf/k2-Q4_K_M", "gguf/k1-Q3_K_M", "mlx_mixed", "gptq_v2_asym"}) {
+    CheckEveryIsa(testing::SharedPath("golden/formats/") + name, std::nullopt);
   }
 }
 

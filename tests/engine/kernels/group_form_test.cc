@@ -9,7 +9,9 @@ using Code = GroupForm::Code;
 using Scale = GroupForm::Scale;
 using Base = GroupForm::Base;
 
-double BitsPerWeight(const GroupForm& form) { return UnitBytes(form) * 8.0 / (UnitColumns(form) * 64.0); }
+double BitsPerWeight(const GroupForm& form) {
+  return static_cast<double>(PartsOf(form).bytes) * 8 / (UnitColumns(form) * 64.0);
+}
 
 TEST_CASE("every form that the kernels have is found again by its name, and no other") {
   int valid = 0;

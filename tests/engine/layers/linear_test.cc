@@ -37,6 +37,55 @@ class MatrixSource : public WeightSource {
   std::vector<bf16> values_;
 };
 
+// Random codes and scales of a form.
+class GroupsSource : public WeightSource {
+ public:
+  GroupsSource(GroupForm form, int64_t rows, int64_t cols) : form_(form), rows_(rows), cols_(cols) {}
+  std::string name() const override { return Name(form_); }
+  int64_t rows() const override { return rows_; }
+  int64_t cols() const override { return cols_; }
+  Encoding encoding() const override { return Encoding::kFloat; }
+  std::optional<GroupForm> groups() const override { return form_; }
+  void ReadGroups(int64_t first, int64_t count, const GroupRows& out) const override {
+    const bool two_level = form_.scale == GroupForm::Scale::kTwoLevel;
+    const int64_t groups = cols_ / form_.group, scales = two_level ? cols_ / 256 : groups;
+    for (int64_t r = 0; r < count; ++r) {
+      std::mt19937 rng(static_cast<unsigned>(first + r));
+      const auto below = [&](unsigned bound) { return static_cast<uint8_t>(rng() % bound); };
+      for (int64_t i = 0; i < cols_; ++i) out.codes[r * cols_ + i] = below(1u << CodeBits(form_.code));
+      for (int64_t g = 0; g < scales; ++g) {
+        out.scales[r * scales + g] = static_cast<float>(1 + below(9)) / 4096.0f;
+        if (out.minimums != nullptr) out.minimums[r * scales + g] = -static_cast<float>(below(9)) / 1024.0f;
+      }
+      for (int64_t g = 0; g < groups; ++g) {
+        if (out.sub_scales != nullptr) out.sub_scales[r * groups + g] = static_cast<int8_t>(1 + below(63));
+        if (out.sub_minimums != nullptr) out.sub_minimums[r * groups + g] = static_cast<int8_t>(below(64));
+        if (out.zeros != nullptr) out.zeros[r * groups + g] = below(16);
+      }
+    }
+  }
+  void ReadFloat(int64_t, int64_t, float*) const override { FAIL("its codes are wanted"); }
+
+ private:
+  GroupForm form_;
+  int64_t rows_, cols_;
+};
+
+PackedWeight PackAll(const WeightForm& form, const WeightSource& source, ThreadTeam& team) {
+  const auto row_of = [&](int64_t r) { return RowRef{&source, r}; };
+  return Pack(form, source.rows(), source.cols(), row_of, team);
+}
+
+// Rows of what is packed, one linear after the other.
+std::vector<float> Rows(const Linear& linear) {
+  std::vector<float> rows(static_cast<size_t>(linear.outputs() * linear.inputs()));
+  float* out = rows.data();
+  for (const PackedWeight& w : linear.weights()) {
+    for (int64_t r = 0; r < w.outputs; ++r, out += w.inputs) w.ReadRow(r, out);
+  }
+  return rows;
+}
+
 constexpr int64_t kOutputs = 200;  // not a whole number of panels
 constexpr int64_t kInputs = 320;
 constexpr WeightFormat kFormats[] = {WeightFormat::kBf16, WeightFormat::kW8A8, WeightFormat::kW4A8};
@@ -60,7 +109,7 @@ Linear MakeLinear(WeightFormat format, const MatrixSource& source, Isa isa, Thre
 }
 
 std::vector<float> Product(const Linear& linear, const float* x, int64_t rows, Isa isa, ThreadTeam& team) {
-  LinearInput input(linear.weight().format, rows, kInputs, false, isa);
+  LinearInput input(linear.formats(), rows, kInputs, false, isa);
   input.Set({x, rows, kInputs}, {}, team);
   std::vector<float> y(rows * kOutputs);
   linear.Forward(input, {LinearOutput::Kind::kStore, {y.data(), rows, kOutputs}}, team);
@@ -109,6 +158,94 @@ TEST_CASE("a row's result is the same to the last bit whatever the number of row
         const std::vector<float> some = Product(linear, x.data(), rows, isa, one);
         CHECK(std::memcmp(some.data(), all.data(), some.size() * sizeof(float)) == 0);
       }
+    }
+  }
+}
+
+// --- Matrices of several forms in one layer.
+
+using Code = GroupForm::Code;
+using Scale = GroupForm::Scale;
+using Base = GroupForm::Base;
+
+constexpr int64_t kWide = 512;
+
+// What a mix holds: every kind of form, with sizes that end in the middle of a panel.
+Linear MakeMix(Isa isa, ThreadTeam& team) {
+  const MatrixSource dense(70, kWide, 6);
+  std::vector<PackedWeight> weights;
+  for (const auto& [form, rows] : std::vector<std::pair<GroupForm, int64_t>>{
+           {{Code::kInt4, 32, Scale::kTwoLevel, Base::kMinimum}, 100},
+           {{Code::kInt6, 16, Scale::kTwoLevel, Base::kOffset}, 64},
+           {{Code::kInt5, 64, Scale::kHalf, Base::kMinimum}, 33},
+           {{Code::kInt8, 256, Scale::kFloat, Base::kOffset}, 65},  // the kernels repeat the scale
+           {{Code::kInt4, 128, Scale::kHalf, Base::kZero}, 40}}) {
+    const GroupsSource source(form, rows, kWide);
+    weights.push_back(PackAll(WeightForm(*KernelForm(form, kWide)), source, team));
+  }
+  for (const WeightFormat format : kFormats) weights.push_back(PackAll(format, dense, team));
+  return {std::move(weights), isa};
+}
+
+std::vector<float> WideRows(int64_t rows) {
+  std::mt19937 rng(7);
+  std::normal_distribution<float> normal;
+  std::vector<float> x(static_cast<size_t>(rows * kWide));
+  for (float& v : x) v = normal(rng);
+  return x;
+}
+
+TEST_CASE("a layer of several forms gives each its product") {
+  constexpr int64_t kRows = 100;
+  const std::vector<float> x = WideRows(kRows);
+  for (const Isa isa : AvailableIsas()) {
+    CAPTURE(Name(isa));
+    ThreadTeam team(2);
+    const Linear linear = MakeMix(isa, team);
+    const std::vector<float> w = Rows(linear);
+    LinearInput input(linear.formats(), kRows, kWide, true, isa);
+    input.Set({x.data(), kRows, kWide}, {}, team);
+    std::vector<float> y(static_cast<size_t>(kRows * linear.outputs()), NAN);
+    linear.Forward(input, {LinearOutput::Kind::kStore, {y.data(), kRows, linear.outputs()}}, team);
+    for (int64_t n = 0; n < linear.outputs(); ++n) {
+      double error = 0, size = 0;
+      for (int64_t r = 0; r < kRows; ++r) {
+        double sum = 0;
+        for (int64_t i = 0; i < kWide; ++i) sum += static_cast<double>(x[r * kWide + i]) * w[n * kWide + i];
+        error += std::pow(sum - y[r * linear.outputs() + n], 2);
+        size += sum * sum;
+      }
+      CAPTURE(n);
+      REQUIRE(std::sqrt(error / size) < 0.02);
+    }
+    std::vector<float> one(static_cast<size_t>(linear.outputs()));
+    for (const int64_t r : {int64_t{0}, int64_t{57}}) {  // and the same bits alone
+      input.Set({x.data() + r * kWide, 1, kWide}, {}, team);
+      linear.Forward(input, {LinearOutput::Kind::kStore, {one.data(), 1, linear.outputs()}}, team);
+      CHECK(std::memcmp(one.data(), y.data() + r * linear.outputs(), one.size() * sizeof(float)) == 0);
+    }
+  }
+}
+
+TEST_CASE("gate and up of different forms meet as well") {
+  constexpr int64_t kRows = 101, kOutputsOfEach = 150;
+  const std::vector<float> x = WideRows(kRows);
+  const MatrixSource dense(kOutputsOfEach, kWide, 8);
+  const GroupForm form{Code::kInt4, 32, Scale::kTwoLevel, Base::kMinimum};
+  const GroupsSource groups(form, kOutputsOfEach, kWide);
+  for (const Isa isa : AvailableIsas()) {
+    ThreadTeam team(2);
+    const Linear gate(PackAll(WeightFormat::kW8A8, dense, team), isa), up(PackAll(WeightForm(form), groups, team), isa);
+    const Linear both({gate.weights().front(), up.weights().front()}, isa);
+    LinearInput input(both.formats(), kRows, kWide, false, isa);
+    input.Set({x.data(), kRows, kWide}, {}, team);
+    std::vector<float> y(kRows * kOutputsOfEach), g(y.size()), u(y.size());
+    const auto view = [&](std::vector<float>& v) { return MatView<float>(v.data(), kRows, kOutputsOfEach); };
+    both.Forward(input, {LinearOutput::Kind::kSiluMul, view(y)}, team);
+    gate.Forward(input, {LinearOutput::Kind::kStore, view(g)}, team);
+    up.Forward(input, {LinearOutput::Kind::kStore, view(u)}, team);
+    for (size_t i = 0; i < y.size(); ++i) {
+      REQUIRE(y[i] == doctest::Approx(g[i] / (1 + std::exp(-g[i])) * u[i]).epsilon(1e-5));
     }
   }
 }

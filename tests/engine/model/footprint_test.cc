@@ -15,7 +15,7 @@ TEST_CASE("what is planned is what a loaded model takes") {
     for (const auto dtype : {KvDtype::kBf16, KvDtype::kInt8}) {
       options.kv_dtype = dtype;
       const std::unique_ptr<Model> model = LoadLlama(checkpoint, options, {});
-      CHECK(PlannedFormat(checkpoint, options) == format);
+      CHECK(PlannedForms(checkpoint, options) == Name(format));
       CHECK(PlannedWeightBytes(checkpoint, options) == model->weight_bytes());
       CHECK(PlannedKvBytesPerBlock(checkpoint.config, options) == model->kv_bytes_per_block());
     }

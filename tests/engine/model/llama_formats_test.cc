@@ -21,6 +21,9 @@ struct Limit {
 // values and softmax weights are bf16, which tips some codes over (0.063 to 0.076 seen), less than half of what another
 // rule does.
 constexpr Limit kSameRule = {0.09, 2e-3};
+// The same where head and layers are as in the variant: what the goldens' README allows to a right implementation.
+constexpr Limit kOwnForms = {0.1, 4e-3};
+constexpr Limit kOwnFormsTwice = {0.12, 6e-3};  // two layers
 constexpr Limit kBf16 = {0.16, 0.006};
 constexpr Limit kOtherRule = {0.25, 0.02};
 
@@ -69,7 +72,24 @@ TEST_CASE("Hugging Face's quantised checkpoints meet their goldens") {
   Check("ct_w4a16", "a16", {WeightFormat::kBf16, DetectIsa(), 2, 64}, {}, kBf16);
   Check("gptq_sym", "a16", {WeightFormat::kBf16, DetectIsa(), 2, 64}, {}, kBf16);
   Check("gptq_act_order", "a16", native, {}, kBf16);
-  Check("awq_gemm", "a16", native, {}, kBf16);
+  Check("awq_gemm", "a16", native, {}, kOtherRule);
+  for (const char* name : {"mlx_4bit", "mlx_mixed"}) Check(name, "a8_head8", native, {}, kOwnForms);
+  for (const char* name : {"awq_g64", "gptq_v2_asym", "gptq_int8", "ct_w4a16_asym", "ct_mixed", "bnb_int8"}) {
+    Check(name, "a16", native, {}, kOtherRule);  // ours rounds the tied 16-bit table to int8 as well
+  }
+}
+
+TEST_CASE("GGUF files run in their own codes, the head too, and meet their goldens") {
+  if (!testing::HaveShared("golden/formats")) return;
+  const LlamaOptions native{std::nullopt, DetectIsa(), 2, 64};
+  for (const char* name : {"k1-every-type", "k1-Q4_1", "k1-Q4_K_S-split", "k1-Q5_0", "k1-Q5_1", "k1-Q5_K_S",
+                           "k1-IQ4_NL", "k1-IQ4_XS", "k1-Q2_K", "k1-Q3_K_M"}) {
+    Check(std::string("gguf/") + name, "a8_head8", native, {}, kOwnForms);
+  }
+  Check("gguf/k2-Q4_K_M", "a8_head8", native, {}, kOwnFormsTwice);
+  for (const char* name : {"a1-Q8_0", "a1-Q4_0", "c1-Q6_K", "c2-Q4_K_M"}) {
+    Check(std::string("gguf/") + name, "a16", native, {}, kOtherRule);
+  }
 }
 
 }  // namespace

@@ -80,6 +80,14 @@ TEST_CASE("online rotation, asymmetric activations and adaptors are packed as we
   }
 }
 
+TEST_CASE(
+    "files of several forms are packed in them: q, k and v, gate and up of different ones, and a head of its own") {
+  if (!testing::HaveShared("golden/formats")) return;
+  for (const char* name : {"gguf/k1-every-type", "gguf/k2-Q4_K_M", "mlx_mixed", "gptq_v2_asym"}) {
+    CheckSame(testing::SharedPath("golden/formats/") + name, std::nullopt);
+  }
+}
+
 TEST_CASE("the configuration survives") {
   const TemporaryFolder folder;
   const std::string path = Pack("random:tiny", folder, WeightFormat::kW4A8);
@@ -163,7 +171,8 @@ TEST_CASE("a header that lies about its sections is refused") {
   CHECK_TELLS(Refusal(folder, WithHeader(good, "\"bytes\":", "\"bytes\":9")), "within the file");
   CHECK_TELLS(Refusal(folder, WithHeader(good, "\"offset\":4096", "\"offset\":4100")), "multiple of 4096");
   CHECK_TELLS(Refusal(folder, WithHeader(good, "\"layout\":1", "\"layout\":2")), "layout");
-  CHECK_TELLS(Refusal(folder, WithHeader(good, "\"weights\":\"w4a8\"", "\"weights\":\"w8a8\"")), "expected w8a8");
+  CHECK_TELLS(Refusal(folder, WithHeader(good, "\"weights\":\"w4a8\"", "\"weights\":\"w8a8\"")),
+              "weights: expected w4a8, found w8a8");
   CHECK_TELLS(Refusal(folder, WithHeader(good, "\"hidden_size\":", "\"hidden_size\":1")), "expected");
   CHECK_TELLS(Refusal(folder, good, WeightFormat::kBf16), "weights: expected bf16, found w4a8");
 }
@@ -202,6 +211,19 @@ TEST_CASE("the layout has a number that changes with it") {
     }
   }
   CHECK(HashText(hashes) == "f8d5716b74002574");
+}
+
+TEST_CASE("the layout of group forms has that number, too") {
+  if (!testing::HaveShared("golden/formats")) return;
+  const TemporaryFolder folder;
+  const auto packed =
+      PackedFile::Open(Pack(testing::SharedPath("golden/formats/gguf/k1-every-type"), folder, std::nullopt));
+  uint64_t hashes = 0;
+  for (const char* name :
+       {"qkv_proj.0", "qkv_proj.1", "qkv_proj.2", "o_proj", "gate_up_proj.0", "gate_up_proj.1", "down_proj"}) {
+    hashes = hashes * 31 + ContentHash(packed->Bytes(packed->Section(std::string("layers.0.") + name)));
+  }
+  CHECK(HashText(hashes) == "f12bc6fc15199df8");
 }
 
 }  // namespace

@@ -1,0 +1,56 @@
+// Products with a GroupForm's panels for AVX-512 with VNNI.
+
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/kernels/gemm.h"
+#include "engine/kernels/group_gemm.h"
+#include "engine/kernels/unroll.h"
+
+#define PUNA_VECTOR 64
+#define PUNA_WIDE 0
+
+namespace puna::engine {
+namespace {
+
+using IntVector = __m512i;
+using FloatVector = __m512;
+
+FloatVector HalvesToFloats(const uint8_t* p) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+FloatVector SignedToFloats(const uint8_t* p) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
+FloatVector UnsignedToFloats(const uint8_t* p) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
+
+template <typename Words>
+Words Iq4Values(Words nibbles) {
+  alignas(16) static constexpr uint8_t kValues[16] = {1,   24,  45,  63,  79,  93,  106, 118,
+                                                      129, 141, 153, 166, 181, 197, 217, 241};
+  const __m512i table = _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(kValues)));
+  return (Words)_mm512_shuffle_epi8(table, (__m512i)nibbles);
+}
+
+IntVector Dot(IntVector sum, IntVector u8, IntVector s8) { return _mm512_dpbusd_epi32(sum, u8, s8); }
+FloatVector MulAdd(FloatVector a, FloatVector b, FloatVector c) { return _mm512_fmadd_ps(a, b, c); }
+FloatVector ToFloats(IntVector v) { return _mm512_cvtepi32_ps(v); }
+IntVector SplatInt(int32_t v) { return _mm512_set1_epi32(v); }
+FloatVector SplatFloat(float v) { return _mm512_set1_ps(v); }
+constexpr int ColumnRegisters(int) { return 4; }
+
+#include "engine/kernels/group_expand.inc"
+#include "engine/kernels/group_vnni.inc"
+
+}  // namespace
+
+const GroupProduct& Avx512GroupProduct() {
+  static constexpr GroupProduct kProduct = {1, SummedRowBytes, SummedRow, GroupPanel};
+  return kProduct;
+}
+
+}  // namespace puna::engine

@@ -1,0 +1,196 @@
+#include "engine/layers/pack_groups.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "engine/base/check.h"
+#include "engine/base/float16.h"
+#include "engine/kernels/group_gemm.h"
+
+namespace puna::engine {
+namespace {
+
+using Code = GroupForm::Code;
+using Scale = GroupForm::Scale;
+using Base = GroupForm::Base;
+
+constexpr int64_t kUpperColumns = 256;  // that share the upper scale of two
+
+// A panel's rows as the source gives them.
+struct PanelRows {
+  PanelRows(const GroupForm& kernel, int64_t cols)
+      : codes(static_cast<size_t>(kPanelCols * cols)),
+        scales(static_cast<size_t>(kPanelCols * (cols / ScaleColumns(kernel)))),
+        minimums(kernel.base == Base::kMinimum ? scales.size() : 0),
+        lower(kernel.scale == Scale::kTwoLevel ? static_cast<size_t>(kPanelCols * (cols / kernel.group)) : 0),
+        lower_minimums(kernel.base == Base::kMinimum ? lower.size() : 0),
+        zeros(kernel.base == Base::kZero ? scales.size() : 0) {}
+
+  static int64_t ScaleColumns(const GroupForm& form) {
+    return form.scale == Scale::kTwoLevel ? kUpperColumns : form.group;
+  }
+
+  std::vector<uint8_t> codes;  // [64, cols]
+  std::vector<float> scales;   // [64, cols / ScaleColumns]
+  std::vector<float> minimums;
+  std::vector<int8_t> lower;  // [64, cols / group]
+  std::vector<int8_t> lower_minimums;
+  std::vector<uint8_t> zeros;
+};
+
+// Each of `count` rows' values `repeat` times: groups that the kernels have in several. The rows lie at the front of `values`.
+template <typename T>
+void Repeat(std::vector<T>& values, int64_t at, int64_t rows, int64_t per_row, int64_t repeat) {
+  if (values.empty() || repeat == 1) return;
+  for (int64_t i = rows * per_row - 1; i >= 0; --i) {
+    std::fill_n(values.data() + at + i * repeat, repeat, values[static_cast<size_t>(at + i)]);
+  }
+}
+
+// Rows [first, first + count) of `source` as rows [n, n + count) of the panel.
+void ReadRun(const WeightSource& source, int64_t first, int64_t count, const PackedWeight& w, int64_t n,
+             PanelRows& rows) {
+  const GroupForm& kernel = w.form.groups;
+  const std::optional<GroupForm> own = source.groups();
+  PUNA_CHECK(own && source.cols() == w.inputs && KernelForm(*own, w.inputs) == kernel) << source.name();
+  const int64_t per_row = w.inputs / PanelRows::ScaleColumns(kernel);
+  const int64_t lower_per_row = w.inputs / kernel.group;
+  const auto at = [&](auto& values, int64_t entries) { return values.empty() ? nullptr : values.data() + n * entries; };
+  source.ReadGroups(first, count,
+                    {.codes = at(rows.codes, w.inputs),
+                     .scales = at(rows.scales, per_row),
+                     .minimums = at(rows.minimums, per_row),
+                     .sub_scales = at(rows.lower, lower_per_row),
+                     .sub_minimums = at(rows.lower_minimums, lower_per_row),
+                     .zeros = at(rows.zeros, per_row)});
+  if (kernel.scale == Scale::kTwoLevel) return;
+  const int64_t repeat = own->group / kernel.group;
+  Repeat(rows.scales, n * per_row, count, per_row / repeat, repeat);
+  Repeat(rows.minimums, n * per_row, count, per_row / repeat, repeat);
+  Repeat(rows.zeros, n * per_row, count, per_row / repeat, repeat);
+}
+
+uint32_t Word(const uint8_t* p) {
+  uint32_t word;
+  std::memcpy(&word, p, 4);
+  return word;
+}
+
+void PutWord(uint8_t* p, uint32_t word) { std::memcpy(p, &word, 4); }
+
+// 32 codes of output n to their place in a block.
+template <Code kCode>
+void PutCodes(const uint8_t* codes, int n, uint8_t* block) {
+  constexpr int kQuad = 4 * kPanelCols;
+  uint8_t* out = block + 4 * n;
+  if constexpr (kCode == Code::kInt8) {
+    for (int q = 0; q < 8; ++q) PutWord(out + q * kQuad, Word(codes + 4 * q));
+    return;
+  }
+  uint32_t planes[2] = {0, 0};
+  for (int j = 0; j < 4; ++j) {
+    const uint32_t low = Word(codes + 4 * j), high = Word(codes + 16 + 4 * j);
+    PutWord(out + j * kQuad, (low & 0x0f0f0f0fu) | (high & 0x0f0f0f0fu) << 4);
+    if constexpr (kCode == Code::kInt5) {
+      planes[0] |= (low >> 4 & 0x01010101u) << j | (high >> 4 & 0x01010101u) << (j + 4);
+    } else if constexpr (kCode == Code::kInt6) {
+      planes[0] |= (low >> 4 & 0x03030303u) << 2 * j;
+      planes[1] |= (high >> 4 & 0x03030303u) << 2 * j;
+    }
+  }
+  if constexpr (kCode == Code::kInt5 || kCode == Code::kInt6) PutWord(out + 4 * kQuad, planes[0]);
+  if constexpr (kCode == Code::kInt6) PutWord(out + 5 * kQuad, planes[1]);
+}
+
+template <Code kCode>
+void PutBlock(const uint8_t* codes, int64_t stride, int64_t rows, uint8_t* block) {
+  for (int n = 0; n < rows; ++n) PutCodes<kCode>(codes + n * stride, n, block);
+}
+
+void PutBlock(Code code, const uint8_t* codes, int64_t stride, int64_t rows, uint8_t* block) {
+  switch (code) {
+    case Code::kInt5:
+      return PutBlock<Code::kInt5>(codes, stride, rows, block);
+    case Code::kInt6:
+      return PutBlock<Code::kInt6>(codes, stride, rows, block);
+    case Code::kInt8:
+      return PutBlock<Code::kInt8>(codes, stride, rows, block);
+    default:
+      return PutBlock<Code::kInt4>(codes, stride, rows, block);
+  }
+}
+
+// Values of group g of every row: [64] floats or halves, or bytes.
+void PutFloats(Scale scale, const std::vector<float>& values, int64_t g, uint8_t* out) {
+  const int64_t per_row = std::ssize(values) / kPanelCols;
+  for (int64_t n = 0; n < kPanelCols; ++n) {
+    const float value = values[static_cast<size_t>(n * per_row + g)];
+    const uint16_t half = FloatToHalf(value);
+    if (scale == Scale::kFloat) {
+      std::memcpy(out + 4 * n, &value, 4);
+    } else {
+      std::memcpy(out + 2 * n, &half, 2);
+    }
+  }
+}
+
+template <typename T>
+void PutBytes(const std::vector<T>& values, int64_t g, uint8_t* out) {
+  const int64_t per_row = std::ssize(values) / kPanelCols;
+  for (int64_t n = 0; n < kPanelCols; ++n) {
+    out[n] = static_cast<uint8_t>(values[static_cast<size_t>(n * per_row + g)]);
+  }
+}
+
+// What stands behind a cell's codes; g: its first group.
+void PutLevels(const GroupForm& form, const UnitParts& parts, const PanelRows& rows, int64_t g, uint8_t* cell) {
+  const int64_t size = form.scale == Scale::kFloat ? 4 : form.scale == Scale::kHalf ? 2 : 1;
+  for (int64_t i = 0; i < CellColumns(form) / form.group; ++i) {
+    uint8_t* scales = cell + parts.scales + i * kPanelCols * size;
+    uint8_t* minimums = cell + parts.minimums + i * kPanelCols * (form.base == Base::kZero ? 1 : size);
+    if (form.scale == Scale::kTwoLevel) {
+      PutBytes(rows.lower, g + i, scales);
+      if (form.base == Base::kMinimum) PutBytes(rows.lower_minimums, g + i, minimums);
+    } else {
+      PutFloats(form.scale, rows.scales, g + i, scales);
+      if (form.base == Base::kMinimum) PutFloats(form.scale, rows.minimums, g + i, minimums);
+      if (form.base == Base::kZero) PutBytes(rows.zeros, g + i, minimums);
+    }
+  }
+}
+
+}  // namespace
+
+void PackGroups(const PackedWeight& w, int64_t p, const std::function<RowRef(int64_t)>& row_of, uint8_t* panel) {
+  const GroupForm& form = w.form.groups;
+  PanelRows rows(form, w.inputs);
+  const int64_t count = std::min<int64_t>(kPanelCols, w.outputs - p * kPanelCols);
+  for (int64_t n = 0; n < count;) {
+    const RowRef ref = row_of(p * kPanelCols + n);
+    int64_t run = 1;
+    while (n + run < count) {
+      const RowRef next = row_of(p * kPanelCols + n + run);
+      if (next.source != ref.source || (ref.source != nullptr && next.row != ref.row + run)) break;
+      ++run;
+    }
+    if (ref.source != nullptr) ReadRun(*ref.source, ref.row, run, w, n, rows);
+    n += run;
+  }
+  const UnitParts parts = PartsOf(form);
+  const int unit_columns = UnitColumns(form), cell_columns = CellColumns(form);
+  for (int64_t k = 0; k < w.inputs; k += cell_columns) {
+    uint8_t* unit = panel + k / unit_columns * parts.bytes;
+    uint8_t* cell = unit + parts.cells + k % unit_columns / cell_columns * parts.cell;
+    if (form.scale == Scale::kTwoLevel && k % unit_columns == 0) {
+      PutFloats(Scale::kHalf, rows.scales, k / unit_columns, unit);
+      if (form.base == Base::kMinimum) PutFloats(Scale::kHalf, rows.minimums, k / unit_columns, unit + kUnitMinimums);
+    }
+    for (int64_t b = 0; b < cell_columns / 32; ++b) {
+      PutBlock(form.code, rows.codes.data() + k + 32 * b, w.inputs, kPanelCols, cell + b * parts.block);
+    }
+    PutLevels(form, parts, rows, k / form.group, cell);
+  }
+}
+
+}  // namespace puna::engine
