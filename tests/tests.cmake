@@ -20,7 +20,7 @@ function(puna_add_tests folder name)
     puna_use_precompiled(test_${name} puna_test_header)
   endif()
   add_test(NAME ${name} COMMAND test_${name})
-  set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 900)
+  set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 3600)
   add_dependencies(unit_tests test_${name})
 endfunction()
 
@@ -45,7 +45,7 @@ foreach(script IN LISTS scripts)
   string(REGEX REPLACE "^test_" "integration_" test ${name})
   add_test(NAME ${test} COMMAND Python3::Interpreter -B -m unittest -v ${name}
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/integration)
-  set_tests_properties(${test} PROPERTIES LABELS integration TIMEOUT 900
+  set_tests_properties(${test} PROPERTIES LABELS integration TIMEOUT 3600
     ENVIRONMENT "PUNA_BINARY=$<TARGET_FILE:puna>;PUNA_CLIENTS_DIR=${CMAKE_BINARY_DIR}/clients")
 endforeach()
 # Says so, rather than passing, where there is no Node or nothing to install the client from.

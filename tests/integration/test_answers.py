@@ -190,7 +190,7 @@ class Completions(SharedServer):
         self.assertEqual([entry["index"] for entry in many["data"]], list(range(len(texts))))
         self.assertEqual(many["data"][-1]["embedding"], first["data"][0]["embedding"])
         self.assertEqual(many["data"][0], {**many["data"][3], "index": 0})
-        self.assertIn('user="somebody new"', self.server.log())
+        self.server.wait_for_log('user="somebody new"')
         last = self.server.post("/v1/embeddings", {"input": "Paris is a city.", "pooling": "last"}).json
         self.assertNotEqual(last["data"][0]["embedding"], first["data"][0]["embedding"])
 
@@ -249,8 +249,8 @@ class Others(SharedServer):
 
     def test_request_ids(self):
         self.assertEqual(self.server.get("/health", headers={"X-Request-Id": "abc"}).headers["x-request-id"], "abc")
-        self.server.chat("Hi", max_tokens=1)
-        line = self.server.wait_for_log(r"info id=(req_\w+) method=POST path=/v1/chat/completions status=200 (.*)\n")
+        given = self.server.chat("Hi", max_tokens=1).headers["x-request-id"]
+        line = self.server.wait_for_log(rf"info id=({given}) method=POST path=/v1/chat/completions status=200 (.*)\n")
         for field in ("ms=", "prompt_tokens=", "completion_tokens=1", "prefill_ms=", "finish=length"):
             self.assertIn(field, line.group(2))
 

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-from puna import SOURCE, Server, TemporaryFolder, clean_environment, write_random_model
+from puna import HANG_SECONDS, SOURCE, Server, TemporaryFolder, clean_environment, write_random_model
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TESTS = ("openai_test.mjs", "schema_test.mjs", "ai_test.mjs", "langchain_test.mjs", "agents_test.mjs")
@@ -52,7 +52,7 @@ class Clients(TemporaryFolder):
     def run_node(self, name, server, **more):
         environment = clean_environment({"OPENAI_BASE_URL": f"http://127.0.0.1:{server.port}/v1", "OPENAI_API_KEY": "key", **more})
         result = subprocess.run(["node", "--test", name], cwd=self.clients, env=environment, capture_output=True, text=True,
-                                timeout=400, check=False)
+                                timeout=HANG_SECONDS, check=False)
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr + server.log())
         return result.stdout
 

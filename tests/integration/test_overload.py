@@ -12,8 +12,9 @@ import threading
 import time
 import unittest
 
-from puna import BINARY, REPLY_SECONDS, Server, TemporaryFolder, clean_environment, read_until, run
-from test_operation import LONG, metrics
+from puna import (BINARY, HANG_SECONDS, LONG, SLOW_MODEL, Server, TemporaryFolder, clean_environment, free_port, read_until,
+                  run)
+from test_operation import metrics
 
 STREAMS = 1000
 
@@ -31,14 +32,14 @@ class Leakless(unittest.TestCase):
         self.answer = known_answer(server)
         self.before = metrics(server)
 
-    def check_nothing_left(self, server, seconds=60):
+    def check_nothing_left(self, server):
         def idle():
             now = metrics(server)
             return (now["puna:num_requests_running"] + now["puna:num_requests_waiting"] == 0
                     and now['puna:kv_cache_blocks{state="used"}'] == 0
                     and now["process_open_fds"] <= self.before["process_open_fds"] + 1
                     and now["process_threads"] <= self.before["process_threads"] + 2)
-        server.wait_until(idle, seconds=seconds)
+        server.wait_until(idle)
         self.assertEqual(known_answer(server), self.answer)
         self.assertEqual(metrics(server)['puna:request_success_total{finished_reason="error"}'], 0)
 
@@ -52,10 +53,10 @@ def send_stream(server, body):
     return server.open_stream("/v1/completions", {**body, "stream": True})
 
 
-def read_all_streams(sockets, seconds):
+def read_all_streams(sockets):
     """What each socket received until its stream ended."""
     received = {sock: b"" for sock in sockets}
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + HANG_SECONDS
     with selectors.DefaultSelector() as selector:
         for sock in sockets:
             selector.register(sock, selectors.EVENT_READ)
@@ -87,20 +88,20 @@ class Overload(Leakless):
                 read_until(sock, b"data: ")
             sockets = [send_stream(server, {"prompt": f"Stream {i}", "max_tokens": 2, "ignore_eos": True})
                        for i in range(STREAMS)]
-            server.wait_until(lambda: metrics(server)["puna:http_connections"] >= STREAMS, seconds=120)
+            server.wait_until(lambda: metrics(server)["puna:http_connections"] >= STREAMS)
             for path in ("/health", "/health/live", "/metrics"):
                 self.assertEqual(server.get(path).status, 200)
             for sock in first:
                 sock.close()
-            for answer in read_all_streams(sockets, seconds=240):
+            for answer in read_all_streams(sockets):
                 self.assertIn(b"200 OK", answer)
                 self.assertIn(b"data: [DONE]\n\n", answer)
             for sock in sockets:
                 sock.close()
-            self.check_nothing_left(server, seconds=120)
+            self.check_nothing_left(server)
 
     def test_the_rest_is_refused_at_once(self):
-        with Server("--max-num-seqs", "2", "--max-waiting", "10", "--no-speculation") as server:
+        with Server("--max-num-seqs", "2", "--max-waiting", "10", *SLOW_MODEL) as server:
             self.begin(server)
             held = [send_stream(server, LONG) for _ in range(2)]
             for sock in held:
@@ -109,14 +110,12 @@ class Overload(Leakless):
 
             def ask():
                 barrier.wait()
-                begin = time.monotonic()
-                reply = server.complete("Hello", max_tokens=4, ignore_eos=True)
-                replies.append((reply, time.monotonic() - begin))
+                replies.append(server.complete("Hello", max_tokens=4, ignore_eos=True))
             threads = [threading.Thread(target=ask) for _ in range(200)]
             for thread in threads:
                 thread.start()
-            server.wait_until(lambda: len(replies) == 190, seconds=120)  # while the ten admitted still wait
-            for reply, _ in replies:
+            server.wait_until(lambda: len(replies) == 190)  # while the ten admitted still wait
+            for reply in replies:
                 self.assertEqual(reply.status, 429)
                 self.assertGreaterEqual(int(reply.headers["retry-after"]), 1)
                 self.assertGreaterEqual(int(reply.headers["x-queue-position"]), 1)
@@ -125,8 +124,8 @@ class Overload(Leakless):
             for sock in held:
                 sock.close()
             for thread in threads:
-                thread.join(REPLY_SECONDS)
-            self.assertEqual(sorted(reply.status for reply, _ in replies), [200] * 10 + [429] * 190)
+                thread.join(HANG_SECONDS)
+            self.assertEqual(sorted(reply.status for reply in replies), [200] * 10 + [429] * 190)
             self.assertEqual(server.get("/health/ready").status, 200)
             self.check_nothing_left(server)
 
@@ -142,7 +141,7 @@ class Misbehaving(Leakless):
             for reset in (False, True):
                 for length in (0, 1, 20, head - 2, head, head + 1, len(whole) - 1, len(whole)):
                     for wanted in (b"",) if length < len(whole) else (b"", b"HTTP", b"\r\n\r\n", b"data: ", b"\n\ndata: "):
-                        sock = socket.create_connection(("127.0.0.1", server.port), timeout=REPLY_SECONDS)
+                        sock = socket.create_connection(("127.0.0.1", server.port), timeout=HANG_SECONDS)
                         sock.sendall(whole[:length])
                         if wanted:
                             read_until(sock, wanted)
@@ -167,7 +166,7 @@ class Misbehaving(Leakless):
             for i, sock in enumerate(half):
                 sock.sendall(b"POST /v1/completions HTTP/1.1\r\nContent-Length: 100\r\n\r\n{"[:10 + i])
             self.assertEqual(known_answer(server), self.answer)
-            server.wait_until(lambda: server.busy() == 0, seconds=120)  # all was computed, though nobody took it
+            server.wait_until(lambda: server.busy() == 0)  # all was computed, though nobody took it
             for sock in lazy + half:
                 sock.close()
             self.check_nothing_left(server)
@@ -179,17 +178,18 @@ class Ends(Leakless):
             sockets = [send_stream(server, LONG) for _ in range(30)]
             read_until(sockets[0], b"data: ")
             # Once all of them are running or waiting; a connection still in the listen queue would be reset instead.
-            server.wait_until(lambda: requests_held(server) == len(sockets), seconds=60)
+            server.wait_until(lambda: requests_held(server) == len(sockets))
             server.process.send_signal(signal.SIGTERM)
-            for answer in read_all_streams(sockets, seconds=60):
+            for answer in read_all_streams(sockets):
                 self.assertTrue(b"shutting_down" in answer or b"[DONE]" in answer, answer[-300:])
-            self.assertEqual(server.wait(60), 0)
+            self.assertEqual(server.wait(), 0)
             for sock in sockets:
                 sock.close()
 
     def test_killed_and_started_again(self):
-        with Server() as server:
-            answer, port = known_answer(server), server.port
+        port = free_port()  # which nobody else gets while there is no server
+        with Server(port=port) as server:
+            answer = known_answer(server)
             sock = send_stream(server, LONG)
             read_until(sock, b"data: ")
             server.process.kill()
@@ -197,11 +197,6 @@ class Ends(Leakless):
         with Server(port=port) as server:
             self.assertEqual(known_answer(server), answer)
         sock.close()
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return sock.getsockname()[1]
 
 
 class BrokenWorld(TemporaryFolder):
@@ -220,7 +215,7 @@ class BrokenWorld(TemporaryFolder):
             except OSError:
                 self.assertIsNone(server.process.poll())
                 return False
-        server.wait_until(ready, seconds=120)
+        server.wait_until(ready)
         return server
 
     def test_a_log_on_a_full_disk(self):
@@ -246,7 +241,7 @@ class BrokenWorld(TemporaryFolder):
         for make in (lambda: os.mkdir(path), lambda: os.symlink("/no/such/file", path), lambda: os.mkfifo(path),
                      lambda: self.write("config.json", ""), lambda: self.write("config.json", '{"architectures": ["Llama')):
             make()
-            result = run("serve", "--port", "0", "--model", self.folder, timeout=60)
+            result = run("serve", "--port", "0", "--model", self.folder, timeout=HANG_SECONDS)
             self.assertEqual(result.returncode, 1, result.stderr)
             self.assertIn(self.folder, result.stderr)
             os.rmdir(path) if os.path.isdir(path) else os.remove(path)
@@ -270,7 +265,7 @@ class BrokenWorld(TemporaryFolder):
             self.assertEqual(known_answer(server), answer)
             self.assertEqual(server.get("/health/live").status, 200)
         now = metrics(server)
-        self.assertLess(now["puna:e2e_request_latency_seconds_sum"], 600)
+        self.assertLess(now["puna:e2e_request_latency_seconds_sum"], 86400)  # a jump would be many days
         self.assertGreaterEqual(now["puna:request_decode_time_seconds_sum"], 0)
 
 

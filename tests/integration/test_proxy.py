@@ -6,21 +6,14 @@ import http.client
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 import unittest
 
-from puna import SOURCE, Server
+from puna import HANG_SECONDS, SOURCE, Server, free_port
 
 HAPROXY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin")
 CONVERSATIONS = 12
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 @unittest.skipUnless(HAPROXY, "skipped: no haproxy")
@@ -34,20 +27,20 @@ class Proxy(unittest.TestCase):
                        "PUNA_REPLICA_1": f"127.0.0.1:{self.replicas[0].port}",
                        "PUNA_REPLICA_2": f"127.0.0.1:{self.replicas[1].port}"}
         config = os.path.join(SOURCE, "docker", "haproxy.cfg")
-        subprocess.run([HAPROXY, "-c", "-q", "-f", config], env=environment, check=True, timeout=30)
+        subprocess.run([HAPROXY, "-c", "-q", "-f", config], env=environment, check=True, timeout=HANG_SECONDS)
         self.process = subprocess.Popen([HAPROXY, "-db", "-f", config], env=environment, stdout=subprocess.DEVNULL)
         self.addCleanup(self.stop)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + HANG_SECONDS
         while self.ask("GET", "/health", {}, "probe")[0] != 200:
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.1)
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(HANG_SECONDS)
 
     def ask(self, method, path, body, request_id):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=HANG_SECONDS)
         try:
             connection.request(method, path, json.dumps(body), {"Content-Type": "application/json", "X-Request-Id": request_id})
             reply = connection.getresponse()
@@ -59,7 +52,7 @@ class Proxy(unittest.TestCase):
 
     def served_by(self, request_id):
         """The replica whose log names the request."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + HANG_SECONDS
         while time.monotonic() < deadline:
             for number, replica in enumerate(self.replicas):
                 if request_id in replica.log():

@@ -9,7 +9,6 @@ from puna import SOURCE, Server, TemporaryFolder, run
 MODEL = os.path.join(SOURCE, "engine", "demo", "model")
 QUESTION = "What is the capital of France?"
 PACKED = "puna-packed.bin"
-TIMEOUT = 300  # seconds, on a machine that is busy with other tests
 
 
 def answer(folder, *arguments):
@@ -25,7 +24,7 @@ class Quantize(TemporaryFolder):
         return os.path.join(self.folder, name)
 
     def quantize(self, out, *arguments):
-        return run("quantize", MODEL, self.path(out), "--threads", "1", *arguments, timeout=TIMEOUT)
+        return run("quantize", MODEL, self.path(out), "--threads", "1", *arguments)
 
     def chats(self):
         lines = [json.dumps({"messages": [{"role": "user", "content": f"What is {n} plus {n + 3}?"}],
@@ -75,7 +74,7 @@ class Quantize(TemporaryFolder):
 
 class Pack(TemporaryFolder):
     def pack(self, *arguments):
-        return run("pack", MODEL, self.folder, "--threads", "1", *arguments, timeout=TIMEOUT)
+        return run("pack", MODEL, self.folder, "--threads", "1", *arguments)
 
     def test_the_packed_model_answers_like_the_loaded_one(self):
         done = self.pack("--weights", "w8a8")

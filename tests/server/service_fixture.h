@@ -18,6 +18,7 @@ struct ServiceOptions {
   int max_waiting = 4;
   int max_model_len = 256;
   std::chrono::microseconds step_time{0};
+  std::function<void()> before_step = {};  // as FakeModelOptions have it
   engine::GenerationConfig generation = {};
   config::ServerConfig config = {};
 };
@@ -38,10 +39,12 @@ class ServiceFixture {
     service->grammars = std::make_unique<GrammarStore>(service->tokenizer, kPythonTag + 1);
   }
 
-  static std::unique_ptr<engine::Model> MakeModel(std::chrono::microseconds step_time = {}) {
+  static std::unique_ptr<engine::Model> MakeModel(std::chrono::microseconds step_time = {},
+                                                  std::function<void()> before_step = {}) {
     engine::FakeModelOptions model;
     model.vocab_size = kPythonTag + 1;
     model.step_time = step_time;
+    model.before_step = std::move(before_step);
     return std::make_unique<engine::FakeModel>(model);
   }
 
@@ -54,7 +57,7 @@ class ServiceFixture {
     engine.max_waiting = options.max_waiting;
     engine.max_model_len = options.max_model_len;
     engine.speculation = false;
-    if (!model) model = MakeModel(options.step_time);
+    if (!model) model = MakeModel(options.step_time, options.before_step);
     return std::make_unique<engine::Engine>(std::move(model), engine);
   }
 

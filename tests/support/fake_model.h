@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -21,6 +22,7 @@ struct FakeModelOptions {
   int max_batched_tokens = 512;  // what a step may hold at most, as the real model is told
   int window = 0;  // > 0: the ids before the last `window` do not matter (their positions do): the text repeats itself
   std::chrono::microseconds step_time{0};
+  std::function<void()> before_step = {};  // called on the engine's thread
 };
 
 class FakeModel : public Model {
@@ -65,6 +67,7 @@ class FakeModel : public Model {
   MatView<const float> Forward(const ForwardInput& input) override {
     if (fail_next_step.exchange(false)) throw std::runtime_error("the fake model was told to fail");
     PUNA_CHECK(!fail_next_check.exchange(false)) << "as told";
+    if (options_.before_step) options_.before_step();
     if (options_.step_time.count() > 0) std::this_thread::sleep_for(options_.step_time);
     CheckInput(input);
     ++num_steps;

@@ -1,13 +1,14 @@
 // Handlers over a fake model: what is the same for all endpoints that generate.
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "api/json/error.h"
 #include "server/endpoints/handlers.h"
 #include "server/host/log.h"
 #include "tests/server/service_fixture.h"
+#include "tests/support/wait.h"
 
 namespace puna::server {
 namespace {
@@ -101,19 +102,23 @@ TEST_CASE("choices of one request draw with seeds of their own, prompts are coun
   CHECK(second["choices"][0]["text"] == answer["choices"][3]["text"]);
 }
 
-TEST_CASE("a client that leaves frees its sequences, streamed or not") {
+// An answer of 1500 tokens then takes half a minute at least: it is there until its client leaves.
+ServiceOptions LongAnswers() {
   ServiceOptions options;
-  options.step_time = std::chrono::milliseconds(1);
-  ServiceFixture f(options);
+  options.max_model_len = 2048;
+  options.step_time = std::chrono::milliseconds(20);
+  return options;
+}
+
+TEST_CASE("a client that leaves frees its sequences, streamed or not") {
+  ServiceFixture f(LongAnswers());
   const auto cancelled = [&](uint64_t wanted) {
-    for (int i = 0; i < 5000; ++i) {
+    return Comes([&] {
       const engine::EngineStats stats = f.service->engine->stats();
-      if (stats.finished_cancelled == wanted && stats.running + stats.waiting == 0) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    return false;
+      return stats.finished_cancelled == wanted && stats.running + stats.waiting == 0;
+    });
   };
-  const json body = With({{"max_tokens", 200}, {"n", 2}});
+  const json body = With({{"max_tokens", 1500}, {"n", 2}});
   {
     HttpReply reply;
     int asked = 0;
@@ -124,7 +129,7 @@ TEST_CASE("a client that leaves frees its sequences, streamed or not") {
   CHECK(cancelled(2));
   {
     HttpReply reply;
-    Completions(*f.service, Post(With({{"stream", true}, {"max_tokens", 200}}).dump()), reply);
+    Completions(*f.service, Post(With({{"stream", true}, {"max_tokens", 1500}}).dump()), reply);
     MemorySink sink(2);
     reply.stream(sink);
     CHECK(reply.access->finish == "client left");
@@ -134,26 +139,25 @@ TEST_CASE("a client that leaves frees its sequences, streamed or not") {
   // A stream that is never started, because the connection broke while its head was written.
   {
     HttpReply reply;
-    Completions(*f.service, Post(With({{"stream", true}, {"max_tokens", 200}}).dump()), reply);
+    Completions(*f.service, Post(With({{"stream", true}, {"max_tokens", 1500}}).dump()), reply);
   }
   CHECK(cancelled(4));
 }
 
 TEST_CASE("a full line is 429, a server that ends 503, and what can never fit 400") {
-  ServiceOptions options;
+  ServiceOptions options = LongAnswers();
   options.max_num_seqs = 1;
   options.max_waiting = 1;
-  options.step_time = std::chrono::milliseconds(1);
   ServiceFixture f(options);
   HttpReply first, second;
-  Completions(*f.service, Post(With({{"stream", true}, {"max_tokens", 200}}).dump()), first);
-  Completions(*f.service, Post(With({{"stream", true}, {"max_tokens", 200}}).dump()), second);
+  Completions(*f.service, Post(With({{"stream", true}, {"max_tokens", 1500}}).dump()), first);
+  Completions(*f.service, Post(With({{"stream", true}, {"max_tokens", 1500}}).dump()), second);
   CHECK(StatusOf(*f.service, kBody) == 429);
   CHECK(StatusOf(*f.service, With({{"n", 3}})) == 400);
   first = HttpReply();
   second = HttpReply();
   f.service->stopping = true;
-  f.service->engine->Drain(std::chrono::seconds(20));
+  f.service->engine->Drain(kHang);
   CHECK(StatusOf(*f.service, kBody) == 503);
 }
 
@@ -179,15 +183,23 @@ TEST_CASE("a time limit ends the wait") {
 }
 
 TEST_CASE("comments break the silence of a stream that waits") {
+  // The first token comes once a comment has been written.
+  struct Opener : MemorySink {
+    bool Write(std::string_view bytes) override {
+      gate.Open();
+      return MemorySink::Write(bytes);
+    }
+    Gate gate;
+  } sink;
   ServiceOptions options;
-  options.step_time = std::chrono::milliseconds(1200);
+  options.before_step = [&] { sink.gate.Pass(); };
   options.config.keep_alive_comment_s = 1;
   ServiceFixture f(options);
   HttpReply reply;
   Completions(*f.service, Post(With({{"stream", true}, {"max_tokens", 1}}).dump()), reply);
-  MemorySink sink;
   reply.stream(sink);
-  CHECK(sink.text.rfind(": keep-alive\n\ndata: {", 0) == 0);
+  CHECK(sink.text.starts_with(": keep-alive\n\n"));
+  CHECK(sink.text.find("\n\ndata: {") != std::string::npos);
 }
 
 TEST_CASE("without a chat template chat is refused and says what to do") {

@@ -243,7 +243,7 @@ TEST_CASE("truncation auto drops the oldest, disabled refuses") {
 }
 
 TEST_CASE("a running response can be seen and cancelled from elsewhere") {
-  Fixture f(std::string(200, 'x'), std::chrono::milliseconds(20));
+  Fixture f(std::string(200, 'x'), std::chrono::milliseconds(100));
   const HttpReply reply = f.Call("POST", "/v1/responses", R"({"input": "Hi", "stream": true})");
   class FirstEvent : public MemorySink {
    public:

@@ -2,12 +2,11 @@
 
 #include <doctest/doctest.h>
 
-#include <thread>
-
 #include "api/json/error.h"
 #include "server/host/log.h"
 #include "server/operate/probes.h"
 #include "tests/server/service_fixture.h"
+#include "tests/support/wait.h"
 
 namespace puna::server {
 namespace {
@@ -21,11 +20,7 @@ HttpReply Get(const Router& router, const std::string& path) {
 }
 
 bool Becomes(const Router& router, const std::string& path, int status) {
-  for (int i = 0; i < 2000; ++i) {
-    if (Get(router, path).status == status) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
+  return Comes([&] { return Get(router, path).status == status; });
 }
 
 TEST_CASE("while the model loads, probes tell how far it is, and metrics are there") {
@@ -52,15 +47,16 @@ TEST_CASE("while the model loads, probes tell how far it is, and metrics are the
 TEST_CASE("a step that hangs is noticed, and so is its end") {
   SetUpLog("off", "text");
   ServiceOptions options;
-  options.step_time = std::chrono::seconds(4);
+  Gate gate;
+  options.before_step = [&] { gate.Pass(); };
   ServiceFixture f(options);
   Vitals vitals(std::chrono::seconds(3));  // an idle engine shows itself every other second
   Metrics metrics;
   Router router;
   AddProbes(vitals, metrics, router);
   vitals.TellServing(*f.service);
-  CHECK(Get(router, "/health/live").status == 200);
-  CHECK(Get(router, "/health/ready").status == 200);
+  CHECK(Becomes(router, "/health/live", 200));
+  CHECK(Becomes(router, "/health/ready", 200));
   engine::Request request;
   request.prompt = {1};
   request.stop.max_new_tokens = 1;
@@ -69,6 +65,7 @@ TEST_CASE("a step that hangs is noticed, and so is its end") {
   CHECK(Becomes(router, "/health/live", 503));
   CHECK(Get(router, "/health/ready").body.find("hangs") != std::string::npos);
   CHECK(Get(router, "/metrics").body.find("puna:live 0\n") != std::string::npos);
+  gate.Open();
   CHECK(Becomes(router, "/health/live", 200));
 }
 
