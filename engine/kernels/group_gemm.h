@@ -20,7 +20,7 @@ struct GroupProduct {
   int tile_rows;
   int64_t (*row_bytes)(int64_t k);
   void (*arrange)(const int8_t* rows, int m, int64_t k, uint8_t* tile);
-  // y [m, 64] = rows [m, k] * panel; k a multiple of the form's unit.
+  // y [m, 64] = rows [m, k] * panel; k a multiple of the form's unit, activations in -127 .. 127.
   void (*multiply)(const GroupForm& form, const uint8_t* rows, int m, const uint8_t* panel, int64_t k, float* y,
                    int64_t ldy);
 };

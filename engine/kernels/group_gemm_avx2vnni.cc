@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #include "engine/kernels/gemm.h"
 #include "engine/kernels/group_gemm.h"
 #include "engine/kernels/unroll.h"
 
 #define PUNA_VECTOR 32
-#define PUNA_WIDE 0
 #define PUNA_DPBUSD(sum, u8, s8) _mm256_dpbusd_avx_epi32(sum, u8, s8)
 
 namespace puna::engine {
@@ -18,9 +18,6 @@ namespace {
 #include "engine/kernels/group_vnni256.inc"
 }  // namespace
 
-const GroupProduct& Avx2VnniGroupProduct() {
-  static constexpr GroupProduct kProduct = {1, SummedRowBytes, SummedRow, GroupPanel};
-  return kProduct;
-}
+const GroupProduct& Avx2VnniGroupProduct() { return kProduct; }
 
 }  // namespace puna::engine

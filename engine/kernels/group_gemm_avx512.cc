@@ -4,17 +4,19 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #include "engine/kernels/gemm.h"
 #include "engine/kernels/group_gemm.h"
 #include "engine/kernels/unroll.h"
 
 #define PUNA_VECTOR 64
-#define PUNA_WIDE 0
 
 namespace puna::engine {
 namespace {
 
+constexpr bool kSigned8 = false;
+constexpr bool kUnpackNibbles = false;
 using IntVector = __m512i;
 using FloatVector = __m512;
 
@@ -30,27 +32,26 @@ FloatVector UnsignedToFloats(const uint8_t* p) {
 
 template <typename Words>
 Words Iq4Values(Words nibbles) {
-  alignas(16) static constexpr uint8_t kValues[16] = {1,   24,  45,  63,  79,  93,  106, 118,
-                                                      129, 141, 153, 166, 181, 197, 217, 241};
-  const __m512i table = _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(kValues)));
+  const __m128i values = _mm_loadu_si128(reinterpret_cast<const __m128i*>(kIq4Table));
+  const __m512i table = _mm512_broadcast_i32x4(_mm_xor_si128(values, _mm_set1_epi8(-128)));
   return (Words)_mm512_shuffle_epi8(table, (__m512i)nibbles);
 }
 
 IntVector Dot(IntVector sum, IntVector u8, IntVector s8) { return _mm512_dpbusd_epi32(sum, u8, s8); }
 FloatVector MulAdd(FloatVector a, FloatVector b, FloatVector c) { return _mm512_fmadd_ps(a, b, c); }
+FloatVector MulSub(FloatVector a, FloatVector b, FloatVector c) { return _mm512_fnmadd_ps(a, b, c); }
 FloatVector ToFloats(IntVector v) { return _mm512_cvtepi32_ps(v); }
 IntVector SplatInt(int32_t v) { return _mm512_set1_epi32(v); }
-FloatVector SplatFloat(float v) { return _mm512_set1_ps(v); }
+IntVector ShiftLeft(IntVector v, int bits) { return _mm512_sll_epi32(v, _mm_cvtsi32_si128(bits)); }
 constexpr int ColumnRegisters(int) { return 4; }
 
 #include "engine/kernels/group_expand.inc"
 #include "engine/kernels/group_vnni.inc"
 
+#include "engine/kernels/group_tiles.inc"
+
 }  // namespace
 
-const GroupProduct& Avx512GroupProduct() {
-  static constexpr GroupProduct kProduct = {1, SummedRowBytes, SummedRow, GroupPanel};
-  return kProduct;
-}
+const GroupProduct& Avx512GroupProduct() { return kProduct; }
 
 }  // namespace puna::engine

@@ -61,8 +61,8 @@ Case Make(const GroupForm& form, int64_t k) {
   std::mt19937 rng(static_cast<unsigned>(k));
   const UnitParts parts = PartsOf(form);
   Case c{k, std::vector<int8_t>(kMaxRows * k), std::vector<uint8_t>(k / UnitColumns(form) * parts.bytes)};
-  for (int8_t& x : c.codes) x = static_cast<int8_t>(rng());
-  std::fill(c.codes.begin(), c.codes.begin() + k, int8_t{-128});
+  for (int8_t& x : c.codes) x = static_cast<int8_t>(static_cast<int>(rng() % 255) - 127);
+  std::fill(c.codes.begin(), c.codes.begin() + k, int8_t{-127});
   for (uint8_t& byte : c.panel) byte = static_cast<uint8_t>(rng());
   for (int64_t unit = 0; unit < k / UnitColumns(form); ++unit) {
     uint8_t* at = c.panel.data() + unit * parts.bytes;
