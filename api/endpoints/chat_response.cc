@@ -12,8 +12,7 @@ Json TokenJson(const TokenLogprob& token, bool as_id) {
   Json json;
   json["token"] = TokenName(token, as_id);
   json["logprob"] = LogprobJson(token.logprob);
-  Json& bytes = json["bytes"] = Json::array();
-  for (const char c : token.bytes) bytes.push_back(static_cast<unsigned char>(c));
+  json["bytes"] = BytesJson(token.bytes);
   return json;
 }
 

@@ -30,12 +30,13 @@ void ReadFunctionCall(ObjectReader& object, ResponseItem& item) {
   item.kind = Kind::kFunctionCall;
   item.call_id = object.Required<std::string>("call_id");
   item.name = object.Required<std::string>("name");
-  item.arguments = object.Required<std::string>("arguments");
+  item.arguments = object.IsNull("arguments") ? "" : object.Required<std::string>("arguments");
 }
 
 void ReadFunctionCallOutput(ObjectReader& object, ResponseItem& item, Warnings& warnings) {
   item.kind = Kind::kFunctionCallOutput;
   item.call_id = object.Required<std::string>("call_id");
+  if (object.IsNull("output")) return;
   item.text = ReadTextContent(object.Require("output"), object.Path("output"), {"input_text", "output_text"}, warnings);
 }
 
@@ -89,8 +90,7 @@ Json OutputLogprobsJson(const std::vector<PositionLogprobs>& positions) {
     Json json;
     json["token"] = TokenName(token, false);
     json["logprob"] = LogprobJson(token.logprob);
-    Json& bytes = json["bytes"] = Json::array();
-    for (const char c : token.bytes) bytes.push_back(static_cast<unsigned char>(c));
+    json["bytes"] = BytesJson(token.bytes);
     return json;
   };
   Json list = Json::array();

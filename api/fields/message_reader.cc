@@ -49,6 +49,7 @@ std::string ReadPart(ObjectReader& part, const std::vector<std::string_view>& te
 
 // Arguments are a string that holds JSON; some clients send the object itself.
 std::string ReadArguments(ObjectReader& function, std::string_view text) {
+  if (function.IsNull("arguments")) return {};
   const Json& value = function.Require("arguments");
   if (value.is_object()) return std::string(RawMember(text, "arguments"));
   return ReadValue<std::string>(value, function.Path("arguments"));
@@ -105,6 +106,7 @@ void ReadAssistant(ObjectReader& message, std::string_view text, Message& result
 
 void ReadToolResult(ObjectReader& message, std::string_view text, Message& result, Warnings& warnings) {
   result.tool_call_id = message.Get<std::string>("tool_call_id", "");
+  if (message.IsNull("content")) return;
   const Json& content = message.Require("content");
   // Templates print a result that is not text by their own rules.
   if (content.is_object() || content.is_number() || content.is_boolean()) {

@@ -37,7 +37,8 @@ std::vector<std::string> ReadChoices(const Json& value, const std::string& path)
 
 // One of the guided fields: `name` in `object`, whose text is `text`. Returns false when it is not
 // there.
-bool ReadGuided(ObjectReader& object, std::string_view text, const char* name, Kind kind, OutputFormat& format) {
+bool ReadGuided(ObjectReader& object, std::string_view text, const char* name, Kind kind, OutputFormat& format,
+                bool strict = true) {
   const Json* value = object.Find(name);
   if (!value) return false;
   const std::string path = object.Path(name);
@@ -49,7 +50,7 @@ bool ReadGuided(ObjectReader& object, std::string_view text, const char* name, K
   switch (kind) {
     case Kind::kJsonSchema:
       format.source = ReadSchema(*value, RawMember(text, name), path);
-      format.strict = true;
+      format.strict = strict;
       return true;
     case Kind::kChoice:
       format.choices = ReadChoices(*value, path);
@@ -80,6 +81,24 @@ void ReadStructuredOutputs(ObjectReader& body, std::string_view text, OutputForm
   WarnUnread(outputs, warnings);
 }
 
+// The same under the names that other servers have; their clients send an empty text for "none".
+void ReadOtherNames(ObjectReader& body, std::string_view text, OutputFormat& format) {
+  const auto given = [&](const char* name) { return body.Has(name) && *body.Find(name) != ""; };
+  if (given("json_schema")) ReadGuided(body, text, "json_schema", Kind::kJsonSchema, format, /*strict=*/false);
+  if (given("regex")) ReadGuided(body, text, "regex", Kind::kRegex, format);
+  if (given("grammar")) ReadGuided(body, text, "grammar", Kind::kGrammar, format);
+  if (given("ebnf")) ReadGuided(body, text, "ebnf", Kind::kGrammar, format);
+  if (!given("format")) return;
+  if (*body.Find("format") != "json") {
+    ReadGuided(body, text, "format", Kind::kJsonSchema, format, /*strict=*/false);
+  } else if (format.kind != Kind::kText) {
+    throw InvalidValue("format", "it contradicts '" + format.param + "'; only one can say what form the answer has.");
+  } else {
+    format.kind = Kind::kJsonObject;
+    format.param = "format";
+  }
+}
+
 void ReadJsonSchema(ObjectReader& schema, std::string_view text, OutputFormat& format, Warnings& warnings) {
   format.name = schema.Required<std::string>("name");
   CheckName(format.name, schema.Path("name"));
@@ -95,19 +114,24 @@ void ReadJsonSchema(ObjectReader& schema, std::string_view text, OutputFormat& f
 }  // namespace
 
 void CheckName(const std::string& name, const std::string& path) {
-  const bool good = !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
+  const bool good = !name.empty() && name.size() <= 256 && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
   });
   if (!good)
-    throw InvalidValue(path, "expected 1 to 64 of a-z, A-Z, 0-9, '_' and '-', but got '" + name.substr(0, 80) + "'.");
+    throw InvalidValue(path, "expected 1 to 256 of a-z, A-Z, 0-9, '_' and '-', but got '" + name.substr(0, 80) + "'.");
 }
 
 OutputFormat ReadFormatObject(ObjectReader& object, std::string_view text, bool wrapped, Warnings& warnings) {
   OutputFormat format;
   const std::string type = object.Required<std::string>("type");
-  if (type == "json_object") {
+  if (type == "json_object" && wrapped && object.Has("schema")) {  // llama.cpp's and others' way to say json_schema
+    ReadGuided(object, text, "schema", Kind::kJsonSchema, format, object.Get<bool>("strict", false));
+  } else if (type == "json_object") {
     format.kind = Kind::kJsonObject;
     format.param = object.path();
+  } else if (type == "json_schema" && wrapped && !object.Has("json_schema") && object.Has("schema")) {
+    object.Optional<std::string>("name");
+    ReadGuided(object, text, "schema", Kind::kJsonSchema, format, object.Get<bool>("strict", false));
   } else if (type == "json_schema") {
     format.kind = Kind::kJsonSchema;
     if (wrapped) {
@@ -135,6 +159,7 @@ OutputFormat ReadOutputFormat(ObjectReader& body, std::string_view text, Warning
   ReadGuided(body, text, "guided_choice", Kind::kChoice, format);
   ReadGuided(body, text, "guided_grammar", Kind::kGrammar, format);
   ReadStructuredOutputs(body, text, format, warnings);
+  ReadOtherNames(body, text, format);
   return format;
 }
 

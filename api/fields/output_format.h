@@ -29,7 +29,8 @@ OutputFormat ReadOutputFormat(ObjectReader& body, std::string_view text, Warning
 // the text of the object.
 OutputFormat ReadFormatObject(ObjectReader& format, std::string_view text, bool wrapped, Warnings& warnings);
 
-// 1 to 64 of a-z, A-Z, 0-9, _ and -: what OpenAI allows for the names of functions and schemas.
+// 1 to 256 of a-z, A-Z, 0-9, _ and -: what OpenAI allows for the names of functions and schemas, and longer ones, as MCP
+// clients make them from a server's name and a tool's.
 void CheckName(const std::string& name, const std::string& path);
 
 }  // namespace puna::api

@@ -24,6 +24,13 @@ std::string TokenName(const TokenLogprob& token, bool as_id) {
   return name;
 }
 
+Json BytesJson(const std::string& bytes) {
+  if (bytes.empty()) return {};
+  Json numbers = Json::array();
+  for (const char c : bytes) numbers.push_back(static_cast<unsigned char>(c));
+  return numbers;
+}
+
 Json EnergyJson(const EnergyUsage& energy) {
   return {{"joules", energy.joules}, {"gco2e", energy.grams_co2e}, {"source", energy.source}};
 }

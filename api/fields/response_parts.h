@@ -53,6 +53,8 @@ struct PositionLogprobs {
 // How a token is written: its text; where it is no whole characters, OpenAI's escapes (\xe2\x82); or token_id:N.
 std::string TokenName(const TokenLogprob& token, bool as_id);
 
+// The bytes as numbers; null for an id that has no text.
+nlohmann::ordered_json BytesJson(const std::string& bytes);
 nlohmann::ordered_json UsageJson(const Usage& usage);
 nlohmann::ordered_json HeadJson(const ResponseHead& head, const char* object);
 // A finite number; -9999 for minus infinity, as OpenAI has it.

@@ -52,6 +52,27 @@ void AppendMessage(const Message& message, std::string& out) {
   out += '}';
 }
 
+// Puts `value` in place of a member of `object` (a part of `json`) that is not there, or null.
+void SetMissing(const char* name, std::string_view value, std::string_view object, std::string& json) {
+  const std::string_view old = RawMember(object, name);
+  if (old == "null") {
+    json.replace(static_cast<size_t>(old.data() - json.data()), old.size(), value);
+  } else if (old.empty()) {
+    const auto end = static_cast<size_t>(object.data() + object.size() - 1 - json.data());
+    json.insert(end, std::string(", \"").append(name).append("\": ").append(value));
+  }
+}
+
+std::string Completed(std::string json) {
+  SetMissing("description", "\"\"", RawMember(json, "function"), json);
+  SetMissing("parameters", R"({"type": "object", "properties": {}})", RawMember(json, "function"), json);
+  // PHP writes an empty object like an empty array.
+  const std::string_view properties = RawMember(RawMember(RawMember(json, "function"), "parameters"), "properties");
+  if (properties.starts_with('[') && RawElements(properties).empty())
+    json.replace(static_cast<size_t>(properties.data() - json.data()), properties.size(), "{}");
+  return json;
+}
+
 // One turn with several calls and the `results` after it.
 void SplitTurn(const Message& turn, std::vector<const Message*> results, std::vector<Message>& out) {
   for (const ToolCall& call : turn.tool_calls) {
@@ -85,7 +106,7 @@ std::string TemplateToolsJson(const std::vector<ToolSpec>& tools) {
   std::string out = "[";
   for (const ToolSpec& tool : tools) {
     if (out.size() > 1) out += ", ";
-    out += tool.json;
+    out += Completed(tool.json);
   }
   return out + ']';
 }

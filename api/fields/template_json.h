@@ -13,7 +13,8 @@ namespace puna::api {
 // object (a call that was cut) stays a string.
 std::string TemplateMessagesJson(const std::vector<Message>& messages);
 
-// The tools as they came.
+// The tools as they came, with an empty description and parameters without properties where those are missing or null:
+// templates put them into their texts unasked.
 std::string TemplateToolsJson(const std::vector<ToolSpec>& tools);
 
 // Templates of Llama 3.x refuse a turn with several calls. Gives each call a turn of its own,

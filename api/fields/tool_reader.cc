@@ -36,6 +36,11 @@ void ReadFunction(ObjectReader& function, std::string_view text, ToolSpec& tool)
   }
 }
 
+// Either form is taken: clients of one API often speak the other's.
+bool IsFlat(ObjectReader& object, ToolForm form) {
+  return !object.Has("function") && (form == ToolForm::kFlat || object.Has("name"));
+}
+
 // The template knows the nested form only.
 std::string NestedText(std::string_view flat) {
   std::string text = "{\"type\": \"function\", \"function\": {";
@@ -54,7 +59,7 @@ ToolSpec ReadTool(const Json& value, std::string_view text, const std::string& p
   ObjectReader object(value, path);
   CheckType(object);
   ToolSpec tool;
-  if (form == ToolForm::kFlat) {
+  if (IsFlat(object, form)) {
     ReadFunction(object, text, tool);
     tool.json = NestedText(text);
   } else {
@@ -75,15 +80,14 @@ bool IsOffered(const std::vector<ToolSpec>& tools, const std::string& name) {
 std::string ReadNamed(ObjectReader& object, const std::vector<ToolSpec>& tools, ToolForm form, Warnings& warnings) {
   CheckType(object);
   std::string name, path;
-  // Either form is taken: clients of one API often speak the other's.
-  if (const Json* value = form == ToolForm::kNested || object.Has("function") ? &object.Require("function") : nullptr) {
-    ObjectReader function(*value, object.Path("function"));
+  if (IsFlat(object, form)) {
+    name = object.Required<std::string>("name");
+    path = object.Path("name");
+  } else {
+    ObjectReader function(object.Require("function"), object.Path("function"));
     name = function.Required<std::string>("name");
     path = function.Path("name");
     WarnUnread(function, warnings);
-  } else {
-    name = object.Required<std::string>("name");
-    path = object.Path("name");
   }
   if (!IsOffered(tools, name))
     throw InvalidValue(path, "there is no function '" + name.substr(0, 80) + "' in 'tools'.");

@@ -12,7 +12,7 @@ namespace puna::api {
 class ObjectReader;
 
 // How a function is written: {"type": "function", "function": {"name", ...}} in chat completions,
-// {"type": "function", "name", ...} in responses.
+// {"type": "function", "name", ...} in responses. Both are read everywhere; errors name the members of the given one.
 enum class ToolForm { kNested, kFlat };
 
 // `text` is the text of the body. Names must be different. Throws ApiError, by name for other kinds

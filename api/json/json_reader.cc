@@ -55,6 +55,11 @@ const Json& ObjectReader::Require(std::string_view name) {
   return *found;
 }
 
+bool ObjectReader::IsNull(std::string_view name) const {
+  const auto found = value_.find(name);
+  return found != value_.end() && found->is_null();
+}
+
 std::vector<std::string> ObjectReader::Unread() const {
   std::vector<std::string> names;
   for (const auto& [name, member] : value_.items()) {

@@ -32,6 +32,7 @@ class ObjectReader {
   const Json* Find(std::string_view name);     // null when absent
   const Json& Require(std::string_view name);  // throws when absent
   bool Has(std::string_view name) { return Find(name) != nullptr; }
+  bool IsNull(std::string_view name) const;  // it is there, and null
   const Json& json() const { return value_; }
   const std::string& path() const { return path_; }
   std::string Path(std::string_view name) const { return MemberPath(path_, name); }

@@ -73,7 +73,32 @@ Value NormaliseMessage(Value message, const std::string& where) {
   return With(message, "tool_calls", Value::List(std::move(normal)));
 }
 
+// The type that a list of types is without null; the list itself where that leaves none.
+Value TypeWithoutNull(const Value& types) {
+  std::vector<Value> kept;
+  for (const Value& type : types.list().items) {
+    if (!type.IsString() || type.bytes() != "null") kept.push_back(type);
+  }
+  if (kept.empty()) return types;
+  return kept.size() == 1 ? kept[0] : Value::List(std::move(kept));
+}
+
 }  // namespace
+
+Value WithoutNullTypes(const Value& value) {
+  if (value.IsList()) {
+    std::vector<Value> items;
+    for (const Value& item : value.list().items) items.push_back(WithoutNullTypes(item));
+    return Value::List(std::move(items));
+  }
+  if (!value.IsDict()) return value;
+  auto entries = value.dict().entries;
+  for (auto& [name, member] : entries) {
+    const bool types = name.IsString() && name.bytes() == "type" && member.IsList();
+    member = types ? TypeWithoutNull(member) : WithoutNullTypes(member);
+  }
+  return Value::Dict(std::move(entries));
+}
 
 Value NormaliseMessages(const Value& messages) {
   if (!messages.IsList()) Fail(std::string("messages: expected an array, found ") + jinja::TypeName(messages));

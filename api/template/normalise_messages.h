@@ -13,4 +13,8 @@ namespace puna::api {
 // and when messages is not a list of dicts.
 jinja::Value NormaliseMessages(const jinja::Value& messages);
 
+// The tools with one type in place of a list that has it beside null: ["string", "null"] is "string". A longer list only
+// loses null.
+jinja::Value WithoutNullTypes(const jinja::Value& tools);
+
 }  // namespace puna::api

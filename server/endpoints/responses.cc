@@ -46,7 +46,7 @@ void CompleteInput(api::ResponsesRequest& body, const Service& service, api::IdG
 
 std::vector<engine::TokenId> Render(const std::vector<api::Message>& messages, api::ResponsesRequest& body,
                                     const Service& service) {
-  return ChatPrompt({messages, OfferedTools(FormOf(body)), ""}, service);
+  return ChatPrompt({messages, OfferedTools(FormOf(body)), "", true, false, "input"}, service);
 }
 
 // Truncation "auto": as many of the newest messages as fit. What is tried grows from the newest on,

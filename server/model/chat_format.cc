@@ -1,5 +1,6 @@
 #include "server/model/chat_format.h"
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
@@ -54,24 +55,51 @@ Sources FindSources(const engine::FileSet& files, const TokenizerConfig& config,
   return {config.chat_template, files.PathOf("tokenizer_config.json"), config.tool_use_template};
 }
 
+constexpr char kSpace[] = " \t\r\n";
+
 std::string Trimmed(const std::string& text) {
-  const size_t begin = text.find_first_not_of(" \t\r\n");
-  return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(" \t\r\n") + 1 - begin);
+  const size_t begin = text.find_first_not_of(kSpace);
+  return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(kSpace) + 1 - begin);
 }
 
-// Ends the prompt behind the last message's own text, so that the model goes on where that stops.
+// Ends the prompt behind the last message's own text, so that the model goes on where that stops: with its last white
+// space where the template keeps it.
 void CutBehindFinalMessage(const std::string& content, std::vector<PromptPiece>& pieces) {
   const std::string text = Trimmed(content);
+  const std::string space = content.substr(content.find_last_not_of(kSpace) + 1);
   while (!pieces.empty()) {
     PromptPiece& last = pieces.back();
     const size_t at = last.trusted ? std::string::npos : last.text.rfind(text);
-    if (at != std::string::npos && !text.empty()) {
-      last.text.resize(at + text.size());
+    if (at != std::string::npos) {
+      const size_t end = at + text.size();
+      last.text.resize(last.text.compare(end, space.size(), space) == 0 ? end + space.size() : end);
       return;
     }
     pieces.pop_back();
   }
   throw api::InvalidValue("continue_final_message", "the chat template does not show the last message as it is.");
+}
+
+bool IsEmptyPrefill(const Conversation& conversation) {
+  if (!conversation.continue_final_message) return false;
+  const api::Message& last = conversation.messages.back();
+  return Trimmed(last.content).empty() && last.tool_calls.empty();
+}
+
+bool NameNull(const std::vector<api::ToolSpec>& tools) {
+  return std::any_of(tools.begin(), tools.end(),
+                     [](const api::ToolSpec& tool) { return tool.json.find("\"null\"") != std::string::npos; });
+}
+
+// What no template has anything against.
+api::ToolSpec PlainTool() {
+  api::ToolSpec tool;
+  tool.json = R"({"type": "function", "function": {"name": "f"}})";
+  return tool;
+}
+
+bool HasUser(const std::vector<api::Message>& messages) {
+  return std::any_of(messages.begin(), messages.end(), [](const api::Message& m) { return m.role == "user"; });
 }
 
 }  // namespace
@@ -89,12 +117,15 @@ std::optional<ChatFormat> ChatFormat::Load(const engine::FileSet& files, const s
 }
 
 std::vector<PromptPiece> ChatFormat::RenderMessages(const Conversation& conversation,
-                                                    const std::vector<api::Message>& messages) const {
+                                                    const std::vector<api::Message>& messages,
+                                                    const Leniency& leniency) const {
   api::RenderInput input;
   input.messages = api::NormaliseMessages(api::jinja::ParseJson(api::TemplateMessagesJson(messages), "the messages"));
   if (!conversation.tools.empty()) {
     input.tools = api::jinja::ParseJson(api::TemplateToolsJson(conversation.tools), "the tools");
+    if (leniency.no_null_types) input.tools = api::WithoutNullTypes(input.tools);
   }
+  if (leniency.tools_in_system) input.extra.emplace_back("tools_in_user_message", Value::Bool(false));
   if (!conversation.template_kwargs.empty()) {
     const Value kwargs = api::jinja::ParseJson(conversation.template_kwargs, "chat_template_kwargs");
     for (const auto& [key, value] : kwargs.dict().entries) input.extra.emplace_back(key.bytes(), value);
@@ -106,20 +137,51 @@ std::vector<PromptPiece> ChatFormat::RenderMessages(const Conversation& conversa
   return (with_tools ? *tool_use_ : chat_).Render(input);
 }
 
-std::vector<PromptPiece> ChatFormat::Render(const Conversation& conversation) const {
-  std::vector<PromptPiece> pieces;
-  const std::vector<api::Message> messages = api::OrderToolResults(conversation.messages);
+// Llama's own templates take one call a turn, where clients send several; they put tools into the first user message
+// unless they are told not to, though there may be none. Hermes' know one type for a parameter.
+std::vector<PromptPiece> ChatFormat::RenderAnyhow(const Conversation& conversation,
+                                                  const std::vector<api::Message>& messages) const {
   try {
-    try {
-      pieces = RenderMessages(conversation, messages);
-    } catch (const TemplateError& error) {
-      // Llama's own templates take one call a turn; clients send several.
-      const std::vector<api::Message> split = api::SplitToolCalls(messages);
-      if (error.kind() != TemplateError::Kind::kRaised || split.size() == messages.size()) throw;
-      pieces = RenderMessages(conversation, split);
-    }
+    return RenderMessages(conversation, messages, {});
   } catch (const TemplateError& error) {
-    throw api::InvalidValue("messages", "this model's chat template refuses the conversation: " + error.message());
+    const bool raised = error.kind() == TemplateError::Kind::kRaised;
+    const std::vector<api::Message> turns = raised ? api::SplitToolCalls(messages) : messages;
+    const Leniency leniency{raised && !conversation.tools.empty() && !HasUser(messages), NameNull(conversation.tools)};
+    if (turns.size() == messages.size() && !leniency.tools_in_system && !leniency.no_null_types) throw;
+    return RenderMessages(conversation, turns, leniency);
+  }
+}
+
+// The field without which the template would take the conversation.
+std::string ChatFormat::Blamed(const Conversation& conversation, const std::vector<api::Message>& messages) const {
+  const auto works = [&](const std::vector<api::ToolSpec>& tools, const std::string& variables) {
+    try {
+      RenderAnyhow({conversation.messages, tools, variables, conversation.add_generation_prompt,
+                    conversation.continue_final_message},
+                   messages);
+      return true;
+    } catch (const TemplateError&) {
+      return false;
+    }
+  };
+  const std::string& kwargs = conversation.template_kwargs;
+  if (!conversation.tools.empty() && (works({}, kwargs) || works({PlainTool()}, kwargs))) return "tools";
+  if (!kwargs.empty() && works(conversation.tools, "")) return "chat_template_kwargs";
+  return conversation.param;
+}
+
+std::vector<PromptPiece> ChatFormat::Render(const Conversation& conversation) const {
+  std::vector<api::Message> messages = api::OrderToolResults(conversation.messages);
+  if (IsEmptyPrefill(conversation)) {
+    messages.pop_back();
+    return Render({messages, conversation.tools, conversation.template_kwargs, true, false, conversation.param});
+  }
+  std::vector<PromptPiece> pieces;
+  try {
+    pieces = RenderAnyhow(conversation, messages);
+  } catch (const TemplateError& error) {
+    throw api::InvalidValue(Blamed(conversation, messages),
+                            "this model's chat template refuses the conversation: " + error.message());
   }
   if (conversation.continue_final_message) CutBehindFinalMessage(conversation.messages.back().content, pieces);
   return pieces;

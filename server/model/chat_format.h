@@ -19,7 +19,8 @@ struct Conversation {
   const std::vector<api::ToolSpec>& tools;  // empty: none are offered
   const std::string& template_kwargs;       // the text of a JSON object, or empty
   bool add_generation_prompt = true;
-  bool continue_final_message = false;  // the last message is the beginning of the answer
+  bool continue_final_message = false;  // the last message is the beginning of the answer; an empty one is none
+  std::string param = "messages";       // the request's field that has them
 };
 
 class ChatFormat {
@@ -29,16 +30,26 @@ class ChatFormat {
   // file cannot be used.
   static std::optional<ChatFormat> Load(const engine::FileSet& files, const std::string& override_file);
 
-  // Throws api::ApiError 400 when the template refuses the conversation.
+  // Throws api::ApiError 400 when the template refuses the conversation; it names the field that is to blame.
   std::vector<api::PromptPiece> Render(const Conversation& conversation) const;
 
   api::ToolFormat tool_format() const { return tool_format_; }
 
  private:
+  // What else a template may take, after it has refused the conversation as it is.
+  struct Leniency {
+    bool tools_in_system = false;  // as Llama's templates name it: tools_in_user_message is false
+    bool no_null_types = false;    // ["string", "null"] is "string"
+  };
+
   explicit ChatFormat(api::ChatTemplate chat) : chat_(std::move(chat)) {}
 
   std::vector<api::PromptPiece> RenderMessages(const Conversation& conversation,
-                                               const std::vector<api::Message>& messages) const;
+                                               const std::vector<api::Message>& messages,
+                                               const Leniency& leniency) const;
+  std::vector<api::PromptPiece> RenderAnyhow(const Conversation& conversation,
+                                             const std::vector<api::Message>& messages) const;
+  std::string Blamed(const Conversation& conversation, const std::vector<api::Message>& messages) const;
 
   api::ChatTemplate chat_;
   std::optional<api::ChatTemplate> tool_use_;  // of models that have one of their own for requests with tools

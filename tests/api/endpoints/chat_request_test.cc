@@ -210,12 +210,58 @@ TEST_CASE("tool choices") {
   CHECK(allowed.allowed == std::vector<std::string>{"now"});
   CHECK(Parse(R"("tools": [], "tool_choice": "auto")").tool_choice.mode == ToolChoice::Mode::kNone);
 
+  const ToolChoice flat = choice(R"({"type": "function", "name": "now"})");
+  CHECK(flat.named);
+  CHECK(flat.allowed == std::vector<std::string>{"now"});
+  CHECK(choice(R"({"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "now"}]})")
+            .allowed == std::vector<std::string>{"now"});
+  CHECK(ParamOf(kTools + R"(, "tool_choice": {"type": "function", "name": "x"})") == "tool_choice.name");
+  CHECK(ParamOf(kTools + R"(, "tool_choice": {"type": "function"})") == "tool_choice.function");
+
   CHECK(ParamOf(kTools + R"(, "tool_choice": "any")") == "tool_choice");
   CHECK(ParamOf(kTools + R"(, "tool_choice": {"type": "function", "function": {"name": "x"}})") ==
         "tool_choice.function.name");
   CHECK(ParamOf(R"("tool_choice": "required")") == "tool_choice");
   CHECK(ParamOf(R"("tool_choice": {"type": "function", "function": {"name": "x"}})") == "tool_choice");
   CHECK(ParamOf(kTools + R"(, "tool_choice": 5)") == "tool_choice");
+}
+
+TEST_CASE("tools in the other endpoint's form, and their names up to 256 characters") {
+  const ChatRequest request = Parse(R"("tools": [{"type": "function", "name": "f", "parameters": {"a": 1.0}}])");
+  CHECK(request.tools.at(0).name == "f");
+  CHECK(request.tools[0].json == R"({"type": "function", "function": {"name": "f", "parameters": {"a": 1.0}}})");
+  const auto named = [](size_t length) {
+    return R"("tools": [{"type": "function", "function": {"name": ")" + std::string(length, 'f') + "\"}}]";
+  };
+  CHECK(Parse(named(256)).tools[0].name.size() == 256);
+  CHECK(ParamOf(named(257)) == "tools[0].function.name");
+}
+
+TEST_CASE("a template sees a description and parameters of every tool") {
+  const auto shown = [](const std::string& function) {
+    return TemplateToolsJson(Parse(R"("tools": [{"type": "function", "function": )" + function + "}]").tools);
+  };
+  const auto whole = [](const std::string& function) {
+    return R"([{"type": "function", "function": )" + function + "}]";
+  };
+  const std::string kEmpty = R"("parameters": {"type": "object", "properties": {}})";
+  CHECK(shown(R"({"name": "f"})") == whole(R"({"name": "f", "description": "", )" + kEmpty + "}"));
+  CHECK(shown(R"({"name": "f", "parameters": null, "description": null })") ==
+        whole(R"({"name": "f", )" + kEmpty + R"(, "description": "" })"));
+  CHECK(shown(R"({"description": "d", "name": "f", "parameters": {"properties": [ ], "x": 1.0}})") ==
+        whole(R"({"description": "d", "name": "f", "parameters": {"properties": {}, "x": 1.0}})"));
+  const std::string kWhole = R"({"name": "f", "parameters": {"type": "object"}, "description": "d"})";
+  CHECK(shown(kWhole) == whole(kWhole));
+}
+
+TEST_CASE("a result or arguments that are null are empty") {
+  const ChatRequest request = ParseChatRequest(R"({"messages": [{"role": "assistant", "content": null, "tool_calls": [
+    {"id": "1", "type": "function", "function": {"name": "f", "arguments": null}}]},
+    {"role": "tool", "tool_call_id": "1", "content": null}]})");
+  CHECK(request.messages[0].tool_calls.at(0).arguments.empty());
+  CHECK(request.messages[1].content.empty());
+  CHECK(ParamOfMessages(R"([{"role": "tool", "tool_call_id": "1"}])") == "messages[0].content");
+  CHECK(TemplateMessagesJson(request.messages).find(R"("arguments": {})") != std::string::npos);
 }
 
 TEST_CASE("bad tools are refused by their path") {
@@ -261,6 +307,38 @@ TEST_CASE("output formats") {
   CHECK(ParamOf(R"("guided_choice": [])") == "guided_choice");
   CHECK(ParamOf(R"("guided_json": "no")") == "guided_json");
   CHECK(ParamOf(R"("structured_outputs": {"structural_tag": "x"})") == "structured_outputs.structural_tag");
+}
+
+TEST_CASE("forms under the names of other servers") {
+  using Kind = OutputFormat::Kind;
+  const struct {
+    std::string members;
+    Kind kind;
+    std::string source;
+    std::string param;
+  } kCases[] = {{R"("json_schema": {"type": "null"})", Kind::kJsonSchema, R"({"type": "null"})", "json_schema"},
+                {R"("format": {"type": "null"})", Kind::kJsonSchema, R"({"type": "null"})", "format"},
+                {R"("format": "json")", Kind::kJsonObject, "", "format"},
+                {R"("regex": "a+")", Kind::kRegex, "a+", "regex"},
+                {R"("grammar": "root ::= \"x\"")", Kind::kGrammar, "root ::= \"x\"", "grammar"},
+                {R"("ebnf": "root ::= \"x\"")", Kind::kGrammar, "root ::= \"x\"", "ebnf"},
+                {R"("response_format": {"type": "json_object", "schema": {"type": "null"}})", Kind::kJsonSchema,
+                 R"({"type": "null"})", "response_format.schema"},
+                {R"("response_format": {"type": "json_schema", "schema": {"type": "null"}})", Kind::kJsonSchema,
+                 R"({"type": "null"})", "response_format.schema"}};
+  for (const auto& [members, kind, source, param] : kCases) {
+    CAPTURE(members);
+    const ChatRequest request = Parse(members);
+    CHECK(request.format.kind == kind);
+    CHECK(request.format.source == source);
+    CHECK(request.format.param == param);
+    CHECK_FALSE(request.format.strict);
+    CHECK(request.warnings.empty());
+    if (!param.starts_with("response_format"))
+      CHECK(ParamOf(R"("response_format": {"type": "json_object"}, )" + members) == param);
+  }
+  for (const char* name : {"json_schema", "format", "regex", "grammar", "ebnf"})
+    CHECK(Parse('"' + std::string(name) + R"(": "")").format.kind == Kind::kText);
 }
 
 TEST_CASE("turns with several calls are split") {

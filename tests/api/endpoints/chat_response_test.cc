@@ -53,6 +53,10 @@ TEST_CASE("a chat completion with calls and log-probabilities") {
   CHECK(position["top_logprobs"][1]["token"] == "z");
   CHECK(position["top_logprobs"][1]["logprob"] == -9999.0);
   CHECK(parsed["choices"][0]["logprobs"]["refusal"].is_null());
+  choice.logprobs = {Position("", -0.5)};
+  const json textless = json::parse(ChatCompletionJson(kHead, {choice}, {}))["choices"][0]["logprobs"]["content"][0];
+  CHECK(textless["bytes"].is_null());
+  CHECK(textless["top_logprobs"][1]["bytes"] == json::array({'z'}));
   const json as_ids = json::parse(ChatCompletionJson(kHead, {choice}, {}, true));
   CHECK(as_ids["choices"][0]["logprobs"]["content"][0]["token"] == "token_id:7");
 }

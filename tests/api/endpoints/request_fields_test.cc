@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 
 #include "api/endpoints/chat_request.h"
 #include "api/endpoints/completion_request.h"
@@ -93,9 +94,11 @@ TEST_CASE("what the table calls refused is refused by name, its harmless values 
       json body = MinimalBody(endpoint);
       body[std::string(field.name)] = nullptr;
       CHECK(Parse(endpoint, body).empty());
-      if (field.harmless.empty()) continue;
-      body[std::string(field.name)] = json::parse(field.harmless);
-      CHECK(Parse(endpoint, body).empty());
+      std::stringstream values{std::string(field.harmless)};
+      for (std::string value; std::getline(values, value, '|');) {
+        body[std::string(field.name)] = json::parse(value);
+        CHECK(Parse(endpoint, body).empty());
+      }
     }
   }
 }
@@ -110,6 +113,44 @@ TEST_CASE("what the table calls warned is warned of by name") {
       const Warnings warnings = Parse(endpoint, body);
       REQUIRE(warnings.texts().size() == 1);
       CHECK(warnings.texts()[0].find("'" + std::string(field.name) + "'") == 0);
+    }
+  }
+}
+
+TEST_CASE("what shapes or bounds an answer has effect under every server's name, or is refused by that name") {
+  const char* const names[] = {"response_format",
+                               "text",
+                               "json_schema",
+                               "format",
+                               "regex",
+                               "grammar",
+                               "ebnf",
+                               "guided_json",
+                               "guided_regex",
+                               "stop",
+                               "guided_choice",
+                               "guided_grammar",
+                               "max_tokens",
+                               "max_new_tokens",
+                               "structured_outputs",
+                               "n_predict",
+                               "num_predict",
+                               "max_completion_tokens",
+                               "n",
+                               "max_output_tokens",
+                               "stop_sequences",
+                               "min_tokens",
+                               "ignore_eos",
+                               "stop_token_ids",
+                               "tools",
+                               "tool_choice",
+                               "logit_bias"};
+  for (const Endpoint endpoint : {kChat, kCompletions, kResponses}) {
+    for (const std::string name : names) {
+      CAPTURE(name);
+      const RequestField* field = FindRequestField(endpoint, name);
+      REQUIRE(field != nullptr);
+      CHECK(field->status != FieldStatus::kWarned);
     }
   }
 }

@@ -130,6 +130,15 @@ TEST_CASE("truncation drops the oldest turns but never the system message or the
   CHECK(NumDroppable(WithoutOldest(messages, 2)) == 0);
 }
 
+TEST_CASE("arguments and outputs that are null are empty") {
+  const ResponsesRequest request = ParseResponsesRequest(R"({"input": [
+    {"type": "function_call", "call_id": "c", "name": "f", "arguments": null},
+    {"type": "function_call_output", "call_id": "c", "output": null}]})");
+  REQUIRE(request.input.size() == 2);
+  CHECK(request.input[0].arguments.empty());
+  CHECK(request.input[1].text.empty());
+}
+
 TEST_CASE("bad requests are refused by their path") {
   CHECK(ParamOf("") == "input");
   CHECK(ParamOf(R"("input": [])") == "input");

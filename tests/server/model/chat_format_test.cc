@@ -111,6 +111,98 @@ TEST_CASE("an answer that the client began goes on where it stops") {
   CHECK_THROWS_AS(ChatFormat::Load(files.Set(), "")->Render({messages, kNoTools, "", true, true}), api::ApiError);
 }
 
+TEST_CASE("an answer that was begun keeps its last white space where the template does; an empty one is none") {
+  Files files;
+  for (const std::string filter : {"", " | trim"}) {
+    CAPTURE(filter);
+    files.Add("tokenizer_config.json",
+              ConfigWith("{% for m in messages %}[{{ m.role }}]{{ m.content" + filter +
+                         " }}|{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}"));
+    const auto format = ChatFormat::Load(files.Set(), "");
+    const auto prompt = [&](const std::string& prefill) {
+      return TextOf(format->Render({{Say("user", "x"), Say("assistant", prefill)}, kNoTools, "", false, true}));
+    };
+    for (const std::string text : {"Answer: ", "```json\n", "a\n\n\t ", "plain", " x"}) {
+      const bool trims = !filter.empty();
+      const size_t end = text.find_last_not_of(" \t\n") + 1;
+      const size_t begin = trims ? text.find_first_not_of(' ') : 0;
+      CHECK(prompt(text) == "[user]x|[assistant]" + text.substr(begin, trims ? end - begin : std::string::npos));
+    }
+    CHECK(prompt("") == "[user]x|[assistant]");
+    CHECK(prompt(" \n") == "[user]x|[assistant]");
+  }
+}
+
+TEST_CASE("tools without a user message stand in the system message of Llama's templates") {
+  Files files;
+  files.Add("tokenizer_config.json",
+            ConfigWith("{% if tools_in_user_message is not defined %}{% set tools_in_user_message = true %}{% endif %}"
+                       "{% if tools and tools_in_user_message %}{% if messages[1:] | length == 0 %}"
+                       "{{ raise_exception('no first user message') }}{% endif %}user{% else %}system{% endif %}"));
+  const auto format = ChatFormat::Load(files.Set(), "");
+  api::ToolSpec tool;
+  tool.json = R"({"type": "function", "function": {"name": "f"}})";
+  CHECK(TextOf(format->Render({{Say("system", "x")}, {tool}, ""})) == "system");
+  CHECK(TextOf(format->Render({{Say("system", "x"), Say("user", "y")}, {tool}, ""})) == "user");
+  try {  // the client's own wish counts
+    format->Render({{Say("system", "x")}, {tool}, R"({"tools_in_user_message": true})"});
+    FAIL("expected an error");
+  } catch (const api::ApiError& error) {
+    CHECK(error.param() == "tools");
+  }
+}
+
+TEST_CASE("a type beside null is the type, where a template knows no lists") {
+  Files files;
+  // As Hermes' does: it calls itself for every character of "null".
+  files.Add(
+      "tokenizer_config.json",
+      ConfigWith("{% macro t(s) %}{% if s.type in ['string', 'integer'] %}{{ s.type }}{% elif s.type == 'array' %}["
+                 "{{ t(s['items']) }}]{% else %}{% for c in s.type %}{{ t({'type': c}) }},{% endfor %}{% endif %}"
+                 "{% endmacro %}"
+                 "{% for n, s in tools[0].function.parameters.properties | items %}{{ n }}={{ t(s) }};{% endfor %}"));
+  const auto format = ChatFormat::Load(files.Set(), "");
+  const auto shown = [&](const std::string& properties) {
+    api::ToolSpec tool;
+    tool.json = R"({"type": "function", "function": {"name": "f", "parameters": {"properties": )" + properties + "}}}";
+    try {
+      return TextOf(format->Render({{Say("user", "x")}, {tool}, ""}));
+    } catch (const api::ApiError& error) {
+      return "refused: " + error.param();
+    }
+  };
+  CHECK(shown(R"({"type": {"type": ["null", "string"]}})") == "type=string;");
+  CHECK(shown(R"({"a": {"type": "array", "items": {"type": ["integer", "null"]}}})") == "a=[integer];");
+  CHECK(shown(R"({"a": {"type": ["integer", "null", "string"]}})") == "a=integer,string,;");
+  CHECK(shown(R"({"a": {"type": ["integer", "string"]}})") == "a=integer,string,;");  // taken as it is
+  CHECK(shown(R"({"a": {"type": ["null"]}})") == "refused: tools");
+}
+
+TEST_CASE("a refusal names the field without which there is none") {
+  Files files;
+  files.Add("tokenizer_config.json",
+            ConfigWith("{% if tools %}{{ 1 + tools[0].function.name }}{% endif %}"
+                       "{% if odd %}{{ raise_exception('odd') }}{% endif %}"
+                       "{% if messages[0].content == 'no' %}{{ raise_exception('no') }}{% endif %}"));
+  const auto format = ChatFormat::Load(files.Set(), "");
+  const auto blamed = [&](const std::string& content, const std::vector<api::ToolSpec>& tools,
+                          const std::string& kwargs) {
+    try {
+      format->Render({{Say("user", content)}, tools, kwargs, true, false, "input"});
+      return std::string("nothing");
+    } catch (const api::ApiError& error) {
+      return error.param();
+    }
+  };
+  api::ToolSpec tool;
+  tool.json = R"({"type": "function", "function": {"name": "f"}})";
+  CHECK(blamed("yes", {}, "") == "nothing");
+  CHECK(blamed("yes", {tool}, "") == "tools");
+  CHECK(blamed("yes", {}, R"({"odd": true})") == "chat_template_kwargs");
+  CHECK(blamed("no", {}, "") == "input");
+  CHECK(blamed("no", {tool}, R"({"odd": true})") == "input");
+}
+
 TEST_CASE("what the template refuses is the client's error") {
   Files files;
   files.Add("tokenizer_config.json", ConfigWith("{{ raise_exception('roles must alternate') }}"));
