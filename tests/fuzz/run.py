@@ -36,7 +36,7 @@ def lines(*path):
 def shared(pattern):
     """Golden files beside the project, where they are."""
     folder = os.environ.get("PUNA_SHARED", os.path.join(ROOT, "..", "shared"))
-    found = glob.glob(os.path.join(folder, "golden", "**", pattern), recursive=True)
+    found = [path for part in ("golden", "cases") for path in glob.glob(os.path.join(folder, part, "**", pattern), recursive=True)]
     return [read(path) for path in sorted(found)[:20] if os.path.getsize(path) <= MAX_SEED_BYTES]
 
 
@@ -72,6 +72,7 @@ def seeds(target):
     return {"model_config": lambda: [read("engine/demo/model/config.json")],
             "tokenizer_json": lambda: [read("tests/engine/tokenizer/data/tokenizer_micro.json")],
             "safetensors": lambda: [safetensors()] + shared("*.safetensors"),
+            "model_folder": lambda: [read("engine/demo/model/config.json")] + shared("*.gguf"),
             "gguf": lambda: shared("*.gguf") or [b"GGUF\3\0\0\0" + bytes(16)],
             "pth": lambda: shared("*.pth") or [b"PK\5\6" + bytes(18)],
             "grammar": grammars}[target]()
