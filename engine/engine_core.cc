@@ -1,6 +1,7 @@
 #include "engine/engine_core.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <exception>
 #include <utility>
@@ -136,21 +137,29 @@ void EngineCore::Compute(const BatchPlan& plan) {
   int64_t row = 0, hidden_row = 0;
   for (const PlanItem& item : plan.items) {
     const int num_hidden = item.num_hidden();
-    if (num_hidden > 0) Pool(item, hidden.Rows(hidden_row, num_hidden));
+    const bool pooled = num_hidden == 0 || Pool(item, hidden.Rows(hidden_row, num_hidden));
     hidden_row += num_hidden;
-    Advance(item, logits.Rows(row, item.num_logits));
+    if (pooled) {
+      Advance(item, logits.Rows(row, item.num_logits));
+    } else {
+      scheduler_.Finish(*item.sequence, FinishReason::kError, "no embedding: the hidden states are not numbers");
+    }
     row += item.num_logits;
   }
 }
 
-void EngineCore::Pool(const PlanItem& item, MatView<const float> rows) {
+// False: what came of it is no vector of numbers.
+bool EngineCore::Pool(const PlanItem& item, MatView<const float> rows) {
   Sequence& s = *item.sequence;
   s.pooler->Add(rows);
-  if (!item.reaches_end()) return;
+  if (!item.reaches_end()) return true;
   TokenEvent event;
   event.kind = TokenEvent::Kind::kEmbedding;
   event.embedding = s.pooler->Result();
+  const auto is_number = [](float x) { return std::isfinite(x); };
+  if (!std::all_of(event.embedding.begin(), event.embedding.end(), is_number)) return false;
   s.request.stream->Push(std::move(event));
+  return true;
 }
 
 // What the item's rows of logits are wanted for: each belongs to a position and says something about the one behind it.

@@ -37,7 +37,7 @@ class EngineCore {
   void Compute(const BatchPlan& plan);
   void FailStep(const BatchPlan& plan, const std::exception& e);
   void CheckBooks(const std::string& failure) const;
-  void Pool(const PlanItem& item, MatView<const float> rows);
+  bool Pool(const PlanItem& item, MatView<const float> rows);
   void Advance(const PlanItem& item, MatView<const float> rows);
   bool DrawNext(Sequence& sequence, std::span<const float> logits);
   void AppendForced(Sequence& sequence);

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
 #include <vector>
 
 #include "tests/support/core_client.h"
@@ -59,6 +60,32 @@ TEST_CASE("an embedding reads what is cached only where it pools the last positi
   CHECK(ask(Pooling::kMean) == 0);
   CHECK(ask(Pooling::kLast) == 69);
   CHECK(ask(Pooling::kNone) == 69);  // what embeddings computed serves answers, too
+}
+
+TEST_CASE("hidden states that are no numbers end an embedding with an error, and nothing else") {
+  class Broken final : public FakeModel {
+   public:
+    MatView<const float> HiddenStates() const override {
+      const MatView<const float> rows = FakeModel::HiddenStates();
+      broken_.assign(static_cast<size_t>(rows.rows * rows.cols), std::numeric_limits<float>::infinity());
+      return {broken_.data(), rows.rows, rows.cols};
+    }
+
+   private:
+    mutable std::vector<float> broken_;
+  };
+  EngineCore core(std::make_unique<Broken>(), SmallOptions());
+  for (const Pooling pooling : {Pooling::kMean, Pooling::kLast, Pooling::kNone}) {
+    Client client;
+    for (int i = 0; i < 70; ++i) client.asked.prompt.push_back(i);
+    client.asked.pooling = pooling;
+    client.asked.stop.max_new_tokens = pooling == Pooling::kNone ? 3 : 0;
+    Submit(core, client);
+    while (!core.idle()) core.Step();
+    Collect(*client.reader, milliseconds(0), client.answer, client.finish);
+    CHECK(client.answer.embedding.empty());
+    CHECK(client.finish->reason == (pooling == Pooling::kNone ? FinishReason::kLength : FinishReason::kError));
+  }
 }
 
 TEST_CASE("guesses make fewer steps, not other answers") {

@@ -108,6 +108,21 @@ TEST_CASE("a .gguf file is Llama 3's by its tokens, whatever it says of itself, 
   }
 }
 
+TEST_CASE("the tokenizer inside a .gguf file counts before a stranger's that lies beside it") {
+  if (!HaveShared("cases/models/04")) return;
+  const auto tokenizer = [](const std::string& name) {
+    return LoadTokenizer(TextFiles(SharedPath("cases/models/04/" + name)), kMicroVocab);
+  };
+  const engine::Tokenizer own = tokenizer("alone/first.gguf"), beside = tokenizer("first.gguf");
+  const std::string text = "Hello wide world, it's 2026.\n<|eot_id|>";
+  CHECK(beside.EncodeWithSpecial(text) == own.EncodeWithSpecial(text));
+  CHECK(beside.vocab_size() == own.vocab_size());
+  const TemporaryFolder strangers;
+  std::filesystem::copy(SharedPath("cases/models/04/tokenizer.json"), strangers.path() + "/tokenizer.json");
+  const engine::Tokenizer stranger = LoadTokenizer(engine::FileSet::Folder(strangers.path()), 1 << 20);
+  CHECK(stranger.EncodeWithSpecial(text) != own.EncodeWithSpecial(text));  // so that the case can fail
+}
+
 TEST_CASE("what begins and ends a text stands in the tokenizer's files, not in names") {
   if (!HaveShared("cases/models/10") || !HaveShared("cases/models/11")) return;
   const auto files = [](const std::string& name) { return TextFiles(SharedPath("cases/models/" + name)); };
