@@ -2,7 +2,7 @@
 # ARGS goes to the program that the target runs: make serve ARGS="--model ~/models/Llama-3.2-3B-Instruct --port 9000"
 ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help build serve bench test unit asan tsan fuzz soak format tidy clean
+.PHONY: help build serve bench test asan tsan fuzz soak check format tidy clean
 
 help:  ## this list
 	@echo "On a bare Debian or Ubuntu, docker/install.sh first: it installs what the build needs."
@@ -26,7 +26,7 @@ asan: build/asan/build.ninja  ## the unit tests under AddressSanitizer and Undef
 	@cmake --build --preset asan
 	@ctest --preset asan $(ARGS)
 
-tsan: build/tsan/build.ninja  ## the unit tests under ThreadSanitizer
+tsan: build/tsan/build.ninja  ## the unit tests of the rooms with threads under ThreadSanitizer (clang)
 	@cmake --build --preset tsan
 	@ctest --preset tsan $(ARGS)
 
@@ -37,11 +37,14 @@ fuzz: build/fuzz/build.ninja  ## the parsers of foreign bytes under libFuzzer, 1
 soak: build  ## mixed traffic for half an hour, then a verdict (ARGS="--minutes 5" for less)
 	@python3 -B tests/integration/soak.py $(ARGS)
 
+check:  ## format, structure, clang's warnings with thread safety as errors, clang-tidy on what changed
+	@.ci/check $(ARGS)
+
 format:  ## clang-format on every source file
 	@git ls-files '*.cc' '*.h' | xargs clang-format -i
 
-tidy: build/dev/build.ninja  ## clang-tidy on every source file
-	@git ls-files '*.cc' | xargs -P 2 -n 4 clang-tidy --quiet -p build/dev
+tidy: build/tsan/build.ninja  ## clang-tidy on every source file
+	@git ls-files '*.cc' | xargs -P 2 -n 4 clang-tidy --quiet -p build/tsan
 
 clean:  ## remove all builds; oneDNN stays in its cache
 	@rm -rf build

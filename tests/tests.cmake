@@ -3,6 +3,10 @@
 add_library(puna_test_main STATIC tests/support/doctest_main.cc)
 target_link_libraries(puna_test_main PUBLIC doctest::doctest nlohmann_json::nlohmann_json)
 add_custom_target(unit_tests)
+add_custom_target(thread_tests)
+# Where threads meet: what ThreadSanitizer looks at. Of engine/ itself, the tests of the thread and what it publishes.
+set(threaded_rooms engine_base engine_request engine_layers server_host server_http server_model server_generate server_endpoints
+  server_operate server_bench)
 puna_precompile(puna_test_header "doctest::doctest;nlohmann_json::nlohmann_json" -O1
   <doctest/doctest.h> <algorithm> <functional> <map> <memory> <nlohmann/json.hpp> <optional> <string> <vector>)
 
@@ -22,6 +26,14 @@ function(puna_add_tests folder name)
   add_test(NAME ${name} COMMAND test_${name})
   set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 3600)
   add_dependencies(unit_tests test_${name})
+  if(name IN_LIST threaded_rooms)
+    set_tests_properties(${name} PROPERTIES LABELS "unit;threads")
+    add_dependencies(thread_tests test_${name})
+  elseif(name STREQUAL engine AND PUNA_SANITIZE STREQUAL thread)
+    add_test(NAME engine_threads COMMAND test_engine --source-file=*/engine_test.cc,*/published_test.cc)
+    set_tests_properties(engine_threads PROPERTIES LABELS threads TIMEOUT 3600)
+    add_dependencies(thread_tests test_engine)
+  endif()
 endfunction()
 
 find_package(Python3 REQUIRED COMPONENTS Interpreter)

@@ -85,10 +85,10 @@ def run(target, seconds, runs):
         with open(os.path.join(corpus, f"seed{number}"), "wb") as file:
             file.write(seed)
     result = subprocess.run(
-        [os.path.join(BUILD, f"fuzz_{target}"), corpus, f"-max_total_time={seconds}", "-timeout=30",
+        [os.path.join(BUILD, f"fuzz_{target}"), corpus, f"-max_total_time={seconds}", "-timeout=300",
          "-rss_limit_mb=3000", f"-max_len={MAX_SEED_BYTES}", *([f"-runs={runs}", "-seed=1"] if runs else []),
          "-print_final_stats=1", f"-artifact_prefix={BUILD}/{target}-"],
-        capture_output=True, text=True, errors="replace", timeout=seconds + 600, check=False)
+        capture_output=True, text=True, errors="replace", timeout=seconds + 3600, check=False)
     executed = re.search(r"stat::number_of_executed_units:\s*(\d+)", result.stderr)
     cover = re.findall(r"cov: (\d+)", result.stderr)
     print(f"{target}: {executed.group(1) if executed else '?'} inputs, {cover[-1] if cover else '?'} edges,",
