@@ -67,6 +67,11 @@ def seeds(target):
     if target == "chat_template":
         return [read("tests/api/template/data", n) for n in ("chatml.jinja", "micro.jinja")] + \
                [read("engine/demo/chat_template.jinja")]
+    if target == "http_request":
+        requests = (b"POST /v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}GET / HTTP/1.0\r\n\r\n",
+                    b"POST http://x/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b\r\n{}\r\n0\r\nX: y\r\n\r\n",
+                    b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Close\r\nExpect: 100-Continue\r\n\r\n")
+        return [bytes([cut]) + request for request in requests for cut in (0, 1, 7)]
     if target == "tokenizer_model":
         return [b"".join(base64.b64encode(bytes([i])) + b" %d\n" % i for i in range(256))]
     return {"model_config": lambda: [read("engine/demo/model/config.json")],
