@@ -14,6 +14,7 @@ struct ServerConfig {
   int max_connections = 1024;  // streams and requests held at once
   int max_body_mib = 32;
   int request_timeout_s = 0;          // 0: none
+  int keep_alive_timeout_s = 30;      // an idle connection stays open for so long
   int keep_alive_comment_s = 10;      // SSE comment while a prompt is being computed; 0: none
   int drain_timeout_s = 30;           // SIGTERM: what runs may finish for this long
   std::vector<std::string> api_keys;  // empty: open

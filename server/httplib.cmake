@@ -15,15 +15,6 @@ if(${PUNA_HTTPLIB} IS_NEWER_THAN ${split}/httplib.cc OR ${CMAKE_CURRENT_LIST_FIL
   set(border "// ${border}\n")
   string(LENGTH "${border}" border_length)
   file(READ ${PUNA_HTTPLIB} text)
-  # The one place through which every connection goes, so that server/http/http_server.cc can stand around it.
-  foreach(overrides "virtual bool process_and_close_socket(socket_t sock);"
-                    "bool process_and_close_socket(socket_t sock) override;")
-    string(FIND "${text}" "${overrides}" at)
-    if(at EQUAL -1)
-      message(FATAL_ERROR "${PUNA_HTTPLIB}: expected Server and SSLServer to have ${overrides}")
-    endif()
-    string(REPLACE "${overrides}" "protected: ${overrides} private:" text "${text}")
-  endforeach()
   string(FIND "${text}" "${border}" begin)
   string(FIND "${text}" "${border}" end REVERSE)
   if(begin EQUAL -1 OR begin EQUAL end)
@@ -43,10 +34,10 @@ set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PUNA_HTTPLIB} $
 
 add_library(puna_httplib STATIC ${split}/httplib.cc)
 target_include_directories(puna_httplib SYSTEM PUBLIC ${split})
-# poll: select knows no descriptor above 1023, which a thousand streams reach. The check interval is how often an idle
-# connection looks whether the server is stopping; the library's 10 ms would be a load of its own.
+# poll: select knows no descriptor above 1023, which a thousand streams reach. A line of a head is framed before the library
+# reads it, which then may have three bytes for each of its percent signs (server/http/head_reader.cc).
 target_compile_definitions(puna_httplib PUBLIC CPPHTTPLIB_OPENSSL_SUPPORT CPPHTTPLIB_USE_POLL
-  CPPHTTPLIB_LISTEN_BACKLOG=1024 CPPHTTPLIB_KEEPALIVE_TIMEOUT_CHECK_INTERVAL_USECOND=200000)
+  CPPHTTPLIB_HEADER_MAX_LENGTH=32768)
 target_compile_options(puna_httplib PRIVATE -O1 -w)  # not our code, and it only moves bytes
 target_link_libraries(puna_httplib PUBLIC OpenSSL::SSL OpenSSL::Crypto Threads::Threads)
 add_library(puna::httplib ALIAS puna_httplib)

@@ -5,11 +5,14 @@
 namespace puna::engine {
 
 void TokenStream::Push(TokenEvent event) {
+  std::shared_ptr<const std::function<void()>> call;
   {
     const MutexLock lock(mutex_);
+    if (events_.empty()) call = on_arrival_;
     events_.push_back(std::move(event));
   }
   arrived_.NotifyOne();
+  if (call) (*call)();  // not under the lock: whoever is called may let go of the reader
 }
 
 TokenReader& TokenReader::operator=(TokenReader&& other) noexcept {
@@ -29,6 +32,12 @@ std::vector<TokenEvent> TokenReader::Wait(std::chrono::milliseconds timeout) {
   return std::exchange(stream.events_, {});
 }
 
+void TokenReader::OnArrival(std::function<void()> call) {
+  auto shared = std::make_shared<const std::function<void()>>(std::move(call));
+  const MutexLock lock(stream_->mutex_);
+  stream_->on_arrival_ = std::move(shared);
+}
+
 void TokenStream::Set(Cancel cancel) {
   Cancel expected = kNot;
   cancel_.compare_exchange_strong(expected, cancel, std::memory_order_relaxed);
@@ -39,7 +48,10 @@ void TokenReader::Cancel() {
 }
 
 void TokenReader::Abandon() {
-  if (stream_) stream_->Set(TokenStream::kAbandoned);
+  if (!stream_) return;
+  stream_->Set(TokenStream::kAbandoned);
+  const MutexLock lock(stream_->mutex_);
+  stream_->on_arrival_.reset();
 }
 
 }  // namespace puna::engine

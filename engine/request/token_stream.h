@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -24,6 +25,7 @@ class TokenStream {
   mutable Mutex mutex_;
   Condition arrived_;
   std::vector<TokenEvent> events_ PUNA_GUARDED_BY(mutex_);
+  std::shared_ptr<const std::function<void()>> on_arrival_ PUNA_GUARDED_BY(mutex_);
   enum Cancel { kNot, kEnough, kAbandoned };
   void Set(Cancel cancel);
   std::atomic<Cancel> cancel_{kNot};  // once set, it stays
@@ -40,6 +42,9 @@ class TokenReader {
 
   // All events that have arrived, in order; waits for the first until `timeout` has passed, then returns none.
   std::vector<TokenEvent> Wait(std::chrono::milliseconds timeout);
+  // From now on `call` is called, on the engine's thread, when events come and none were waiting; it returns at once. For
+  // readers that no thread waits in. It may still be called once after the reader has gone.
+  void OnArrival(std::function<void()> call);
   void Cancel();  // the rest is not wanted
 
  private:

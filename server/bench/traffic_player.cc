@@ -8,7 +8,7 @@
 
 #include "engine/base/mutex.h"
 #include "server/bench/bench_client.h"
-#include "server/http/thread_pool.h"
+#include "server/bench/thread_pool.h"
 
 namespace puna::server {
 namespace {

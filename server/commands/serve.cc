@@ -14,6 +14,7 @@
 #include "server/commands/usage.h"
 #include "server/endpoints/handlers.h"
 #include "server/host/log.h"
+#include "server/host/machine_limits.h"
 #include "server/host/progress.h"
 #include "server/host/signals.h"
 #include "server/http/http_server.h"
@@ -106,10 +107,15 @@ int RaiseDescriptorLimit(int max_connections) {
   return std::min(allowed, max_connections);
 }
 
+// For what is ready to be computed beside the engine: two at least, so that probes have one.
+size_t NumWorkers() { return static_cast<size_t>(std::clamp(ReadMachineLimits().cpus, 2, 8)); }
+
 void WatchConnections(HttpServer& http, Metrics& metrics) {
   metrics.Watch("puna:http_connections", "Open connections.", false, [&http] { return http.open_connections(); });
   metrics.Watch("puna:http_connections_cut_total", "Connections of clients that took too long.", true,
                 [&http] { return static_cast<double>(http.cut_connections()); });
+  metrics.Watch("puna:http_accept_errors_total", "Connections that the system did not give us.", true,
+                [&http] { return static_cast<double>(http.accept_errors()); });
   http.OnRequest([&metrics](const AccessLine& line) { metrics.CountRequest(line); });
 }
 
@@ -135,6 +141,7 @@ int Drain(Service& service, HttpServer& http, const Listener& listener) {
 
 int Serve(config::Config config) {
   ExitOnStopSignals();
+  IgnoreBrokenPipes();
   config.server.max_connections = RaiseDescriptorLimit(config.server.max_connections);
   std::unique_ptr<Service> service;  // outlives whoever asks it
   Vitals vitals{seconds(config.server.hang_timeout_s)};
@@ -144,7 +151,7 @@ int Serve(config::Config config) {
   };
   // The ports are taken before the long work of loading: who cannot have them hears so at once, and
   // who asks meanwhile how we are gets an answer.
-  HttpServer http(config.server, dispatcher(LoadingRouter(vitals, metrics)));
+  HttpServer http(config.server, NumWorkers(), dispatcher(LoadingRouter(vitals, metrics)));
   WatchConnections(http, metrics);
   const int port = http.Bind();
   const std::unique_ptr<ProbeListener> probes = ProbeListener::Make(config.server, vitals, metrics);

@@ -57,17 +57,20 @@ struct Job {
   std::string Echo() const {
     return chat.echo && chat.messages.back().role == "assistant" ? chat.messages.back().content : "";
   }
-  void Answer(const HttpRequest& http, HttpReply& reply);
-  void Stream(ByteSink& sink, AccessLine& access);
+  void Add(int i, OutputPiece& piece);
+  void Write(int i, OutputPiece& piece, StreamWriter& writer);
 
   Service& service;
   api::ChatRequest chat;
   api::IdGenerator ids;
   api::ResponseHead head;
   Generation generation;
+  const api::ChatChunks chunks{head, chat.streaming.include_usage, chat.tokens_as_ids};
+  std::vector<api::ChatChoice> choices{static_cast<size_t>(generation.size())};  // of a whole answer
+  std::vector<bool> begun = std::vector<bool>(choices.size());                   // of a stream
 };
 
-void Add(OutputPiece& piece, std::optional<std::vector<api::PositionLogprobs>> logprobs, api::ChatChoice& choice) {
+void Append(OutputPiece& piece, std::optional<std::vector<api::PositionLogprobs>> logprobs, api::ChatChoice& choice) {
   choice.content += piece.content;
   for (api::ToolCallDelta& delta : piece.calls) {
     if (!delta.id.empty()) choice.tool_calls.push_back({delta.id, delta.name, ""});
@@ -78,39 +81,51 @@ void Add(OutputPiece& piece, std::optional<std::vector<api::PositionLogprobs>> l
   for (api::PositionLogprobs& position : *logprobs) choice.logprobs->push_back(std::move(position));
 }
 
-void Job::Answer(const HttpRequest& http, HttpReply& reply) {
-  std::vector<api::ChatChoice> choices(generation.size());
-  for (int i = 0; i < generation.size(); ++i) {
-    choices[i].index = i;
-    choices[i].content = Echo();
+void Job::Add(int i, OutputPiece& piece) {
+  api::ChatChoice& choice = choices[i];
+  if (!begun[i]) {
+    choice.index = i;
+    choice.content = Echo();
+    begun[i] = true;
   }
-  const auto on_piece = [&](int i, OutputPiece& piece) {
-    Add(piece, Logprobs(piece), choices[i]);
-    if (piece.last) choices[i].finish_reason = generation.choice(i).finish_reason();
-  };
-  if (!Collect(generation, http, on_piece, reply)) return;
-  reply.body = ChatCompletionJson(head, choices, ToApi(generation.Usage(*reply.access)), chat.tokens_as_ids);
+  Append(piece, Logprobs(piece), choice);
+  if (piece.last) choice.finish_reason = generation.choice(i).finish_reason();
 }
 
-void Job::Stream(ByteSink& sink, AccessLine& access) {
-  StreamWriter writer(sink, std::chrono::seconds(service.config.keep_alive_comment_s));
-  const api::ChatChunks chunks(head, chat.streaming.include_usage, chat.tokens_as_ids);
-  std::vector<bool> begun(generation.size());
-  const auto on_piece = [&](int i, OutputPiece& piece) {
-    if (!begun[i]) {
-      writer.Data(chunks.Role(i));
-      piece.content.insert(0, Echo());
-      begun[i] = true;
-    }
-    const auto logprobs = Logprobs(piece);
-    const std::vector<api::PositionLogprobs>* with = logprobs ? &*logprobs : nullptr;
-    const bool has_text = !piece.content.empty() || !piece.calls.empty();
-    if (has_text || (!piece.last && with)) writer.Data(chunks.Delta(i, {piece.content, piece.calls}, with));
-    if (piece.last) writer.Data(chunks.Finish(i, generation.choice(i).finish_reason(), has_text ? nullptr : with));
+void Job::Write(int i, OutputPiece& piece, StreamWriter& writer) {
+  if (!begun[i]) {
+    piece.content.insert(0, Echo());
+    begun[i] = true;
+  }
+  const auto logprobs = Logprobs(piece);
+  const std::vector<api::PositionLogprobs>* with = logprobs ? &*logprobs : nullptr;
+  const bool has_text = !piece.content.empty() || !piece.calls.empty();
+  if (has_text || (!piece.last && with)) writer.Data(chunks.Delta(i, {piece.content, piece.calls}, with));
+  if (piece.last) writer.Data(chunks.Finish(i, generation.choice(i).finish_reason(), has_text ? nullptr : with));
+}
+
+void AnswerWhole(const std::shared_ptr<Job>& job, HttpReply& reply) {
+  const auto finish = [job](HttpReply& out) {
+    const api::Usage usage = ToApi(job->generation.Usage(*out.access));
+    out.body = ChatCompletionJson(job->head, job->choices, usage, job->chat.tokens_as_ids);
   };
-  UsageChunk usage;
-  if (chat.streaming.include_usage) usage = [&](const api::Usage& used) { return chunks.UsageChunk(used); };
-  server::Stream(generation, writer, on_piece, usage, access);
+  server::AnswerWhole(job->generation, {[job](int i, OutputPiece& piece) { job->Add(i, piece); }, finish}, reply);
+}
+
+void AnswerStream(const std::shared_ptr<Job>& job, HttpReply& reply) {
+  StreamParts parts;
+  // At once: so that the client, and what stands between, see that there will be an answer.
+  parts.begin = [job](StreamWriter& writer) {
+    for (int i = 0; i < job->generation.size(); ++i) writer.Data(job->chunks.Role(i));
+  };
+  parts.on_piece = [job](int i, OutputPiece& piece, StreamWriter& writer) { job->Write(i, piece, writer); };
+  parts.finish = [job, access = reply.access](StreamWriter& writer) {
+    UsageChunk usage;
+    if (job->chat.streaming.include_usage) usage = [&](const api::Usage& used) { return job->chunks.UsageChunk(used); };
+    EndWithUsage(job->generation, usage, *access, writer);
+  };
+  const std::chrono::seconds comments(job->service.config.keep_alive_comment_s);
+  server::AnswerStream(job->generation, comments, std::move(parts), reply);
 }
 
 }  // namespace
@@ -121,11 +136,7 @@ void ChatCompletions(Service& service, const HttpRequest& http, HttpReply& reply
   reply.access->user = chat.user;
   const auto job = std::make_shared<Job>(service, http, std::move(chat));
   TellWarnings(job->chat.warnings, http, reply);
-  if (!job->chat.streaming.stream) return job->Answer(http, reply);
-  reply.content_type = api::kSseContentType;
-  reply.headers["Cache-Control"] = "no-cache";
-  reply.access->stream = true;
-  reply.stream = [job, access = reply.access](ByteSink& sink) { job->Stream(sink, *access); };
+  job->chat.streaming.stream ? AnswerStream(job, reply) : AnswerWhole(job, reply);
 }
 
 void ChatInputTokens(Service& service, const HttpRequest& http, HttpReply& reply) {

@@ -52,8 +52,7 @@ struct Job {
         head(MakeHead(ids.Next("cmpl-"), body.service_tier, s)),
         generation(s, Plan(body, http, s), body.best_of, ids) {}
 
-  void Answer(const HttpRequest& http, HttpReply& reply);
-  void Stream(ByteSink& sink, AccessLine& access);
+  void Write(int i, OutputPiece& piece, StreamWriter& writer) const;
   void Add(OutputPiece& piece, Candidate& candidate) const;
   std::vector<api::CompletionChoice> Choose(std::vector<Candidate> candidates) const;
 
@@ -62,6 +61,8 @@ struct Job {
   api::IdGenerator ids;
   api::ResponseHead head;
   Generation generation;
+  const api::CompletionChunks chunks{head, body.streaming.include_usage, body.tokens_as_ids};
+  std::vector<Candidate> candidates{static_cast<size_t>(generation.size())};  // of a whole answer
 };
 
 void Job::Add(OutputPiece& piece, Candidate& candidate) const {
@@ -94,30 +95,37 @@ std::vector<api::CompletionChoice> Job::Choose(std::vector<Candidate> candidates
   return choices;
 }
 
-void Job::Answer(const HttpRequest& http, HttpReply& reply) {
-  std::vector<Candidate> candidates(generation.size());
-  const auto on_piece = [&](int i, OutputPiece& piece) {
-    Add(piece, candidates[i]);
-    if (piece.last) candidates[i].choice.finish_reason = generation.choice(i).finish_reason();
-  };
-  if (!Collect(generation, http, on_piece, reply)) return;
-  reply.body =
-      CompletionJson(head, Choose(std::move(candidates)), ToApi(generation.Usage(*reply.access)), body.tokens_as_ids);
+void Job::Write(int i, OutputPiece& piece, StreamWriter& writer) const {
+  Candidate candidate;
+  candidate.choice.index = i;
+  Add(piece, candidate);
+  if (piece.last) candidate.choice.finish_reason = generation.choice(i).finish_reason();
+  writer.Data(chunks.Chunk(candidate.choice));
 }
 
-void Job::Stream(ByteSink& sink, AccessLine& access) {
-  StreamWriter writer(sink, std::chrono::seconds(service.config.keep_alive_comment_s));
-  const api::CompletionChunks chunks(head, body.streaming.include_usage, body.tokens_as_ids);
-  const auto on_piece = [&](int i, OutputPiece& piece) {
-    Candidate candidate;
-    candidate.choice.index = i;
-    Add(piece, candidate);
-    if (piece.last) candidate.choice.finish_reason = generation.choice(i).finish_reason();
-    writer.Data(chunks.Chunk(candidate.choice));
+void AnswerWhole(const std::shared_ptr<Job>& job, HttpReply& reply) {
+  const auto on_piece = [job](int i, OutputPiece& piece) {
+    Candidate& candidate = job->candidates[i];
+    job->Add(piece, candidate);
+    if (piece.last) candidate.choice.finish_reason = job->generation.choice(i).finish_reason();
   };
-  UsageChunk usage;
-  if (body.streaming.include_usage) usage = [&](const api::Usage& used) { return chunks.UsageChunk(used); };
-  server::Stream(generation, writer, on_piece, usage, access);
+  const auto finish = [job](HttpReply& out) {
+    const api::Usage usage = ToApi(job->generation.Usage(*out.access));
+    out.body = CompletionJson(job->head, job->Choose(std::move(job->candidates)), usage, job->body.tokens_as_ids);
+  };
+  server::AnswerWhole(job->generation, {on_piece, finish}, reply);
+}
+
+void AnswerStream(const std::shared_ptr<Job>& job, HttpReply& reply) {
+  StreamParts parts;
+  parts.on_piece = [job](int i, OutputPiece& piece, StreamWriter& writer) { job->Write(i, piece, writer); };
+  parts.finish = [job, access = reply.access](StreamWriter& writer) {
+    UsageChunk usage;
+    if (job->body.streaming.include_usage) usage = [&](const api::Usage& used) { return job->chunks.UsageChunk(used); };
+    EndWithUsage(job->generation, usage, *access, writer);
+  };
+  const std::chrono::seconds comments(job->service.config.keep_alive_comment_s);
+  server::AnswerStream(job->generation, comments, std::move(parts), reply);
 }
 
 }  // namespace
@@ -128,11 +136,7 @@ void Completions(Service& service, const HttpRequest& http, HttpReply& reply) {
   TellWarnings(body.warnings, http, reply);
   reply.access->user = body.user;
   const auto job = std::make_shared<Job>(service, http, std::move(body));
-  if (!job->body.streaming.stream) return job->Answer(http, reply);
-  reply.content_type = api::kSseContentType;
-  reply.headers["Cache-Control"] = "no-cache";
-  reply.access->stream = true;
-  reply.stream = [job, access = reply.access](ByteSink& sink) { job->Stream(sink, *access); };
+  job->body.streaming.stream ? AnswerStream(job, reply) : AnswerWhole(job, reply);
 }
 
 }  // namespace puna::server

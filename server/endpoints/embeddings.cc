@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <thread>
 
 #include "api/json/error.h"
 #include "api/json/json_reader.h"
@@ -16,12 +15,10 @@
 namespace puna::server {
 namespace {
 
-using std::chrono::milliseconds;
-
 // Inputs of one request that are in the engine at once: enough to fill its steps, without keeping
 // others from it.
 constexpr int kMaxInFlight = 16;
-constexpr milliseconds kPatience{25};
+constexpr std::chrono::milliseconds kPatience{25};  // until there may be room in the engine
 
 struct Input {
   std::vector<engine::TokenId> ids;
@@ -43,13 +40,14 @@ std::vector<engine::TokenId> ReadInput(const api::EmbeddingsRequest& body, size_
 }
 
 // The inputs of one request, some of them in the engine at a time.
-class Batch {
+class Batch : public ReplyTask {
  public:
   Batch(const api::EmbeddingsRequest& body, const HttpRequest& http, Service& service)
       : service_(service),
         id_(http.id),
         pooling_(body.pooling == api::EmbeddingsRequest::Pooling::kLast ? engine::Pooling::kLast
                                                                         : engine::Pooling::kMean),
+        base64_(body.base64),
         deadline_(service.config.request_timeout_s) {
     for (size_t i = 0; i < body.inputs.size(); ++i) {
       inputs_.push_back({ReadInput(body, i, service), std::nullopt, {}});
@@ -57,25 +55,18 @@ class Batch {
     }
   }
 
-  // False: the client has left. Throws api::ApiError as Generation does.
-  bool Run(const HttpRequest& http) {
-    while (first_ < inputs_.size()) {
-      Submit();
-      Collect();
-      deadline_.Check();
-      if (http.client_gone()) return false;
+  void Start(std::function<void()> wake) override { wake_ = std::move(wake); }
+
+  // Throws api::ApiError as Generation does.
+  std::optional<Clock::time_point> Advance(HttpReply& reply, ByteSink& sink) override {
+    if (sink.client_gone()) return ClientLeft(reply), std::nullopt;
+    while (Submit() && Collect()) {
     }
-    return true;
+    if (first_ == inputs_.size()) return Finish(reply), std::nullopt;
+    deadline_.Check();
+    const bool waits_for_room = first_ == next_;
+    return waits_for_room ? std::min(deadline_.end(), Clock::now() + kPatience) : deadline_.end();
   }
-
-  std::vector<std::vector<float>> TakeVectors() {
-    std::vector<std::vector<float>> vectors;
-    for (Input& input : inputs_) vectors.push_back(std::move(input.vector));
-    return vectors;
-  }
-
-  int prompt_tokens() const { return prompt_tokens_; }
-  int cached_tokens() const { return cached_tokens_; }
 
  private:
   // Nothing is generated.
@@ -88,28 +79,37 @@ class Batch {
     return request;
   }
 
-  // Only the first input is refused for want of room: work that has begun waits for its turn.
-  void Submit() {
-    const size_t end = std::min(inputs_.size(), first_ + kMaxInFlight);
+  // Only the first input is refused for want of room: work that has begun waits for its turn. False: none was submitted.
+  bool Submit() {
+    const size_t before = next_, end = std::min(inputs_.size(), first_ + kMaxInFlight);
     for (; next_ < end; ++next_) {
       Input& input = inputs_[next_];
       input.reader = service_.engine->Submit(MakeRequest(input));
-      if (input.reader) continue;
-      if (next_ == 0 || service_.stopping) ThrowNoPlace(service_);
-      break;
+      if (!input.reader && (next_ == 0 || service_.stopping)) ThrowNoPlace(service_);
+      if (!input.reader) break;
+      input.reader->OnArrival(wake_);
     }
-    if (first_ == next_) std::this_thread::sleep_for(kPatience);
+    return next_ > before || first_ < next_;
   }
 
-  // Waits for the oldest input in the engine, then takes what the others have.
-  void Collect() {
+  // Takes what has come. True: there may be room for more inputs.
+  bool Collect() {
     for (size_t i = first_; i < next_; ++i) {
       Input& input = inputs_[i];
       if (!input.reader) continue;
-      for (engine::TokenEvent& event : input.reader->Wait(i == first_ ? kPatience : milliseconds(0)))
-        Take(event, input);
+      for (engine::TokenEvent& event : input.reader->Wait(std::chrono::milliseconds(0))) Take(event, input);
     }
+    const size_t before = first_;
     while (first_ < next_ && !inputs_[first_].reader) ++first_;
+    return first_ > before;
+  }
+
+  void Finish(HttpReply& reply) {
+    std::vector<std::vector<float>> vectors;
+    for (Input& input : inputs_) vectors.push_back(std::move(input.vector));
+    reply.access->prompt_tokens = prompt_tokens_;
+    reply.access->cached_tokens = cached_tokens_;
+    reply.body = api::EmbeddingsJson(vectors, service_.model_name, prompt_tokens_, base64_);
   }
 
   void Take(engine::TokenEvent& event, Input& input) {
@@ -123,7 +123,9 @@ class Batch {
   Service& service_;
   const std::string id_;
   const engine::Pooling pooling_;
+  const bool base64_;
   Deadline deadline_;
+  std::function<void()> wake_;
   std::vector<Input> inputs_;
   size_t first_ = 0, next_ = 0;  // [first_, next_) have been submitted, first_ is not done
   int prompt_tokens_ = 0, cached_tokens_ = 0;
@@ -136,11 +138,7 @@ void Embeddings(Service& service, const HttpRequest& http, HttpReply& reply) {
   CheckModel(body.model, service);
   TellWarnings(body.warnings, http, reply);
   reply.access->user = body.user;
-  Batch batch(body, http, service);
-  if (!batch.Run(http)) return ClientLeft(reply);
-  reply.access->prompt_tokens = batch.prompt_tokens();
-  reply.access->cached_tokens = batch.cached_tokens();
-  reply.body = api::EmbeddingsJson(batch.TakeVectors(), service.model_name, batch.prompt_tokens(), body.base64);
+  reply.later = std::make_unique<Batch>(body, http, service);
 }
 
 }  // namespace puna::server

@@ -134,8 +134,8 @@ class Job {
   Job(const Job&) = delete;
 
   const api::ResponsesRequest& body() const { return body_; }
-  void Answer(const HttpRequest& http, HttpReply& reply);
-  void Stream(ByteSink& sink, AccessLine& access);
+  static void AnswerWhole(const std::shared_ptr<Job>& job, HttpReply& reply);
+  static void AnswerStream(const std::shared_ptr<Job>& job, HttpReply& reply);
 
  private:
   // The events, kept for clients that come back for them.
@@ -181,30 +181,33 @@ std::string Job::EndWell(AccessLine& access) {
   return End(cut ? Status::kIncomplete : Status::kCompleted, usage);
 }
 
-void Job::Answer(const HttpRequest& http, HttpReply& reply) {
-  Log(builder_.Start());
-  const auto on_piece = [&](int, OutputPiece& piece) { Add(piece); };
-  if (!Collect(generation_, http, on_piece, reply)) return;
-  EndWell(*reply.access);
-  reply.body = builder_.Json();
+void Job::AnswerWhole(const std::shared_ptr<Job>& job, HttpReply& reply) {
+  job->Log(job->builder_.Start());
+  const auto finish = [job](HttpReply& out) {
+    job->EndWell(*out.access);
+    out.body = job->builder_.Json();
+  };
+  server::AnswerWhole(job->generation_, {[job](int, OutputPiece& piece) { job->Add(piece); }, finish}, reply);
 }
 
-void Job::Stream(ByteSink& sink, AccessLine& access) {
-  StreamWriter writer(sink, std::chrono::seconds(service_.config.keep_alive_comment_s));
-  writer.Events(Log(builder_.Start()));
-  const auto on_piece = [&](int, OutputPiece& piece) { writer.Events(Add(piece)); };
-  try {
-    if (generation_.Run(on_piece, [&] { return writer.Flush() && !running_->cancelled; })) {
-      writer.Events(EndWell(access));
-    } else {
-      access.finish = running_->cancelled ? "cancelled" : "client left";
-      writer.Events(End(Status::kCancelled));
-    }
-  } catch (const api::ApiError& error) {
-    access.error = error.code();
-    writer.Events(End(Status::kFailed, {}, error.message()));
-  }
-  writer.Flush();
+void Job::AnswerStream(const std::shared_ptr<Job>& job, HttpReply& reply) {
+  StreamParts parts;
+  parts.begin = [job](StreamWriter& writer) { writer.Events(job->Log(job->builder_.Start())); };
+  parts.on_piece = [job](int, OutputPiece& piece, StreamWriter& writer) { writer.Events(job->Add(piece)); };
+  parts.finish = [job, access = reply.access](StreamWriter& writer) { writer.Events(job->EndWell(*access)); };
+  parts.fail = [job](const api::ApiError& error, StreamWriter& writer) {
+    writer.Events(job->End(Status::kFailed, {}, error.message()));
+  };
+  parts.cancelled = [job] { return job->running_->cancelled.load(); };
+  parts.listen = [job](std::function<void()> wake) {
+    job->service_.responses.OnCancel(*job->running_, std::move(wake));
+  };
+  parts.left = [job, access = reply.access](StreamWriter& writer) {
+    if (job->running_->cancelled) access->finish = "cancelled";
+    writer.Events(job->End(Status::kCancelled));
+  };
+  const std::chrono::seconds comments(job->service_.config.keep_alive_comment_s);
+  server::AnswerStream(job->generation_, comments, std::move(parts), reply);
 }
 
 }  // namespace
@@ -216,11 +219,7 @@ void Responses(Service& service, const HttpRequest& http, HttpReply& reply) {
   TellWarnings(job->body().warnings, http, reply);
   reply.access->user = job->body().user;
   if (job->body().store) reply.headers["X-Puna-Store"] = "memory";
-  if (!job->body().stream) return job->Answer(http, reply);
-  reply.content_type = api::kSseContentType;
-  reply.headers["Cache-Control"] = "no-cache";
-  reply.access->stream = true;
-  reply.stream = [job, access = reply.access](ByteSink& sink) { job->Stream(sink, *access); };
+  job->body().stream ? Job::AnswerStream(job, reply) : Job::AnswerWhole(job, reply);
 }
 
 void ResponsesInputTokens(Service& service, const HttpRequest& http, HttpReply& reply) {

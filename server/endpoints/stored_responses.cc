@@ -14,8 +14,6 @@ namespace {
 
 // A response that is cancelled ends with the step that is being computed.
 constexpr std::chrono::seconds kCancelPatience{10};
-// How late it is noticed that the reader of a replay has left.
-constexpr std::chrono::milliseconds kReadPatience{50};
 
 std::shared_ptr<const StoredResponse> Require(Service& service, const std::string& id) {
   std::shared_ptr<const StoredResponse> stored = service.responses.Find(id);
@@ -62,25 +60,57 @@ size_t FirstEvent(const HttpRequest& request) {
 }
 
 // The events as they were sent, and those that are still being made.
+class Replay : public ReplyTask {
+ public:
+  Replay(std::shared_ptr<EventLog> log, size_t first, std::chrono::seconds comments)
+      : log_(std::move(log)), at_(log_->PlaceOf(first)), writer_(comments) {}
+  void Start(std::function<void()> wake) override { following_ = log_->Follow(std::move(wake)); }
+  std::optional<Clock::time_point> Advance(HttpReply&, ByteSink& sink) override {
+    bool ended = false;
+    const std::string events = log_->Read(at_, ended);
+    at_ += events.size();
+    writer_.Events(events);
+    if (!writer_.Flush(sink) || ended) return std::nullopt;
+    return writer_.next_comment();
+  }
+
+ private:
+  const std::shared_ptr<EventLog> log_;
+  size_t at_;
+  StreamWriter writer_;
+  std::shared_ptr<const void> following_;
+};
+
 void ReplayEvents(Service& service, const HttpRequest& request, HttpReply& reply) {
   const size_t first = FirstEvent(request);
   if (!service.responses.FindRunning(request.tail)) Require(service, request.tail);
-  const std::shared_ptr<const EventLog> log = service.event_logs.Find(request.tail);
+  const std::shared_ptr<EventLog> log = service.event_logs.Find(request.tail);
   if (!log) throw api::Unsupported("stream", "the events of this response are not kept any more.");
   reply.content_type = api::kSseContentType;
   reply.headers["Cache-Control"] = "no-cache";
+  reply.headers["X-Accel-Buffering"] = "no";
   reply.access->stream = true;
-  const std::chrono::seconds comments(service.config.keep_alive_comment_s);
-  reply.stream = [log, comments, at = log->PlaceOf(first)](ByteSink& sink) mutable {
-    StreamWriter writer(sink, comments);
-    for (bool ended = false; !ended;) {
-      const std::string events = log->Read(at, kReadPatience, ended);
-      at += events.size();
-      writer.Events(events);
-      if (!writer.Flush()) return;
-    }
-  };
+  reply.stream = std::make_unique<Replay>(log, first, std::chrono::seconds(service.config.keep_alive_comment_s));
 }
+
+// Answers when a response that was cancelled has ended.
+class Cancellation : public ReplyTask {
+ public:
+  Cancellation(ResponseStore& store, std::shared_ptr<RunningResponse> response)
+      : store_(store), response_(std::move(response)), deadline_(Clock::now() + kCancelPatience) {}
+  void Start(std::function<void()> wake) override { store_.OnEnd(*response_, std::move(wake)); }
+  std::optional<Clock::time_point> Advance(HttpReply& reply, ByteSink&) override {
+    const std::optional<std::string> json = store_.Json(*response_, Clock::now() >= deadline_);
+    if (!json) return deadline_;
+    reply.body = *json;
+    return std::nullopt;
+  }
+
+ private:
+  ResponseStore& store_;
+  const std::shared_ptr<RunningResponse> response_;
+  const Clock::time_point deadline_;
+};
 
 }  // namespace
 
@@ -104,8 +134,8 @@ void DeleteResponse(Service& service, const HttpRequest& request, HttpReply& rep
 }
 
 void CancelResponse(Service& service, const HttpRequest& request, HttpReply& reply) {
-  if (const auto running = service.responses.Cancel(request.tail, kCancelPatience)) {
-    reply.body = *running;
+  if (auto running = service.responses.Cancel(request.tail)) {
+    reply.later = std::make_unique<Cancellation>(service.responses, std::move(running));
     return;
   }
   const std::shared_ptr<const StoredResponse> stored = Require(service, request.tail);

@@ -1,14 +1,81 @@
 #include "server/generate/answer.h"
 
+#include <algorithm>
 #include <ctime>
+#include <utility>
 
-#include "api/json/error.h"
+#include "api/fields/sse.h"
 #include "server/host/log.h"
 
 namespace puna::server {
 namespace {
 
 constexpr int kClientClosedRequest = 499;  // nginx's number; nobody reads it but the log
+
+class WholeTask : public ReplyTask {
+ public:
+  WholeTask(Generation& generation, WholeParts parts) : generation_(generation), parts_(std::move(parts)) {}
+  void Start(std::function<void()> wake) override { generation_.OnArrival(std::move(wake)); }
+  std::optional<Clock::time_point> Advance(HttpReply& reply, ByteSink& sink) override {
+    if (sink.client_gone()) {
+      ClientLeft(reply);
+      return std::nullopt;
+    }
+    if (generation_.Poll(parts_.on_piece)) return generation_.deadline();
+    parts_.finish(reply);
+    return std::nullopt;
+  }
+
+ private:
+  Generation& generation_;  // kept alive by the parts
+  WholeParts parts_;
+};
+
+class StreamTask : public ReplyTask {
+ public:
+  StreamTask(Generation& generation, std::chrono::seconds comments, StreamParts parts)
+      : generation_(generation), writer_(comments), parts_(std::move(parts)) {}
+
+  void Start(std::function<void()> wake) override {
+    generation_.OnArrival(wake);
+    if (parts_.listen) parts_.listen(std::move(wake));
+    if (parts_.begin) parts_.begin(writer_);
+  }
+
+  std::optional<Clock::time_point> Advance(HttpReply& reply, ByteSink& sink) override {
+    const bool goes_on =
+        sink.client_gone() || (parts_.cancelled && parts_.cancelled()) ? Leave(*reply.access) : Go(*reply.access);
+    const bool alive = writer_.Flush(sink);
+    if (!goes_on) return std::nullopt;
+    if (!alive) {
+      Leave(*reply.access);
+      return std::nullopt;
+    }
+    return std::min(writer_.next_comment(), generation_.deadline());
+  }
+
+ private:
+  bool Leave(AccessLine& access) {
+    access.finish = "client left";
+    if (parts_.left) parts_.left(writer_);
+    return false;
+  }
+  bool Go(AccessLine& access) {
+    try {
+      if (generation_.Poll([this](int choice, OutputPiece& piece) { parts_.on_piece(choice, piece, writer_); }))
+        return true;
+      parts_.finish(writer_);
+    } catch (const api::ApiError& error) {
+      access.error = error.code();
+      parts_.fail ? parts_.fail(error, writer_) : writer_.Error(error);
+    }
+    return false;
+  }
+
+  Generation& generation_;  // kept alive by the parts
+  StreamWriter writer_;
+  StreamParts parts_;
+};
 
 }  // namespace
 
@@ -33,34 +100,27 @@ api::Usage ToApi(const TotalUsage& usage) {
           .energy = usage.energy};
 }
 
-bool Collect(Generation& generation, const HttpRequest& request, const Generation::OnPiece& on_piece,
-             HttpReply& reply) {
-  if (generation.Run(on_piece, [&] { return !request.client_gone(); })) return true;
-  ClientLeft(reply);
-  return false;
-}
-
 void ClientLeft(HttpReply& reply) {
   reply.status = kClientClosedRequest;
   reply.access->finish = "client left";
 }
 
-void Stream(Generation& generation, StreamWriter& writer, const Generation::OnPiece& on_piece,
-            const UsageChunk& usage_chunk, AccessLine& access) {
-  try {
-    if (!generation.Run(on_piece, [&] { return writer.Flush(); })) {
-      access.finish = "client left";
-      return;
-    }
-    if (usage_chunk) writer.Data(usage_chunk(ToApi(generation.Usage(access))));
-    writer.Done();
-    writer.Flush();
-    if (!usage_chunk) generation.Usage(access);
-  } catch (const api::ApiError& error) {
-    access.error = error.code();
-    writer.Error(error);
-    writer.Flush();
-  }
+void AnswerWhole(Generation& generation, WholeParts parts, HttpReply& reply) {
+  reply.later = std::make_unique<WholeTask>(generation, std::move(parts));
+}
+
+void AnswerStream(Generation& generation, std::chrono::seconds comments, StreamParts parts, HttpReply& reply) {
+  reply.content_type = api::kSseContentType;
+  reply.headers["Cache-Control"] = "no-cache";
+  reply.headers["X-Accel-Buffering"] = "no";  // nginx would hold events back until there are 4 KiB
+  reply.access->stream = true;
+  reply.stream = std::make_unique<StreamTask>(generation, comments, std::move(parts));
+}
+
+void EndWithUsage(Generation& generation, const UsageChunk& usage_chunk, AccessLine& access, StreamWriter& writer) {
+  const TotalUsage used = generation.Usage(access);
+  if (usage_chunk) writer.Data(usage_chunk(ToApi(used)));
+  writer.Done();
 }
 
 }  // namespace puna::server

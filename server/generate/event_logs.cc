@@ -9,7 +9,7 @@ void EventLog::Append(std::string_view framed) {
     const engine::MutexLock lock(mutex_);
     text_ += framed;
   }
-  grew_.NotifyAll();
+  Tell();
 }
 
 void EventLog::End() {
@@ -17,7 +17,7 @@ void EventLog::End() {
     const engine::MutexLock lock(mutex_);
     ended_ = true;
   }
-  grew_.NotifyAll();
+  Tell();
 }
 
 size_t EventLog::PlaceOf(size_t number) const {
@@ -27,13 +27,29 @@ size_t EventLog::PlaceOf(size_t number) const {
   return at;
 }
 
-std::string EventLog::Read(size_t from, std::chrono::milliseconds patience, bool& ended) const {
-  engine::MutexLock lock(mutex_);
-  const auto deadline = std::chrono::steady_clock::now() + patience;
-  while (!ended_ && text_.size() <= from && grew_.WaitUntil(lock, deadline)) {
-  }
+std::string EventLog::Read(size_t from, bool& ended) const {
+  const engine::MutexLock lock(mutex_);
   ended = ended_;
   return text_.size() > from ? text_.substr(from) : std::string();
+}
+
+std::shared_ptr<const void> EventLog::Follow(std::function<void()> call) {
+  auto follower = std::make_shared<const std::function<void()>>(std::move(call));
+  const engine::MutexLock lock(mutex_);
+  std::erase_if(followers_, [](const auto& other) { return other.expired(); });
+  followers_.push_back(follower);
+  return follower;
+}
+
+void EventLog::Tell() const {
+  std::vector<std::weak_ptr<const std::function<void()>>> followers;
+  {
+    const engine::MutexLock lock(mutex_);
+    followers = followers_;
+  }
+  for (const auto& weak : followers) {
+    if (const auto call = weak.lock()) (*call)();
+  }
 }
 
 size_t EventLog::size() const {

@@ -2,11 +2,12 @@
 // GET /v1/responses/{id}?stream=true.
 #pragma once
 
-#include <chrono>
+#include <functional>
 #include <list>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/base/mutex.h"
 
@@ -21,16 +22,20 @@ class EventLog {
 
   // Where the event of this number begins, or the end of what there is.
   size_t PlaceOf(size_t number) const;
-  // What stands behind the first `from` bytes; waits for something until `patience` has passed.
-  std::string Read(size_t from, std::chrono::milliseconds patience, bool& ended) const;
+  // What stands behind the first `from` bytes; does not wait.
+  std::string Read(size_t from, bool& ended) const;
+  // `call` is called with each thing that comes, from the thread that writes, for as long as the result is held.
+  std::shared_ptr<const void> Follow(std::function<void()> call);
   size_t size() const;
   bool ended() const;
 
  private:
+  void Tell() const;
+
   mutable engine::Mutex mutex_;
-  mutable engine::Condition grew_;
   std::string text_ PUNA_GUARDED_BY(mutex_);
   bool ended_ PUNA_GUARDED_BY(mutex_) = false;
+  std::vector<std::weak_ptr<const std::function<void()>>> followers_ PUNA_GUARDED_BY(mutex_);
 };
 
 // Of all responses. Thread-safe.

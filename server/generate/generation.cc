@@ -8,13 +8,6 @@
 namespace puna::server {
 namespace {
 
-using std::chrono::milliseconds;
-
-// Longest wait for one sequence's events: how late a client that left is noticed. Those that wait in line may be a
-// thousand, and are asked less often.
-constexpr milliseconds kPatience{25};
-constexpr milliseconds kPatienceInLine{100};
-
 // A guess, the longer the more are waiting.
 int RetryAfter(const engine::EngineStats& stats) { return std::clamp(1 + stats.waiting / 8, 1, 60); }
 
@@ -32,9 +25,13 @@ void ThrowNoPlace(const Service& service) {
 }
 
 void Deadline::Check() const {
-  if (timeout_.count() == 0 || std::chrono::steady_clock::now() - start_ <= timeout_) return;
+  if (timeout_.count() == 0 || std::chrono::steady_clock::now() - start_ < timeout_) return;
   throw api::ApiError(504, "server_error", "request_timeout",
                       "The request took longer than this server allows (" + std::to_string(timeout_.count()) + " s).");
+}
+
+std::chrono::steady_clock::time_point Deadline::end() const {
+  return timeout_.count() == 0 ? std::chrono::steady_clock::time_point::max() : start_ + timeout_;
 }
 
 Generation::Generation(Service& service, std::vector<ChoicePlan> plans, int choices_per_prompt, api::IdGenerator& ids)
@@ -61,33 +58,23 @@ void Generation::Check(const OutputPipeline& choice) const {
   deadline_.Check();
 }
 
-// Waits for the first choice that is not done, then takes what the others have: they are computed
-// in the same steps.
-bool Generation::ReadAll(const OnPiece& on_piece) {
-  bool waited = false;
+void Generation::OnArrival(const std::function<void()>& wake) {
+  for (const auto& choice : choices_) choice->OnArrival(wake);
+}
+
+bool Generation::Poll(const OnPiece& on_piece) {
+  bool goes_on = false;
   for (int i = 0; i < size(); ++i) {
     OutputPipeline& choice = *choices_[i];
-    if (choice.done()) continue;
-    std::vector<OutputPiece> pieces = choice.Next(waited             ? milliseconds(0)
-                                                  : choice.started() ? kPatience
-                                                                     : kPatienceInLine);
-    waited = true;
-    for (OutputPiece& piece : pieces) {
+    if (choice.done() && choice.settled()) continue;
+    for (OutputPiece& piece : choice.Next()) {
       if (piece.last) Check(choice);
       on_piece(i, piece);
     }
     Check(choice);
+    goes_on = goes_on || !choice.done() || !choice.settled();
   }
-  return waited;
-}
-
-bool Generation::Run(const OnPiece& on_piece, const std::function<bool()>& alive) {
-  while (ReadAll(on_piece)) {
-    if (alive()) continue;
-    choices_.clear();
-    return false;
-  }
-  return true;
+  return goes_on;
 }
 
 TotalUsage Generation::Usage(AccessLine& access) {

@@ -1,4 +1,4 @@
-// All sequences of one request (its choices), computed side by side and read by one thread.
+// All sequences of one request (its choices), computed side by side and read by one thread at a time.
 #pragma once
 
 #include <chrono>
@@ -37,6 +37,7 @@ class Deadline {
   explicit Deadline(int seconds) : timeout_(seconds) {}  // 0: no limit
   // Throws api::ApiError 504 when time is up.
   void Check() const;
+  std::chrono::steady_clock::time_point end() const;  // max(): none
 
  private:
   std::chrono::seconds timeout_;
@@ -54,18 +55,19 @@ class Generation {
   Generation(Service& service, std::vector<ChoicePlan> plans, int choices_per_prompt, api::IdGenerator& ids);
 
   using OnPiece = std::function<void(int choice, OutputPiece& piece)>;
-  // Hands out pieces until all choices are done, and calls `alive` several times a second in
-  // between. False: `alive` said no, and everything is cancelled. Throws api::ApiError when the
-  // engine fails, the server ends or time is up.
-  bool Run(const OnPiece& on_piece, const std::function<bool()>& alive);
+  // `wake` is called, on the engine's thread, when Poll has something to take.
+  void OnArrival(const std::function<void()>& wake);
+  // Hands out the pieces that have come, and does not wait. False: all choices are done, and accounted for. Throws
+  // api::ApiError when the engine fails, the server ends or time is up.
+  bool Poll(const OnPiece& on_piece);
+  std::chrono::steady_clock::time_point deadline() const { return deadline_.end(); }
 
   int size() const { return static_cast<int>(choices_.size()); }
   const OutputPipeline& choice(int index) const { return *choices_[index]; }
-  // After Run. Fills the access line too.
+  // When Poll has said that all is done. Fills the access line too.
   TotalUsage Usage(AccessLine& access);
 
  private:
-  bool ReadAll(const OnPiece& on_piece);
   void Check(const OutputPipeline& choice) const;
 
   Deadline deadline_;

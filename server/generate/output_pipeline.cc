@@ -6,14 +6,6 @@
 #include "engine/text/utf8.h"
 
 namespace puna::server {
-namespace {
-
-// A sequence that was cancelled is accounted for at the engine's next step, and steps are far
-// shorter than this.
-constexpr std::chrono::seconds kAccountPatience{2};
-
-}  // namespace
-
 OutputPipeline::OutputPipeline(OutputOptions options, const engine::Tokenizer& tokenizer, engine::TokenReader reader,
                                api::IdGenerator& ids)
     : options_(std::move(options)),
@@ -28,15 +20,17 @@ OutputPipeline::OutputPipeline(OutputOptions options, const engine::Tokenizer& t
   }
 }
 
-std::vector<OutputPiece> OutputPipeline::Next(std::chrono::milliseconds timeout) {
+std::vector<OutputPiece> OutputPipeline::Next() {
   std::vector<OutputPiece> pieces;
-  if (done_) return pieces;
-  for (engine::TokenEvent& event : reader_.Wait(timeout)) {
+  for (engine::TokenEvent& event : reader_.Wait(std::chrono::milliseconds(0))) {
+    if (done_) {  // what came behind a stop string; the account is all that matters
+      if (event.kind == engine::TokenEvent::Kind::kEnd) finish_ = std::move(event.finish);
+      continue;
+    }
     OutputPiece piece;
     TakeEvent(event, piece);
     piece.last = done_;
     if (!piece.empty() || done_) pieces.push_back(std::move(piece));
-    if (done_) break;
   }
   return pieces;
 }
@@ -149,13 +143,7 @@ std::optional<engine::Finish> OutputPipeline::failure() const {
   return failed ? finish_ : std::nullopt;
 }
 
-engine::Usage OutputPipeline::Usage() {
-  const auto deadline = std::chrono::steady_clock::now() + kAccountPatience;
-  while (!finish_ && std::chrono::steady_clock::now() < deadline) {
-    for (engine::TokenEvent& event : reader_.Wait(std::chrono::milliseconds(50))) {
-      if (event.kind == engine::TokenEvent::Kind::kEnd) finish_ = std::move(event.finish);
-    }
-  }
+engine::Usage OutputPipeline::Usage() const {
   engine::Usage usage = finish_ ? finish_->usage : engine::Usage();
   usage.completion_tokens = completion_tokens_;
   return usage;

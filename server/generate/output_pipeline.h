@@ -2,8 +2,8 @@
 // log-probabilities are lined up with the text here.
 #pragma once
 
-#include <chrono>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -53,9 +53,12 @@ class OutputPipeline {
   OutputPipeline(OutputOptions options, const engine::Tokenizer& tokenizer, engine::TokenReader reader,
                  api::IdGenerator& ids);
 
+  // `call` is called, on the engine's thread, when Next has something to take.
+  void OnArrival(std::function<void()> call) { reader_.OnArrival(std::move(call)); }
+
   // What has become certain: one piece for each token that made something so, and at the end a last
-  // piece, empty or not. Waits for the first event until `timeout` has passed. Always whole UTF-8.
-  std::vector<OutputPiece> Next(std::chrono::milliseconds timeout);
+  // piece, empty or not. Takes what has come, and does not wait. Always whole UTF-8.
+  std::vector<OutputPiece> Next();
 
   // Whether the first token has come: the prompt is computed.
   bool started() const { return started_; }
@@ -65,9 +68,11 @@ class OutputPipeline {
   std::string finish_reason() const;
   // Set when the engine could not go on; kShutdown when the server ends.
   std::optional<engine::Finish> failure() const;
-  // After done: what was used. A sequence that a stop string ended waits a step here for the
-  // engine's own account.
-  engine::Usage Usage();
+  // Whether the engine has given its account, too. A sequence that a stop string ended is done a step before; Next goes on
+  // until then.
+  bool settled() const { return finish_.has_value(); }
+  // When settled: what was used.
+  engine::Usage Usage() const;
 
  private:
   void TakeEvent(engine::TokenEvent& event, OutputPiece& piece);

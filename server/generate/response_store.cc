@@ -96,13 +96,16 @@ std::shared_ptr<RunningResponse> ResponseStore::Begin(std::string id, std::strin
 }
 
 void ResponseStore::End(RunningResponse& response, std::string json) {
+  std::vector<std::function<void()>> calls;
   {
     const engine::MutexLock lock(mutex_);
     response.json = std::move(json);
     response.done = true;
+    response.on_cancel = nullptr;
+    calls.swap(response.on_end);
     running_.erase(response.id);
   }
-  ended_.NotifyAll();
+  for (const std::function<void()>& call : calls) call();
 }
 
 std::optional<std::string> ResponseStore::FindRunning(const std::string& id) const {
@@ -112,16 +115,37 @@ std::optional<std::string> ResponseStore::FindRunning(const std::string& id) con
   return found->second->json;
 }
 
-std::optional<std::string> ResponseStore::Cancel(const std::string& id, std::chrono::milliseconds patience) {
-  engine::MutexLock lock(mutex_);
-  const auto found = running_.find(id);
-  if (found == running_.end()) return std::nullopt;
-  const std::shared_ptr<RunningResponse> response = found->second;
-  response->cancelled = true;
-  const auto deadline = std::chrono::steady_clock::now() + patience;
-  while (!response->done && ended_.WaitUntil(lock, deadline)) {
+void ResponseStore::OnCancel(RunningResponse& response, std::function<void()> call) {
+  const engine::MutexLock lock(mutex_);
+  response.on_cancel = std::move(call);
+}
+
+std::shared_ptr<RunningResponse> ResponseStore::Cancel(const std::string& id) {
+  std::shared_ptr<RunningResponse> response;
+  std::function<void()> call;
+  {
+    const engine::MutexLock lock(mutex_);
+    const auto found = running_.find(id);
+    if (found == running_.end()) return nullptr;
+    response = found->second;
+    response->cancelled = true;
+    call = response->on_cancel;
   }
-  return response->json;
+  if (call) call();
+  return response;
+}
+
+void ResponseStore::OnEnd(RunningResponse& response, std::function<void()> call) {
+  {
+    const engine::MutexLock lock(mutex_);
+    if (!response.done) return response.on_end.push_back(std::move(call));
+  }
+  call();
+}
+
+std::optional<std::string> ResponseStore::Json(const RunningResponse& response, bool anyway) const {
+  const engine::MutexLock lock(mutex_);
+  return response.done || anyway ? std::optional(response.json) : std::nullopt;
 }
 
 }  // namespace puna::server

@@ -4,7 +4,7 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
+#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -39,6 +39,8 @@ struct RunningResponse {
   // Under the store's mutex:
   std::string json;  // as it began; in the end, as it ended
   bool done = false;
+  std::function<void()> on_cancel;            // the store's
+  std::vector<std::function<void()>> on_end;  // likewise
 };
 
 class ResponseStore {
@@ -73,9 +75,14 @@ class ResponseStore {
   void End(RunningResponse& response, std::string json);
   // The object of a response that is being made and will be stored.
   std::optional<std::string> FindRunning(const std::string& id) const;
-  // Asks a response to end and waits until it has, `patience` at most; gives its object. None:
-  // nothing of this id is being made.
-  std::optional<std::string> Cancel(const std::string& id, std::chrono::milliseconds patience);
+  // `call` is called when somebody cancels the response, from that thread.
+  void OnCancel(RunningResponse& response, std::function<void()> call);
+  // Asks a response to end. Null: nothing of this id is being made.
+  std::shared_ptr<RunningResponse> Cancel(const std::string& id);
+  // `call` is called when the response ends, from the thread that ends it; now, if it has.
+  void OnEnd(RunningResponse& response, std::function<void()> call);
+  // The object of a response that has ended, or, if `anyway`, that it has now.
+  std::optional<std::string> Json(const RunningResponse& response, bool anyway) const;
 
  private:
   using Entries = std::list<std::shared_ptr<const StoredResponse>>;  // most recently used first
@@ -89,7 +96,6 @@ class ResponseStore {
   // Turns outlive the store when a handler still holds them.
   std::shared_ptr<std::atomic<size_t>> bytes_ = std::make_shared<std::atomic<size_t>>(0);
   mutable engine::Mutex mutex_;
-  engine::Condition ended_;
   Entries entries_ PUNA_GUARDED_BY(mutex_);
   std::unordered_map<std::string, Entries::iterator> by_id_ PUNA_GUARDED_BY(mutex_);
   std::unordered_map<std::string, ItemPlace> items_ PUNA_GUARDED_BY(mutex_);  // outputs

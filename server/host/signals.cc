@@ -32,6 +32,9 @@ void Catch(int signal, void (*handler)(int)) {
 
 }  // namespace
 
+// Whoever writes to what nobody reads learns it from the write.
+void IgnoreBrokenPipes() { signal(SIGPIPE, SIG_IGN); }
+
 void ExitOnStopSignals() {
   Catch(SIGTERM, Exit);
   Catch(SIGINT, Exit);

@@ -7,6 +7,9 @@ namespace puna::server {
 // where it is the first of a container, which the kernel otherwise shields from them.
 void ExitOnStopSignals();
 
+// A client, or a reader of the log, that is gone does not end the process.
+void IgnoreBrokenPipes();
+
 class StopSignals {
  public:
   // From now on the first of the two signals is a wish, whichever thread it reaches; a second one

@@ -37,6 +37,7 @@ std::string RequestId(const std::string& given) {
 
 void ReplyWithCurrentException(HttpReply& reply) noexcept {
   reply.stream = nullptr;
+  reply.later = nullptr;
   reply.content_type = "application/json";
   try {
     try {
@@ -60,14 +61,27 @@ void ReplyWithCurrentException(HttpReply& reply) noexcept {
   }
 }
 
-void Dispatcher::Dispatch(HttpRequest& request, const std::function<std::string()>& read_body, HttpReply& reply) const {
+const Handler* Dispatcher::Admit(HttpRequest& request, HttpReply& reply) const noexcept {
   try {
     reply.headers["X-Request-Id"] = request.id;
     cors_.Allow(request, reply);
-    Route(request, read_body, reply);
+    return Route(request, reply);
   } catch (...) {
     ReplyWithCurrentException(reply);
+    return nullptr;
   }
+}
+
+api::ApiError NoConnectionLeft(int max_connections) {
+  return api::ApiError(503, "server_error", "too_many_connections",
+                       "All " + std::to_string(max_connections) + " connections of this server are taken.")
+      .WithRetryAfter(1);
+}
+
+api::ApiError NoDescriptorLeft() {
+  return api::ApiError(503, "server_error", "too_many_connections",
+                       "The system allows this server no more open files, and so no more connections.")
+      .WithRetryAfter(1);
 }
 
 // A client whose base URL lacks /v1 is told so.
@@ -79,12 +93,13 @@ void Dispatcher::ThrowUnknownPath(const HttpRequest& request) const {
                       error.message() + " Did you mean " + meant + "? Base URLs of clients end in /v1.");
 }
 
-void Dispatcher::Route(HttpRequest& request, const std::function<std::string()>& read_body, HttpReply& reply) const {
-  const std::string allowed = router_.AllowedMethods(request.path);
+const Handler* Dispatcher::Route(HttpRequest& request, HttpReply& reply) const {
+  const bool of_server = request.method == "OPTIONS" && request.path == "*";
+  const std::string allowed = of_server ? "GET, HEAD, POST, DELETE, OPTIONS" : router_.AllowedMethods(request.path);
   if (request.method == "OPTIONS" && !allowed.empty()) {
     reply.status = 204;
     reply.headers["Allow"] = allowed;
-    return;
+    return nullptr;
   }
   if (!IsOpen(request.path)) keys_.Check(request.header("Authorization"));
   if (allowed.empty()) ThrowUnknownPath(request);
@@ -95,12 +110,9 @@ void Dispatcher::Route(HttpRequest& request, const std::function<std::string()>&
   }
   reply.access->endpoint = match.path;
   request.tail = std::move(match.tail);
-  if (request.method == "POST") {
-    const std::string type = request.header("Content-Type");
-    if (!IsJson(type)) throw api::UnsupportedContentType(type);
-    request.body = read_body();
-  }
-  (*match.handler)(request, reply);
+  const std::string type = request.header("Content-Type");
+  if (request.method == "POST" && !IsJson(type)) throw api::UnsupportedContentType(type);
+  return match.handler;
 }
 
 }  // namespace puna::server

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+#include "api/json/error.h"
 #include "server/http/api_keys.h"
 #include "server/http/cors.h"
 #include "server/http/http.h"
@@ -17,12 +18,15 @@ class Dispatcher {
   Dispatcher(Router router, ApiKeys keys, Cors cors)
       : router_(std::move(router)), keys_(std::move(keys)), cors_(std::move(cors)) {}
 
-  // `read_body` gives the body or throws api::ApiError; it is called only when the head of the
-  // request is in order. Fills `reply` in any case, never throws.
-  void Dispatch(HttpRequest& request, const std::function<std::string()>& read_body, HttpReply& reply) const;
+  // Judges the head of a request, before its body is read. Null: `reply` says what there is to say. Else the handler, which
+  // may throw; it lives as long as this object.
+  const Handler* Admit(HttpRequest& request, HttpReply& reply) const noexcept;
+
+  // Lets the page that sent the request read the reply, when its origin is allowed to.
+  void AllowOrigin(const HttpRequest& request, HttpReply& reply) const { cors_.Allow(request, reply); }
 
  private:
-  void Route(HttpRequest& request, const std::function<std::string()>& read_body, HttpReply& reply) const;
+  const Handler* Route(HttpRequest& request, HttpReply& reply) const;
 
   [[noreturn]] void ThrowUnknownPath(const HttpRequest& request) const;
 
@@ -37,6 +41,10 @@ bool IsProbe(const std::string& path);
 // Puts what a client named as its request id in order: kept when it is 1 to 128 printable ASCII
 // characters without spaces, else a new one.
 std::string RequestId(const std::string& given);
+
+// 503: why a client is refused before its request is read.
+api::ApiError NoConnectionLeft(int max_connections);
+api::ApiError NoDescriptorLeft();
 
 // Turns the exception in flight into a reply; the status and the body are replaced, the access line
 // is kept.

@@ -1,9 +1,11 @@
 // A request and its reply as handlers see them, whatever library speaks HTTP.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,20 +19,34 @@ struct HttpRequest {
   std::string path;    // decoded, without the query
   std::string tail;    // what stands for the * or the {} of its route
   std::string body;
+  std::string peer;  // the client's address
   // A parameter of the query, decoded; empty when there is none.
   std::function<std::string(const std::string& name)> query;
   std::function<std::string(const std::string& name)> header;  // empty when there is none
-  std::function<bool()> client_gone;                           // asks the socket; cheap
 };
 
 // Where a streamed body goes.
 class ByteSink {
  public:
   virtual ~ByteSink() = default;
-  // Sends the bytes at once. False: the client has left, and nothing more can be sent.
+  // Sends the bytes soon, without waiting for the client. False: it has left, and nothing more can be sent.
   virtual bool Write(std::string_view bytes) = 0;
-  // Asks the socket, also while there is nothing to write.
   virtual bool client_gone() = 0;
+};
+
+struct HttpReply;
+
+// The rest of a reply that is not there yet when its handler returns: it goes on whenever something of it has come, on
+// whatever thread is free, and nobody waits in it. Destroyed when it is complete, or when the client has left.
+class ReplyTask {
+ public:
+  using Clock = std::chrono::steady_clock;
+  virtual ~ReplyTask() = default;
+  // Called once, before Advance. `wake` may be called from any thread, and has Advance called soon after.
+  virtual void Start(std::function<void()> wake) = 0;
+  // Takes what has come. One call at a time, from changing threads; once more when the client has left, to take note of it.
+  // None: the reply is complete. Else when to call again at the latest, also without a wake; max() when only that matters.
+  virtual std::optional<Clock::time_point> Advance(HttpReply& reply, ByteSink& sink) = 0;
 };
 
 struct HttpReply {
@@ -38,9 +54,10 @@ struct HttpReply {
   std::string content_type = "application/json";
   std::map<std::string, std::string> headers;
   std::string body;
-  // When set, it writes the body piece by piece after the headers have gone out. Runs on the thread
-  // of the connection.
-  std::function<void(ByteSink&)> stream;
+  // One of them at most, in place of a body:
+  std::unique_ptr<ReplyTask> stream;  // writes the body to its sink, piece by piece, after the headers have gone out
+  std::unique_ptr<ReplyTask>
+      later;  // fills this reply, which goes out when it is complete; may throw as a handler does
   // What the handler adds to the access log, until the end of the stream.
   std::shared_ptr<AccessLine> access = std::make_shared<AccessLine>();
 };

@@ -1,5 +1,5 @@
-// The socket side: listens, reads requests, hands them to the Dispatcher, writes replies.
-// cpp-httplib behind our own types.
+// The socket side: one thread accepts, reads, writes and watches all connections (EventLoop), a few compute what is ready
+// (WorkerPool). cpp-httplib reads the heads of requests, the Dispatcher finds who answers them.
 #pragma once
 
 #include <functional>
@@ -14,8 +14,8 @@ namespace puna::server {
 
 class HttpServer {
  public:
-  // Throws std::runtime_error when the certificate or its key cannot be used.
-  HttpServer(const config::ServerConfig& config, Dispatcher dispatcher);
+  // Throws std::runtime_error when the certificate or its key cannot be used, or the system gives no thread.
+  HttpServer(const config::ServerConfig& config, size_t num_workers, Dispatcher dispatcher);
   ~HttpServer();
 
   // What answers from the next request on; from any thread.
@@ -25,6 +25,7 @@ class HttpServer {
 
   int open_connections() const;
   uint64_t cut_connections() const;  // of clients that took too long
+  uint64_t accept_errors() const;    // that passed
 
   // Takes the port and returns its number. Throws std::runtime_error: address, reason, remedy.
   int Bind(const std::string& option = "--host or --port");

@@ -4,9 +4,6 @@
 
 namespace puna::server {
 
-StreamWriter::StreamWriter(ByteSink& sink, std::chrono::seconds comment_interval)
-    : sink_(sink), comment_interval_(comment_interval) {}
-
 void StreamWriter::Data(std::string_view json) { pending_ += api::SseData(json); }
 
 void StreamWriter::Events(std::string_view framed) { pending_ += framed; }
@@ -15,15 +12,18 @@ void StreamWriter::Error(const api::ApiError& error) { pending_ += api::SseError
 
 void StreamWriter::Done() { pending_ += api::kSseDone; }
 
-bool StreamWriter::Flush() {
-  const auto now = std::chrono::steady_clock::now();
-  const bool silent = comment_interval_.count() > 0 && now - last_write_ >= comment_interval_;
-  if (pending_.empty() && silent) pending_ = api::SseComment("keep-alive");
-  if (pending_.empty()) return alive_ = alive_ && !sink_.client_gone();
-  alive_ = alive_ && sink_.Write(pending_);
+StreamWriter::Clock::time_point StreamWriter::next_comment() const {
+  return comment_interval_.count() > 0 ? last_write_ + comment_interval_ : Clock::time_point::max();
+}
+
+bool StreamWriter::Flush(ByteSink& sink) {
+  const auto now = Clock::now();
+  if (pending_.empty() && now >= next_comment()) pending_ = api::SseComment("keep-alive");
+  if (pending_.empty()) return !sink.client_gone();
+  const bool alive = sink.Write(pending_);
   pending_.clear();
   last_write_ = now;
-  return alive_;
+  return alive;
 }
 
 }  // namespace puna::server

@@ -12,8 +12,10 @@ namespace puna::server {
 
 class StreamWriter {
  public:
+  using Clock = std::chrono::steady_clock;
+
   // `comment_interval`: the longest silence; 0: silence is never broken.
-  StreamWriter(ByteSink& sink, std::chrono::seconds comment_interval);
+  explicit StreamWriter(std::chrono::seconds comment_interval) : comment_interval_(comment_interval) {}
 
   // They are kept until Flush, so that what came in one step of the engine goes out in one write.
   void Data(std::string_view json);        // data: JSON
@@ -21,16 +23,16 @@ class StreamWriter {
   void Error(const api::ApiError& error);  // data: {"error": ...}; the stream ends after it
   void Done();                             // data: [DONE]
 
-  // Sends what there is, or a comment when nothing was sent for the interval. False once the client
-  // has left.
-  bool Flush();
+  // Sends what there is, or a comment when nothing was sent for the interval. False once the client has left.
+  bool Flush(ByteSink& sink);
+
+  // When Flush would have to send a comment; max(): never.
+  Clock::time_point next_comment() const;
 
  private:
-  ByteSink& sink_;
   std::chrono::seconds comment_interval_;
-  std::chrono::steady_clock::time_point last_write_ = std::chrono::steady_clock::now();
+  Clock::time_point last_write_ = Clock::now();
   std::string pending_;
-  bool alive_ = true;
 };
 
 }  // namespace puna::server

@@ -1,9 +1,11 @@
 // A service over a fake model and a tokenizer of bytes, for tests of handlers without a checkpoint.
 #pragma once
 
+#include <condition_variable>
 #include <ctime>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "server/generate/service.h"
@@ -67,34 +69,69 @@ class ServiceFixture {
   std::unique_ptr<Service> service;
 };
 
-// A request whose client stays, until `gone` says otherwise.
-inline HttpRequest Post(
-    const std::string& body, std::function<bool()> gone = [] { return false; }) {
+inline HttpRequest Post(const std::string& body) {
   HttpRequest request;
   request.id = "id";
   request.method = "POST";
   request.body = body;
   request.header = [](const std::string&) { return std::string(); };
-  request.client_gone = std::move(gone);
   return request;
 }
 
-// Keeps what is written; the client leaves after `limit` writes.
+// Keeps what is written; the client leaves after `limit` writes, or when it has been asked after so often.
 class MemorySink : public ByteSink {
  public:
-  explicit MemorySink(int limit = 1 << 30) : left_(limit) {}
+  explicit MemorySink(int limit = 1 << 30, int asks = 1 << 30) : left_(limit), asks_(asks) {}
   bool Write(std::string_view bytes) override {
     if (left_ <= 0) return false;
     --left_;
     text += bytes;
     return true;
   }
-  bool client_gone() override { return left_ <= 0; }
+  bool client_gone() override { return left_ <= 0 || --asks_ < 0; }
 
   std::string text;
 
  private:
-  int left_;
+  int left_, asks_;
 };
+
+// Lets one thread wait until others call.
+class Bell {
+ public:
+  void Ring() {
+    const std::lock_guard lock(mutex_);
+    rung_ = true;
+    condition_.notify_one();
+  }
+  void WaitUntil(ReplyTask::Clock::time_point latest) {
+    std::unique_lock lock(mutex_);
+    const auto rung = [this] { return rung_; };
+    if (latest == ReplyTask::Clock::time_point::max())
+      condition_.wait(lock, rung);
+    else
+      condition_.wait_until(lock, latest, rung);
+    rung_ = false;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable condition_;
+  bool rung_ = false;
+};
+
+// Does with a reply what a connection does, until it is complete or its client has left. Throws what its task throws.
+inline void Finish(HttpReply& reply, ByteSink& sink) {
+  const std::unique_ptr<ReplyTask> task = std::move(reply.stream ? reply.stream : reply.later);
+  if (!task) return;
+  const auto bell = std::make_shared<Bell>();
+  task->Start([bell] { bell->Ring(); });
+  while (const auto next = task->Advance(reply, sink)) bell->WaitUntil(*next);
+}
+
+inline void Finish(HttpReply& reply) {
+  MemorySink sink;
+  Finish(reply, sink);
+}
 
 }  // namespace puna::server

@@ -34,6 +34,7 @@ class BrokenModel : public engine::FakeModel {
 json Complete(Service& service, const json& body) {
   HttpReply reply;
   Completions(service, Post(body.dump()), reply);
+  Finish(reply);
   return json::parse(reply.body);
 }
 
@@ -78,7 +79,7 @@ TEST_CASE("a stream says what the whole answer says") {
   Completions(*f.service, Post(With({{"stream", true}}).dump()), reply);
   REQUIRE(reply.stream);
   MemorySink sink;
-  reply.stream(sink);
+  Finish(reply, sink);
   std::string text;
   std::vector<std::string> payloads = Payloads(sink.text);
   REQUIRE(payloads.back() == "[DONE]");
@@ -121,8 +122,9 @@ TEST_CASE("a client that leaves frees its sequences, streamed or not") {
   const json body = With({{"max_tokens", 1500}, {"n", 2}});
   {
     HttpReply reply;
-    int asked = 0;
-    Completions(*f.service, Post(body.dump(), [&] { return ++asked > 2; }), reply);
+    Completions(*f.service, Post(body.dump()), reply);
+    MemorySink sink(0, 2);
+    Finish(reply, sink);
     CHECK(reply.status == 499);
     CHECK(reply.access->finish == "client left");
   }
@@ -131,7 +133,7 @@ TEST_CASE("a client that leaves frees its sequences, streamed or not") {
     HttpReply reply;
     Completions(*f.service, Post(With({{"stream", true}, {"max_tokens", 1500}}).dump()), reply);
     MemorySink sink(2);
-    reply.stream(sink);
+    Finish(reply, sink);
     CHECK(reply.access->finish == "client left");
     CHECK(sink.text.find("[DONE]") == std::string::npos);
   }
@@ -167,7 +169,7 @@ TEST_CASE("an engine that fails is a 500 before the stream, an error event in it
   HttpReply reply;
   Completions(*f.service, Post(With({{"stream", true}}).dump()), reply);
   MemorySink sink;
-  reply.stream(sink);
+  Finish(reply, sink);
   const std::vector<std::string> payloads = Payloads(sink.text);
   REQUIRE(payloads.size() == 1);
   CHECK(json::parse(payloads[0])["error"]["type"] == "server_error");
@@ -197,7 +199,7 @@ TEST_CASE("comments break the silence of a stream that waits") {
   ServiceFixture f(options);
   HttpReply reply;
   Completions(*f.service, Post(With({{"stream", true}, {"max_tokens", 1}}).dump()), reply);
-  reply.stream(sink);
+  Finish(reply, sink);
   CHECK(sink.text.starts_with(": keep-alive\n\n"));
   CHECK(sink.text.find("\n\ndata: {") != std::string::npos);
 }

@@ -19,6 +19,7 @@ json Embed(Service& service, const json& body) {
   SetUpLog("off", "text");
   HttpReply reply;
   Embeddings(service, Post(body.dump()), reply);
+  Finish(reply);
   return json::parse(reply.body);
 }
 
@@ -104,8 +105,9 @@ TEST_CASE("a client that leaves takes its inputs along") {
   json inputs = json::array();
   for (int i = 0; i < 500; ++i) inputs.push_back("text " + std::to_string(i));
   HttpReply reply;
-  int asked = 0;
-  Embeddings(*f.service, Post(json{{"input", inputs}}.dump(), [&] { return ++asked > 3; }), reply);
+  Embeddings(*f.service, Post(json{{"input", inputs}}.dump()), reply);
+  MemorySink sink(1, 3);
+  Finish(reply, sink);
   CHECK(reply.status == 499);
   CHECK(f.service->engine->stats().finished_length < 300);
 }

@@ -46,6 +46,7 @@ class Fixture : public ServiceFixture {
     request.tail = match.tail;
     HttpReply reply;
     (*match.handler)(request, reply);
+    if (reply.later) Finish(reply);
     return reply;
   }
   json Create(const json& body) { return json::parse(Call("POST", "/v1/responses", body.dump()).body); }
@@ -116,12 +117,12 @@ TEST_CASE("create, retrieve, list the input, delete") {
 
 TEST_CASE("the stream tells the same as the whole") {
   Fixture f("Hello.");
-  const HttpReply reply =
+  HttpReply reply =
       f.Call("POST", "/v1/responses",
              R"({"input": "Hi", "stream": true, "include": ["message.output_text.logprobs"], "top_logprobs": 1})");
   REQUIRE(reply.stream);
   MemorySink sink;
-  reply.stream(sink);
+  Finish(reply, sink);
   const std::vector<json> events = Events(sink.text);
   std::string text;
   size_t logprobs = 0;
@@ -146,16 +147,16 @@ TEST_CASE("the stream tells the same as the whole") {
 
 TEST_CASE("events can be read again, from any number on, streamed at first or not") {
   Fixture f("Hello.");
-  const HttpReply reply = f.Call("POST", "/v1/responses", R"({"input": "Hi", "stream": true})");
+  HttpReply reply = f.Call("POST", "/v1/responses", R"({"input": "Hi", "stream": true})");
   MemorySink sink;
-  reply.stream(sink);
+  Finish(reply, sink);
   const std::vector<json> events = Events(sink.text);
   const std::string path = "/v1/responses/" + events[0]["response"]["id"].get<std::string>();
   const auto replay = [&](const std::string& at, const std::map<std::string, std::string>& query) {
-    const HttpReply again = f.Call("GET", at, "", query);
+    HttpReply again = f.Call("GET", at, "", query);
     REQUIRE(again.stream);
     MemorySink out;
-    again.stream(out);
+    Finish(again, out);
     return out.text;
   };
   CHECK(replay(path, {{"stream", "true"}}) == sink.text);
@@ -184,13 +185,14 @@ class TellingSink : public MemorySink {
 
 TEST_CASE("a second reader follows a response while it is made") {
   Fixture f(std::string(150, 'x'), std::chrono::milliseconds(1));
-  const HttpReply reply = f.Call("POST", "/v1/responses", R"({"input": "Hi", "stream": true})");
+  HttpReply reply = f.Call("POST", "/v1/responses", R"({"input": "Hi", "stream": true})");
   TellingSink sink;
-  std::thread maker([&] { reply.stream(sink); });
+  std::thread maker([&] { Finish(reply, sink); });
   const json created = Events(sink.first.get_future().get())[0];
   MemorySink follower;
-  f.Call("GET", "/v1/responses/" + created["response"]["id"].get<std::string>(), "", {{"stream", "true"}})
-      .stream(follower);
+  HttpReply second =
+      f.Call("GET", "/v1/responses/" + created["response"]["id"].get<std::string>(), "", {{"stream", "true"}});
+  Finish(second, follower);
   maker.join();
   CHECK(follower.text == sink.text);
 }
@@ -244,7 +246,7 @@ TEST_CASE("truncation auto drops the oldest, disabled refuses") {
 
 TEST_CASE("a running response can be seen and cancelled from elsewhere") {
   Fixture f(std::string(200, 'x'), std::chrono::milliseconds(100));
-  const HttpReply reply = f.Call("POST", "/v1/responses", R"({"input": "Hi", "stream": true})");
+  HttpReply reply = f.Call("POST", "/v1/responses", R"({"input": "Hi", "stream": true})");
   class FirstEvent : public MemorySink {
    public:
     bool Write(std::string_view bytes) override {
@@ -257,7 +259,7 @@ TEST_CASE("a running response can be seen and cancelled from elsewhere") {
     }
     std::mutex mutex;
   } sink;
-  std::thread connection([&] { reply.stream(sink); });
+  std::thread connection([&] { Finish(reply, sink); });
   while (sink.Text().find("output_text.delta") == std::string::npos)
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   const std::string text = sink.Text();
@@ -274,9 +276,10 @@ TEST_CASE("a running response can be seen and cancelled from elsewhere") {
 
 TEST_CASE("what fails before anybody knows its id leaves nothing behind") {
   Fixture f("x", std::chrono::milliseconds(5));
-  const HttpRequest left = Post(R"({"input": "Hi"})", [] { return true; });
   HttpReply reply;
-  Responses(*f.service, left, reply);
+  Responses(*f.service, Post(R"({"input": "Hi"})"), reply);
+  MemorySink left(0);
+  Finish(reply, left);
   CHECK(reply.status == 499);
   { const HttpReply unread = f.Call("POST", "/v1/responses", R"({"input": "Hi", "stream": true})"); }
   CHECK(f.service->responses.size() == 0);
@@ -285,10 +288,10 @@ TEST_CASE("what fails before anybody knows its id leaves nothing behind") {
 
 TEST_CASE("a failure in the stream is a failed response") {
   Fixture f("x");
-  const HttpReply reply = f.Call("POST", "/v1/responses", R"({"input": "Hi", "stream": true})");
+  HttpReply reply = f.Call("POST", "/v1/responses", R"({"input": "Hi", "stream": true})");
   f.service->engine->Drain(std::chrono::seconds(0));
   MemorySink sink;
-  reply.stream(sink);
+  Finish(reply, sink);
   const json last = Events(sink.text).back();
   const bool failed = last["type"] == "response.failed" && last["response"]["status"] == "failed";
   const bool was_faster = last["type"] == "response.completed";

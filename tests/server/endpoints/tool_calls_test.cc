@@ -36,6 +36,7 @@ json Ask(const std::string& script, bool hermes, json more = {}) {
   if (!more.is_null()) body.update(more);
   HttpReply reply;
   ChatCompletions(*fixture.service, Post(body.dump()), reply);
+  Finish(reply);
   return json::parse(reply.body)["choices"][0];
 }
 

@@ -10,8 +10,6 @@ namespace {
 using engine::FinishReason;
 using engine::TokenEvent;
 
-constexpr std::chrono::milliseconds kNow{0};
-
 TokenEvent Token(engine::TokenId id) {
   TokenEvent event;
   event.id = id;
@@ -37,7 +35,7 @@ class Fixture {
   OutputPiece Next() {
     OutputPiece all;
     const bool was_done = pipeline.done();
-    for (OutputPiece& piece : pipeline.Next(kNow)) {
+    for (OutputPiece& piece : pipeline.Next()) {
       CHECK_FALSE(all.last);
       all.content += piece.content;
       all.calls.insert(all.calls.end(), piece.calls.begin(), piece.calls.end());
@@ -88,7 +86,7 @@ TEST_CASE("each token that shows something is a piece of its own") {
   for (const engine::TokenId id : Ids("a\xc3\xa4"
                                       "b"))
     f.stream->Push(Token(id));
-  const std::vector<OutputPiece> pieces = f.pipeline.Next(kNow);
+  const std::vector<OutputPiece> pieces = f.pipeline.Next();
   REQUIRE(pieces.size() == 3);
   CHECK(pieces[1].content == "\xc3\xa4");
   CHECK_FALSE(pieces[2].last);

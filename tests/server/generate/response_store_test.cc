@@ -74,19 +74,26 @@ TEST_CASE("turns that responses share count once and live as long as one needs t
 
 TEST_CASE("a response that runs is found and can be asked to end") {
   ResponseStore store;
-  CHECK_FALSE(store.Cancel("r", milliseconds(0)));
+  CHECK_FALSE(store.Cancel("r"));
   const auto hidden = store.Begin("h", "hidden", false);
   CHECK_FALSE(store.FindRunning("h"));
   const auto running = store.Begin("r", "begun", true);
   CHECK(store.FindRunning("r") == "begun");
-  CHECK(store.Cancel("r", milliseconds(0)) == "begun");  // nobody has heard it yet
-  std::thread maker([&] {
-    while (!hidden->cancelled) std::this_thread::sleep_for(milliseconds(1));
-    store.End(*hidden, "ended");
-  });
-  CHECK(store.Cancel("h", milliseconds(60000)) == "ended");
-  maker.join();
+  CHECK(store.Cancel("r") == running);
   CHECK(running->cancelled);
+  CHECK_FALSE(store.Json(*running, false));  // it has not ended yet
+  CHECK(store.Json(*running, true) == "begun");
+  int cancels = 0, ends = 0;
+  store.OnCancel(*hidden, [&] { ++cancels; });
+  const auto cancelled = store.Cancel("h");
+  CHECK(cancels == 1);
+  store.OnEnd(*cancelled, [&] { ++ends; });
+  CHECK(ends == 0);
+  store.End(*hidden, "ended");
+  CHECK(ends == 1);
+  CHECK(store.Json(*cancelled, false) == "ended");
+  store.OnEnd(*cancelled, [&] { ++ends; });  // that has been
+  CHECK(ends == 2);
   store.End(*running, "ended");
   CHECK_FALSE(store.FindRunning("r"));
 }

@@ -11,6 +11,12 @@
 namespace puna::server {
 namespace {
 
+class Nothing : public ReplyTask {
+ public:
+  void Start(std::function<void()>) override {}
+  std::optional<Clock::time_point> Advance(HttpReply&, ByteSink&) override { return std::nullopt; }
+};
+
 struct Outcome {
   HttpReply reply;
   bool body_read = false;
@@ -32,8 +38,15 @@ class Fixture {
     request.method = method;
     request.path = path;
     request.header = [&](const std::string& name) { return headers[name]; };
-    dispatcher_.Dispatch(
-        request, [&] { return outcome.body_read = true, body; }, outcome.reply);
+    const Handler* handler = dispatcher_.Admit(request, outcome.reply);
+    if (handler == nullptr) return outcome;
+    outcome.body_read = true;
+    request.body = body;
+    try {
+      (*handler)(request, outcome.reply);
+    } catch (...) {
+      ReplyWithCurrentException(outcome.reply);
+    }
     return outcome;
   }
 
@@ -46,7 +59,7 @@ class Fixture {
     router.Add("GET", "/throw", [](const HttpRequest&, HttpReply&) { throw std::runtime_error("disk on fire"); });
     router.Add("GET", "/odd", [](const HttpRequest&, HttpReply&) { throw 1; });
     router.Add("GET", "/full", [](const HttpRequest&, HttpReply& out) {
-      out.stream = [](ByteSink&) {};
+      out.stream = std::make_unique<Nothing>();
       throw api::Overloaded(7);
     });
     return router;

@@ -1,4 +1,4 @@
-#include "server/http/thread_pool.h"
+#include "server/bench/thread_pool.h"
 
 #include <doctest/doctest.h>
 
