@@ -113,7 +113,7 @@ def check_definitions(sources):
     for name, home in ONE_HOME.items():
         pattern = re.compile(rf"^(?:[\w:<>,&*\[\]]+\s+)+[*&]?({name})\(.*\{{", re.MULTILINE)
         for path, code in sources.code.items():
-            for match in pattern.finditer(code) if path != home else ():
+            for match in pattern.finditer(code) if os.path.splitext(path)[0] != os.path.splitext(home)[0] else ():
                 yield f"{path}:{code.count(chr(10), 0, match.start()) + 1}: {match.group(1)} has its home in {home}"
 
 

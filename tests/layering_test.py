@@ -96,6 +96,9 @@ class LayeringTest(unittest.TestCase):
         self.expect_one({"engine/checkpoint/gguf/gguf_blocks.cc": self.within(
             "puna::engine", "namespace {\n\nfloat HalfToFloat(uint16_t bits) {\n  return bits;\n}\n\n}  // namespace")},
                         "gguf_blocks.cc:4:", "engine/base/float16.h")
+        self.expect_one({"server/bench/report.cc": self.within(
+            "puna::server", "double Percentile(std::vector<double> values, double share) {\n  return values[0] * share;\n}")},
+                        "report.cc:2:", "engine/base/percentile.h")
 
     def test_a_name_that_comes_by_another_rooms_header(self):
         meter = self.within("puna::engine", "class Meter {};\n\nint Count(const Meter& meter);")

@@ -137,6 +137,7 @@ DOORS = {
 
 # What a function is called that belongs in one place, wherever it is declared -> that place.
 ONE_HOME = {
+    r"Percentile|Quantile|Median": "engine/base/percentile.h",
     r"HalfToFloat|FloatToHalf|Float16To\w+|\w+ToFloat16": "engine/base/float16.h",
 }
 

@@ -1,10 +1,10 @@
 #include "engine/tokenizer/benchmark.h"
 
-#include <algorithm>
 #include <chrono>
 #include <vector>
 
 #include "engine/base/check.h"
+#include "engine/base/percentile.h"
 #include "engine/tokenizer/detokenizer.h"
 
 namespace puna::engine {
@@ -13,12 +13,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-double Median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 size_t StreamedLength(const Tokenizer& tokenizer, const std::vector<TokenId>& ids) {
   Detokenizer detokenizer(tokenizer, /*skip_special_tokens=*/false);

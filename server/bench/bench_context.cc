@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "engine/base/check.h"
+#include "engine/base/percentile.h"
 #include "server/bench/bench_stream.h"
 
 namespace puna::server {
@@ -40,7 +41,7 @@ double SteppedModel::Step(int depth, int count) {
 double SteppedModel::MedianStep(int depth, int count, int runs) {
   std::vector<double> seconds(runs);
   for (double& s : seconds) s = Step(depth, count);
-  return Percentile(seconds, 0.5);
+  return engine::Median(seconds);
 }
 
 }  // namespace puna::server

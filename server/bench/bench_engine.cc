@@ -5,6 +5,7 @@
 #include <random>
 #include <stdexcept>
 
+#include "engine/base/percentile.h"
 #include "engine/engine.h"
 #include "engine/layers/machine_peaks.h"
 #include "server/bench/bench_stream.h"
@@ -94,8 +95,8 @@ DecodeFigures Decode(engine::Engine& engine, const EngineBenchOptions& options, 
   DecodeFigures figures;
   figures.streams = count;
   figures.tokens_per_s = (total() - first) / (last - start);
-  figures.inter_token_ms_p50 = 1e3 * Percentile(gaps, 0.5);
-  figures.inter_token_ms_p99 = 1e3 * Percentile(gaps, 0.99);
+  figures.inter_token_ms_p50 = 1e3 * engine::Median(gaps);
+  figures.inter_token_ms_p99 = 1e3 * engine::Percentile(gaps, 0.99);
   for (Stream& stream : streams) {
     while (!stream.ended) Drain(stream, std::chrono::seconds(1));
   }

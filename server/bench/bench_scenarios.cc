@@ -6,6 +6,7 @@
 #include <iterator>
 #include <stdexcept>
 
+#include "engine/base/percentile.h"
 #include "engine/layers/machine_peaks.h"
 #include "engine/tokenizer/tokenizer.h"
 #include "server/bench/bench_context.h"
@@ -91,14 +92,14 @@ Figures Pace(const ScenarioOptions& o, const Progress& progress) {
   const std::vector<double> after = GapsBetween(times, end + 0.001, SecondsNow());
   quiet.insert(quiet.end(), after.begin(), after.end());
   const std::vector<double> beside = GapsBetween(times, arriving.submitted(), end + 0.001);
-  const double median = Percentile(quiet, 0.5), p99 = Percentile(beside, 0.99);
+  const double median = engine::Median(quiet), p99 = engine::Percentile(beside, 0.99);
   const double among = Seconds(arriving.Times(), arriving.submitted());
   return {{"quiet_gap_p50_ms", kMs * median, "pause between a stream's tokens while nobody prefills, median"},
-          {"quiet_gap_p99_ms", kMs * Percentile(quiet, 0.99), "the same, 99th percentile"},
-          {"beside_gap_p50_ms", kMs * Percentile(beside, 0.5), "beside the long prompt, median"},
-          {"beside_gap_p90_ms", kMs * Percentile(beside, 0.9), "beside the long prompt, 90th percentile"},
+          {"quiet_gap_p99_ms", kMs * engine::Percentile(quiet, 0.99), "the same, 99th percentile"},
+          {"beside_gap_p50_ms", kMs * engine::Median(beside), "beside the long prompt, median"},
+          {"beside_gap_p90_ms", kMs * engine::Percentile(beside, 0.9), "beside the long prompt, 90th percentile"},
           {"beside_gap_p99_ms", kMs * p99, "beside the long prompt, 99th percentile"},
-          {"beside_gap_max_ms", kMs * Percentile(beside, 1), "beside the long prompt, longest"},
+          {"beside_gap_max_ms", kMs * engine::Percentile(beside, 1), "beside the long prompt, longest"},
           {"gap_ratio", p99 / median, "99th percentile beside it / quiet median"},
           {"prompt_alone_s", alone, "first token of the long prompt, alone"},
           {"prompt_among_s", among, "first token of the long prompt, beside the streams"},
@@ -139,7 +140,7 @@ Figures Prefix(const ScenarioOptions& o, const Progress& progress) {
     prompt[o.prompt_tokens] = (common[0] + 1 + run) % vocab;  // no two begin alike behind the prefix
     warm.push_back(first_token(std::move(prompt), &cached));
   }
-  const double median = Percentile(warm, 0.5);
+  const double median = engine::Median(warm);
   return {{"cold_first_token_ms", kMs * cold, "first token of the prefix alone, nothing cached"},
           {"warm_first_token_ms", kMs * median, "first token of prefix and new tokens, prefix cached"},
           {"cached_tokens", double(cached), "tokens found in the cache, as reported"},

@@ -1,6 +1,7 @@
 #include "server/bench/bench_stream.h"
 
-#include <algorithm>
+#include <unistd.h>
+
 #include <chrono>
 #include <fstream>
 #include <limits>
@@ -23,17 +24,11 @@ double SecondsNow() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-double Percentile(std::vector<double> values, double share) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  return values[std::min(values.size() - 1, static_cast<size_t>(share * static_cast<double>(values.size())))];
-}
-
 int64_t ResidentBytes() {
   std::ifstream statm("/proc/self/statm");
   int64_t total = 0, resident = 0;
   statm >> total >> resident;
-  return resident * 4096;
+  return resident * sysconf(_SC_PAGESIZE);
 }
 
 std::vector<engine::TokenId> RandomIds(int count, int vocab_size, std::mt19937& rng) {

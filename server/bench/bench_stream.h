@@ -14,9 +14,6 @@ namespace puna::server {
 
 double SecondsNow();  // of the steady clock
 
-// The value below which `share` of all lie; 0 of none.
-double Percentile(std::vector<double> values, double share);
-
 int64_t ResidentBytes();  // of this process, now
 
 std::vector<engine::TokenId> RandomIds(int count, int vocab_size, std::mt19937& rng);

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "engine/base/percentile.h"
+
 namespace puna::server {
 namespace {
 
@@ -29,7 +31,7 @@ Percentiles ShortGaps(const std::vector<TrafficSample>& samples, Predicate count
       if (counts(s.chunk_s[i - 1], s.chunk_s[i])) gaps.push_back((s.chunk_s[i] - s.chunk_s[i - 1]) * 1000);
     }
   }
-  return PercentilesOf(std::move(gaps));
+  return PercentilesOf(gaps);
 }
 
 // When the last of the first `parallel` short streams had its first token.
@@ -102,14 +104,10 @@ std::string Bar(double columns) {
 
 }  // namespace
 
-Percentiles PercentilesOf(std::vector<double> values) {
+Percentiles PercentilesOf(const std::vector<double>& values) {
   if (values.empty()) return {};
-  std::sort(values.begin(), values.end());
-  const auto rank = [&](double share) {
-    const auto at = static_cast<size_t>(std::ceil(share * static_cast<double>(values.size())));
-    return values[std::clamp<size_t>(at, 1, values.size()) - 1];
-  };
-  return {values.size(), rank(0.50), rank(0.90), rank(0.99), values.back()};
+  const auto share = [&](double of_all) { return engine::Percentile(values, of_all); };
+  return {values.size(), share(0.50), share(0.90), share(0.99), share(1)};
 }
 
 TrafficReport ReportTraffic(const std::vector<TrafficSample>& samples, int planned, int parallel) {
@@ -133,10 +131,10 @@ TrafficReport ReportTraffic(const std::vector<TrafficSample>& samples, int plann
     report.requests_per_s = in_time / report.seconds;
   }
   report.first_token_ms = times.first_token;
-  report.first_token = PercentilesOf(std::move(times.first_token));
-  report.gap = PercentilesOf(std::move(times.gap));
-  report.per_output_token = PercentilesOf(std::move(times.per_output_token));
-  report.whole_answer = PercentilesOf(std::move(times.whole_answer));
+  report.first_token = PercentilesOf(times.first_token);
+  report.gap = PercentilesOf(times.gap);
+  report.per_output_token = PercentilesOf(times.per_output_token);
+  report.whole_answer = PercentilesOf(times.whole_answer);
   report.long_prompt = LongOf(samples, parallel);
   return report;
 }

@@ -16,8 +16,7 @@ struct Percentiles {
   double p50 = 0, p90 = 0, p99 = 0, max = 0;
 };
 
-// By nearest rank: each is one of the values, the smallest that so many per cent do not exceed.
-Percentiles PercentilesOf(std::vector<double> values);
+Percentiles PercentilesOf(const std::vector<double>& values);
 
 // A long prompt beside short streams. Times in milliseconds.
 struct LongFigures {
