@@ -75,8 +75,7 @@ bool PagedAttention::Takes(int num_heads, int num_kv_heads, int head_dim) {
 }
 
 PagedAttention::PagedAttention(int num_heads, int num_kv_heads, int head_dim, KvDtype dtype, Isa isa)
-    : num_heads_(num_heads),
-      num_kv_heads_(num_kv_heads),
+    : num_kv_heads_(num_kv_heads),
       head_dim_(head_dim),
       group_(num_heads / num_kv_heads),
       dtype_(dtype),

@@ -81,7 +81,7 @@ class PagedAttention {
   KvBlockAt<Byte> BlockAt(Byte* layer_cache, int32_t block, int kv_head) const;
   ConstKvBlock HeadBlock(const Item& item, int block, const uint8_t* layer_cache) const;
 
-  int num_heads_, num_kv_heads_, head_dim_, group_;
+  int num_kv_heads_, head_dim_, group_;
   KvDtype dtype_;
   int64_t head_bytes_;  // of one head in one block
   const AttentionKernels& kernels_;

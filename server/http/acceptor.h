@@ -8,7 +8,7 @@
 
 namespace puna::server {
 
-class Acceptor : public EventLoop::Watcher {
+class Acceptor final : public EventLoop::Watcher {
  public:
   struct Calls {
     std::function<void(int socket)> take;    // a connection, which does not block

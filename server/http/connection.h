@@ -18,7 +18,7 @@
 
 namespace puna::server {
 
-class Connection : public EventLoop::Watcher, public std::enable_shared_from_this<Connection> {
+class Connection final : public EventLoop::Watcher, public std::enable_shared_from_this<Connection> {
  public:
   using Clock = std::chrono::steady_clock;
 
