@@ -100,6 +100,10 @@ class LayeringTest(unittest.TestCase):
             "puna::server", "double Percentile(std::vector<double> values, double share) {\n  return values[0] * share;\n}")},
                         "report.cc:2:", "engine/base/percentile.h")
 
+    def test_an_instruction_set_that_nobody_chose(self):
+        self.expect_one({"engine/sampling/sampler.cc": self.within("puna::engine", "Sampler::Sampler() : isa_(DetectIsa()) {}")},
+                        "sampler.cc:", "DetectIsa", "--isa")
+
     def test_a_name_that_comes_by_another_rooms_header(self):
         meter = self.within("puna::engine", "class Meter {};\n\nint Count(const Meter& meter);")
         model = '#include "engine/layers/meter.h"\n' + self.within("puna::engine", "Meter MakeMeter();")
