@@ -14,6 +14,7 @@ from rooms import ALLOWED, DOORS, FENCED, FORBIDDEN, ONE_HOME
 
 TOP_FOLDERS = {".ci", "api", "config", "docker", "engine", "server", "tests"}
 MAX_LINES = 400
+ROOMS_PAGE = "ARCHITECTURE.md"
 LIMITED = (".cc", ".h", ".py", ".mjs")  # generated tables are .inc, and have no limit
 NOT_OURS = {".git", ".cache", "build", "node_modules", "__pycache__"}
 # A file of ours in a comment or a document: with its path, or by its name alone.
@@ -166,6 +167,19 @@ def check_forbidden(sources):
                 yield f"{path}:{code.count(chr(10), 0, match.start()) + 1}: {word}: {why}"
 
 
+def check_rooms_page(root, files):
+    """The page that names all rooms: each has one row, and no other folder has."""
+    if ROOMS_PAGE not in files:
+        return
+    with open(os.path.join(root, ROOMS_PAGE), encoding="utf-8") as file:
+        rows = re.findall(r"(?m)^\| `([\w/]+)/` \|", file.read())
+    for room in ALLOWED:
+        if rows.count(room) != 1:
+            yield f"{ROOMS_PAGE}: {room}/ is a room (tests/rooms.py) and has {rows.count(room)} rows in its table"
+    for folder in set(rows) - set(ALLOWED):
+        yield f"{ROOMS_PAGE}: {folder}/ is no room (tests/rooms.py)"
+
+
 def check_tree(root):
     """All findings in the tree, as lines of text."""
     files = list_files(root)
@@ -177,6 +191,7 @@ def check_tree(root):
     sources = Sources(root, files)
     for check in (check_definitions, check_reexports, check_names, check_forbidden):
         findings += check(sources)
+    findings += check_rooms_page(root, files)
     return findings + list(check_mentions(sources, files))
 
 

@@ -100,6 +100,12 @@ class LayeringTest(unittest.TestCase):
             "puna::server", "double Percentile(std::vector<double> values, double share) {\n  return values[0] * share;\n}")},
                         "report.cc:2:", "engine/base/percentile.h")
 
+    def test_the_page_that_names_all_rooms(self):
+        rows = [f"| `{room}/` | its job |\n" for room in layering.ALLOWED]
+        self.assertEqual([], self.findings({"ARCHITECTURE.md": "".join(rows)}))
+        self.expect_one({"ARCHITECTURE.md": "".join(rows[1:])}, "ARCHITECTURE.md", f"{next(iter(layering.ALLOWED))}/", "0 rows")
+        self.expect_one({"ARCHITECTURE.md": "".join([*rows, "| `engine/attic/` | old things |\n"])}, "engine/attic/ is no room")
+
     def test_an_instruction_set_that_nobody_chose(self):
         self.expect_one({"engine/sampling/sampler.cc": self.within("puna::engine", "Sampler::Sampler() : isa_(DetectIsa()) {}")},
                         "sampler.cc:", "DetectIsa", "--isa")

@@ -199,7 +199,7 @@ TEST_CASE(
 }
 
 TEST_CASE("the layout has a number that changes with it") {
-  // If this fails, the packed bytes of a model have changed: raise kPackedLayout, then note the new
+  // If this fails, the packed bytes of a model have changed: raise kPackedLayout, mend FORMAT.md, then note the new
   // value here.
   const TemporaryFolder folder;
   uint64_t hashes = 0;
