@@ -1,3 +1,16 @@
+// The idea. A grammar is run without building an automaton for it, which for recursive rules would be infinite. What is
+// still to come is a stack of things to be read: the top is what comes next, below it is what comes after. A sequence
+// on top is replaced by its first child with the rest of the sequence below, a repetition by its child with the
+// repetition counted on below (and, once it has its minimum, by nothing at all), a choice by each of its children: then
+// there is more than one stack. That is done until every top is a set of bytes (Close); reading a byte keeps the stacks
+// whose top has it and takes it off (Step). The text may end when one of the stacks is empty. Nothing is ever taken
+// back, and the text so far is not looked at again.
+//
+// What keeps it small: a stack is a linked list of cells from the top down, and equal cells are one cell (hash-
+// consing). Stacks that differ at the top only share the rest, two ways that come to the same stack become one, and
+// "have I been here" is a comparison of two numbers: so a choice between a hundred properties costs a hundred cells,
+// not a hundred stacks, and a rule that refers to itself without reading anything comes to a cell that this round has
+// seen and ends.
 #include "engine/grammar/automata/stack_set.h"
 
 #include <algorithm>

@@ -1,3 +1,18 @@
+// The idea. A mask says for each of 100,000 tokens whether the text may go on with it. Trying them one by one costs
+// milliseconds a step; two things make it microseconds.
+//
+// First, a walk over all tokens at once. The vocabulary is a trie by bytes, and the grammar's state behind a token
+// depends on its bytes alone, so one walk in the trie's order steps the grammar once for each trie node; where it steps
+// into nothing, the whole subtree is forbidden and left out. The states that the walk meets get numbers and a table of
+// 256 next states each (a DFA built while it is needed), since the same few come again and again: inside a string,
+// almost every byte leads back to the same state. Tokens of plain characters, most of the vocabulary, are not walked at
+// all while a string is free: TokenVocabulary has them as ready masks by their number of characters.
+//
+// Second, states that no token can tell apart share a mask. A token has at most max_token_bytes bytes, so what lies so
+// deep on a stack that more bytes than that must come before it, does not matter: the stack is cut there and ends in
+// kFarStack, which goes on with nothing. A count that is further from its bounds than a token reaches is as good as any
+// such count. What remains is the key. Without this, every character of a long string, or every nesting of a tree,
+// would be a state of its own.
 #include "engine/grammar/masks/mask_cache.h"
 
 #include <algorithm>

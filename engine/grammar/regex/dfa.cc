@@ -1,3 +1,17 @@
+// The idea. A grammar can say "this, then that" and "this or that", but neither "both" nor "not". Where a schema wants
+// those (a pattern and a length, a pattern and a format, a property's name that is none of the others), the texts are
+// put into a deterministic automaton, for which they are easy:
+//
+//   FromRegex   subset construction: a state is what the nondeterministic automaton may be in; the alphabet is not a million
+//               characters but the few classes of characters that this pattern tells apart (char_classes), so an edge is a range
+//   Intersect   both at once: a state is a pair, an edge the overlap of two ranges; only pairs that are reached are made
+//   Complement  an edge for every character without one, to a state that accepts everything; then acceptance turned round
+//   Unite       De Morgan
+//   ToNode      back into a grammar: a rule for each state that can still lead to acceptance, right-linear, so that the stacks
+//               of a StackSet stay short however long the text is
+//
+// Subset construction can grow exponentially and products multiply: kMaxStates and the compilation's budget bound both,
+// and the place in the schema is named.
 #include "engine/grammar/regex/dfa.h"
 
 #include <algorithm>

@@ -1,4 +1,20 @@
 // SchemaCompiler: references and choices resolved.
+//
+// The idea. In JSON Schema everything that stands in one schema holds at once: its own keywords, what $ref points to,
+// all of allOf, and one of each anyOf, oneOf, if/then/else and dependency. A grammar has no "at once", so the
+// conjunction is written out before anything is compiled, as a disjunctive normal form: a list of sets of plain
+// schemas, where one set must hold, and within it all. The compiler then merges each set's keywords into one shape
+// (shape_reader) and writes the choice between them.
+//
+// Expansion works off a list. `todo` has what holds and was not looked at, `done` what holds and says something itself,
+// `choices` what branches. First the conjunction is followed to its end, and only then is the first choice tried branch
+// by branch, each with a copy of the state: a branch that contradicts (false, or a schema that is its own condition,
+// which no finite value meets) falls out as early as possible, and the product stays as small as it can. kMaxBranches
+// and the compilation's budget bound it.
+//
+// oneOf is "this one and none of the others", which needs contraries: NegatedBranches pushes a "not" inwards until it
+// stands before single keywords, which negated_reader turns into shapes. What cannot be said so is lost, and told
+// (Place::Lose).
 #include <algorithm>
 
 #include "engine/grammar/schema/schema_compiler.h"
