@@ -19,8 +19,8 @@ constexpr int64_t kUpperColumns = 256;  // that share the upper scale of two
 
 // A panel's rows as the source gives them.
 struct PanelRows {
-  PanelRows(const GroupForm& kernel, int64_t cols)
-      : codes(static_cast<size_t>(kPanelCols * cols)),
+  PanelRows(const GroupForm& kernel, int64_t cols, uint8_t pad)
+      : codes(static_cast<size_t>(kPanelCols * cols), pad),
         scales(static_cast<size_t>(kPanelCols * (cols / ScaleColumns(kernel)))),
         minimums(kernel.base == Base::kMinimum ? scales.size() : 0),
         lower(kernel.scale == Scale::kTwoLevel ? static_cast<size_t>(kPanelCols * (cols / kernel.group)) : 0),
@@ -49,16 +49,15 @@ void Repeat(std::vector<T>& values, int64_t at, int64_t rows, int64_t per_row, i
 }
 
 // Rows [first, first + count) of `source` as rows [n, n + count) of the panel.
-void ReadRun(const WeightSource& source, int64_t first, int64_t count, const PackedWeight& w, int64_t n,
+void ReadRun(const WeightSource& source, int64_t first, int64_t count, const GroupForm& kernel, int64_t n,
              PanelRows& rows) {
-  const GroupForm& kernel = w.form.groups;
+  PUNA_CHECK(HasCodes(source, kernel)) << source.name();
   const std::optional<GroupForm> own = source.groups();
-  PUNA_CHECK(own && source.cols() == w.inputs && KernelForm(*own, w.inputs) == kernel) << source.name();
-  const int64_t per_row = w.inputs / PanelRows::ScaleColumns(kernel);
-  const int64_t lower_per_row = w.inputs / kernel.group;
+  const int64_t per_row = source.cols() / PanelRows::ScaleColumns(kernel);
+  const int64_t lower_per_row = source.cols() / kernel.group;
   const auto at = [&](auto& values, int64_t entries) { return values.empty() ? nullptr : values.data() + n * entries; };
   source.ReadGroups(first, count,
-                    {.codes = at(rows.codes, w.inputs),
+                    {.codes = at(rows.codes, source.cols()),
                      .scales = at(rows.scales, per_row),
                      .minimums = at(rows.minimums, per_row),
                      .sub_scales = at(rows.lower, lower_per_row),
@@ -162,9 +161,17 @@ void PutLevels(const GroupForm& form, const UnitParts& parts, const PanelRows& r
 
 }  // namespace
 
-void PackGroups(const PackedWeight& w, int64_t p, const std::function<RowRef(int64_t)>& row_of, uint8_t* panel) {
-  const GroupForm& form = w.form.groups;
-  PanelRows rows(form, w.inputs);
+bool HasCodes(const WeightSource& source, const GroupForm& form) {
+  const std::optional<GroupForm> own = source.groups();
+  if (!own || !source.column_order().empty() || own->code != form.code || own->base != form.base) return false;
+  const bool two_level = own->scale == Scale::kTwoLevel;
+  if (two_level != (form.scale == Scale::kTwoLevel) || source.cols() % UnitColumns(form) != 0) return false;
+  return two_level ? own->group == form.group : own->group % form.group == 0;
+}
+
+void PackGroups(const PackedWeight& w, const GroupForm& form, int64_t p, const std::function<RowRef(int64_t)>& row_of,
+                uint8_t pad, uint8_t* panel) {
+  PanelRows rows(form, w.inputs, pad);
   const int64_t count = std::min<int64_t>(kPanelCols, w.outputs - p * kPanelCols);
   for (int64_t n = 0; n < count;) {
     const RowRef ref = row_of(p * kPanelCols + n);
@@ -174,7 +181,8 @@ void PackGroups(const PackedWeight& w, int64_t p, const std::function<RowRef(int
       if (next.source != ref.source || (ref.source != nullptr && next.row != ref.row + run)) break;
       ++run;
     }
-    if (ref.source != nullptr) ReadRun(*ref.source, ref.row, run, w, n, rows);
+    PUNA_CHECK(ref.source == nullptr || ref.source->cols() == w.inputs);
+    if (ref.source != nullptr) ReadRun(*ref.source, ref.row, run, form, n, rows);
     n += run;
   }
   const UnitParts parts = PartsOf(form);

@@ -8,7 +8,13 @@
 
 namespace puna::engine {
 
-// Panel p of `w`, whose format is kGroups, out of rows row_of(64 p ..). `panel` is zeroed. Throws as the sources do.
-void PackGroups(const PackedWeight& w, int64_t p, const std::function<RowRef(int64_t)>& row_of, uint8_t* panel);
+// Whether this source's codes can be packed as they are in panels of `form`: the same but for groups, of which those that are too
+// wide become several, and for float32 scales, which become float16 where `form` says so.
+bool HasCodes(const WeightSource& source, const GroupForm& form);
+
+// Panel p of `w`, in the form `form`, out of rows row_of(64 p ..), which HasCodes. Rows without a source get `pad` for codes
+// and no scale. `panel` is zeroed. Throws as the sources do.
+void PackGroups(const PackedWeight& w, const GroupForm& form, int64_t p, const std::function<RowRef(int64_t)>& row_of,
+                uint8_t pad, uint8_t* panel);
 
 }  // namespace puna::engine

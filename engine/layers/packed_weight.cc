@@ -144,6 +144,39 @@ void PackRows(PackedWeight& w, const PerOutput& out, int64_t p, const std::funct
   }
 }
 
+// The same panel out of sources that have its codes, all at once: much faster.
+constexpr GroupForm kInt4Form{GroupForm::Code::kInt4, kInt4Group, GroupForm::Scale::kHalf, GroupForm::Base::kOffset};
+
+bool HasInt4Codes(const PackedWeight& w, int64_t p, const std::function<RowRef(int64_t)>& row_of) {
+  for (int64_t column = p * kPanelCols; column < std::min(w.outputs, (p + 1) * kPanelCols); ++column) {
+    const RowRef ref = row_of(column);
+    if (ref.source != nullptr && !HasCodes(*ref.source, kInt4Form)) return false;
+  }
+  return w.k == w.inputs;
+}
+
+// Sum over groups of scale * (sum of code - 8), of each output.
+void SumInt4Panel(const uint8_t* panel, int64_t k, float* weighted_sums) {
+  std::fill_n(weighted_sums, kPanelCols, 0.0f);
+  for (int64_t g = 0; g < k / kInt4Group; ++g, panel += kInt4GroupBytes) {
+    int32_t sums[kPanelCols];
+    std::fill_n(sums, kPanelCols, -8 * kInt4Group);
+    for (int j = 0; j < 4; ++j) {
+      uint32_t words[kPanelCols];
+      std::memcpy(words, panel + j * sizeof words, sizeof words);
+      for (int n = 0; n < kPanelCols; ++n) {
+        const uint32_t pairs = (words[n] & 0x0f0f0f0fu) + (words[n] >> 4 & 0x0f0f0f0fu);  // bytes of at most 30
+        sums[n] += static_cast<int32_t>(pairs * 0x01010101u >> 24);                       // all four of them
+      }
+    }
+    for (int n = 0; n < kPanelCols; ++n) {
+      uint16_t half;
+      std::memcpy(&half, panel + kInt4ScalesAt + 2 * n, 2);
+      weighted_sums[n] += HalfToFloat(half) * static_cast<float>(sums[n]);
+    }
+  }
+}
+
 // A source may find values that its format forbids; the team's functions may not throw. Keeps the first such error for
 // the caller and skips what is left.
 class FirstFailure {
@@ -193,7 +226,10 @@ PackedWeight Pack(const WeightForm& form, int64_t outputs, int64_t inputs, const
   team.ForEach(w.panels, failure.Guard([&](int64_t p) {
     uint8_t* panel = data.data() + p * w.panel_bytes;
     if (form.format == WeightFormat::kGroups) {
-      PackGroups(w, p, row_of, panel);
+      PackGroups(w, form.groups, p, row_of, 0, panel);
+    } else if (form.format == WeightFormat::kW4A8 && HasInt4Codes(w, p, row_of)) {
+      PackGroups(w, kInt4Form, p, row_of, 8, panel);
+      SumInt4Panel(panel, w.k, out.weighted_sums + p * kPanelCols);
     } else {
       PackRows(w, out, p, row_of, panel);
     }
