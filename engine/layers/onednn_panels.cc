@@ -59,14 +59,13 @@ struct OnednnPanels::Kernel {
   }
 
   void Run(const void* a, const void* panel, void* y) const {
-    thread_local std::vector<uint8_t> scratch;
-    thread_local const std::vector<std::pair<dnnl::memory::dim, dnnl::memory::dim>> offsets{{0, 0}};
-    if (scratch.size() < scratch_bytes) scratch.resize(scratch_bytes);
+    std::vector<uint8_t> scratch(scratch_bytes);  // mostly none: one panel is computed without copies
     brgemm.execute(a, panel, offsets, y, scratch.data());
   }
 
   dnnl::ukernel::brgemm brgemm;
   size_t scratch_bytes = 0;
+  const std::vector<std::pair<dnnl::memory::dim, dnnl::memory::dim>> offsets{{0, 0}};  // of A and B, in bytes
 };
 
 OnednnPanels::OnednnPanels(WeightFormat format, int64_t k)

@@ -8,10 +8,14 @@
 namespace puna::server {
 namespace {
 
-bool json = false;  // set once at start
+// What the default logger is called says in which form it writes.
+constexpr char kText[] = "puna";
+constexpr char kJson[] = "puna json";
+
+bool WritesJson() { return spdlog::default_logger_raw()->name() == kJson; }
 
 void Write(spdlog::level::level_enum level, const std::string& message) {
-  if (!json) {
+  if (!WritesJson()) {
     spdlog::log(level, "{}", message);
   } else {
     const nlohmann::json text(message);
@@ -22,9 +26,9 @@ void Write(spdlog::level::level_enum level, const std::string& message) {
 }  // namespace
 
 void SetUpLog(const std::string& level, const std::string& format) {
-  json = format == "json";
+  const bool json = format == "json";
   spdlog::set_default_logger(
-      std::make_shared<spdlog::logger>("puna", std::make_shared<spdlog::sinks::stderr_sink_mt>()));
+      std::make_shared<spdlog::logger>(json ? kJson : kText, std::make_shared<spdlog::sinks::stderr_sink_mt>()));
   // Time and level are written here, the event is a JSON value of its own.
   spdlog::set_pattern(
       json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","event":%v})" : "%Y-%m-%d %H:%M:%S.%e %^%l%$ %v",
@@ -42,7 +46,7 @@ void LogEvent(LogLevel level, const std::function<std::string()>& text,
   const auto spd = level == LogLevel::kDebug   ? spdlog::level::debug
                    : level == LogLevel::kError ? spdlog::level::err
                                                : spdlog::level::info;
-  if (spdlog::should_log(spd)) spdlog::log(spd, "{}", json ? json_value() : text());
+  if (spdlog::should_log(spd)) spdlog::log(spd, "{}", WritesJson() ? json_value() : text());
 }
 
 }  // namespace puna::server

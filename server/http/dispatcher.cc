@@ -31,8 +31,7 @@ std::string RequestId(const std::string& given) {
   const bool usable = !given.empty() && given.size() <= 128 &&
                       std::all_of(given.begin(), given.end(), [](char c) { return c > ' ' && c <= '~'; });
   if (usable) return given;
-  thread_local api::IdGenerator ids;
-  return ids.Next("req_");
+  return api::IdGenerator().Next("req_");
 }
 
 void ReplyWithCurrentException(HttpReply& reply) noexcept {
