@@ -148,9 +148,7 @@ FORBIDDEN = {
         "whoever may change a thing is given it to change; state that a shared object keeps for itself is mutable",
     ),
     "std::(mutex|lock_guard|unique_lock|scoped_lock|condition_variable)": (
-        {
-            "engine/base/mutex.h", "engine/layers/onednn_panels.cc", "server/bench/thread_pool.cc", "server/bench/thread_pool.h",
-        },
+        {"engine/base/mutex.h"},
         "take Mutex, MutexLock and Condition of engine/base/mutex.h, and PUNA_GUARDED_BY: clang checks them",
     ),
     "DetectIsa": (

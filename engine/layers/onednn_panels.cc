@@ -5,7 +5,6 @@
 #include <cstring>
 #include <limits>
 #include <map>
-#include <mutex>
 #include <oneapi/dnnl/dnnl_ukernel.hpp>
 #include <random>
 #include <tuple>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "engine/base/aligned_buffer.h"
+#include "engine/base/mutex.h"
 #include "engine/kernels/gemm.h"
 
 namespace puna::engine {
@@ -83,10 +83,13 @@ struct OnednnPanels::Trial {
 };
 
 const OnednnPanels* OnednnPanels::For(WeightFormat format, int64_t k, Isa isa) {
-  static std::mutex mutex;
-  static std::map<std::tuple<WeightFormat, int64_t, Isa>, std::unique_ptr<OnednnPanels>> made;
-  const std::lock_guard lock(mutex);
-  const auto [entry, fresh] = made.try_emplace({format, k, isa});
+  struct Registry {
+    Mutex mutex;
+    std::map<std::tuple<WeightFormat, int64_t, Isa>, std::unique_ptr<OnednnPanels>> made PUNA_GUARDED_BY(mutex);
+  };
+  static Registry registry;
+  const MutexLock lock(registry.mutex);
+  const auto [entry, fresh] = registry.made.try_emplace({format, k, isa});
   if (!fresh) return entry->second.get();
   std::unique_ptr<OnednnPanels> panels = Make(format, k, isa);
   if (panels != nullptr && panels->least_rows_ > 0) entry->second = std::move(panels);

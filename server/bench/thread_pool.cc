@@ -13,14 +13,14 @@ constexpr std::chrono::seconds kIdleTime{20};
 }  // namespace
 
 bool ThreadPool::Enqueue(std::function<void()> task) {
-  const std::lock_guard lock(mutex_);
+  const engine::MutexLock lock(mutex_);
   if (shut_down_) return false;
   const bool start = idle_.empty();
   if (start && threads_ == max_threads_) return false;
   tasks_.push_back(std::move(task));
   if (!start) {
     idle_.back()->woken = true;
-    idle_.back()->wake.notify_one();
+    idle_.back()->wake.NotifyOne();
     idle_.pop_back();
     return true;
   }
@@ -35,13 +35,15 @@ bool ThreadPool::Enqueue(std::function<void()> task) {
 }
 
 void ThreadPool::Work() {
-  std::unique_lock lock(mutex_);
+  engine::MutexLock lock(mutex_);
   while (true) {
     if (tasks_.empty()) {
       if (shut_down_) break;
       Idler self;
       idle_.push_back(&self);
-      self.wake.wait_for(lock, kIdleTime, [&] { return self.woken || shut_down_; });
+      const auto end = std::chrono::steady_clock::now() + kIdleTime;
+      while (!self.woken && !shut_down_ && self.wake.WaitUntil(lock, end)) {
+      }
       if (self.woken) continue;
       idle_.erase(std::find(idle_.begin(), idle_.end(), &self));
       if (!shut_down_) break;
@@ -49,21 +51,21 @@ void ThreadPool::Work() {
     }
     std::function<void()> task = std::move(tasks_.front());
     tasks_.pop_front();
-    lock.unlock();
+    lock.Unlock();
     task();
     task = nullptr;
-    lock.lock();
+    lock.Lock();
   }
   // Under the lock: Shutdown cannot return, and the pool cannot die, before this thread is done
   // with it.
-  if (--threads_ == 0) empty_.notify_all();
+  if (--threads_ == 0) empty_.NotifyAll();
 }
 
 void ThreadPool::Shutdown() {
-  std::unique_lock lock(mutex_);
+  engine::MutexLock lock(mutex_);
   shut_down_ = true;
-  for (Idler* idler : idle_) idler->wake.notify_one();
-  empty_.wait(lock, [this] { return threads_ == 0; });
+  for (Idler* idler : idle_) idler->wake.NotifyOne();
+  while (threads_ > 0) empty_.Wait(lock);
 }
 
 }  // namespace puna::server

@@ -1,12 +1,12 @@
 // Threads for connections: as many as are busy, up to a limit, and a few kept for the next ones.
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <functional>
-#include <mutex>
 #include <vector>
+
+#include "engine/base/mutex.h"
 
 namespace puna::server {
 
@@ -32,16 +32,16 @@ class ThreadPool {
   // An idle thread. The one that was busy last is woken first, so that those that a burst has left are idle for long
   // enough to end, however steady the trickle behind it.
   struct Idler {
-    std::condition_variable wake;
+    engine::Condition wake;
     bool woken = false;
   };
 
-  std::mutex mutex_;
-  std::vector<Idler*> idle_;
-  std::condition_variable empty_;  // the last thread has ended
-  std::deque<std::function<void()>> tasks_;
-  size_t threads_ = 0;
-  bool shut_down_ = false;
+  engine::Mutex mutex_;
+  engine::Condition empty_;                           // the last thread has ended
+  std::vector<Idler*> idle_ PUNA_GUARDED_BY(mutex_);  // and what they hold
+  std::deque<std::function<void()>> tasks_ PUNA_GUARDED_BY(mutex_);
+  size_t threads_ PUNA_GUARDED_BY(mutex_) = 0;
+  bool shut_down_ PUNA_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace puna::server
