@@ -8,6 +8,7 @@
 #include "api/json/error.h"
 #include "api/json/json_reader.h"
 #include "api/json/raw_json.h"
+#include "api/json/request_body.h"
 
 namespace puna::api {
 
@@ -50,18 +51,36 @@ void ReadTemplateFields(ObjectReader& body, std::string_view text, ChatRequest& 
   }
 }
 
+// `tools`, or `functions` from clients that have not heard of them.
+void ReadCallables(ObjectReader& body, std::string_view text, ChatRequest& request) {
+  request.parallel_tool_calls = body.Get<bool>("parallel_tool_calls", true);
+  request.tools = ReadLegacyFunctions(body, text, request.warnings);
+  const ToolChoice legacy_choice = ReadLegacyChoice(body, request.tools, request.warnings);
+  if (request.tools.empty()) {
+    request.tools = ReadTools(body, text, ToolForm::kNested, request.warnings);
+    request.tool_choice = ReadToolChoice(body, request.tools, ToolForm::kNested, request.warnings);
+    return;
+  }
+  for (const char* name : {"tools", "tool_choice"}) {
+    if (body.Has(name))
+      throw InvalidValue("functions", std::string("it contradicts '") + name + "'; give one of them.");
+  }
+  request.legacy_functions = true;
+  request.parallel_tool_calls = false;
+  request.tool_choice = legacy_choice;
+}
+
 }  // namespace
 
-ChatRequest ParseChatRequest(std::string_view text) {
-  const Json json = ParseBody(text);
-  ObjectReader body(json, "");
+ChatRequest ParseChatRequest(std::string_view bytes) {
+  const RequestBody request_body(bytes);
+  const std::string_view text = request_body.text();
+  ObjectReader body(request_body.json(), "");
   ChatRequest request;
   CheckFields(kChat, body, request.warnings);
   request.model = body.Get<std::string>("model", "");
   request.messages = ReadMessages(body.Require("messages"), RawMember(text, "messages"), "messages", request.warnings);
-  request.tools = ReadTools(body, text, ToolForm::kNested, request.warnings);
-  request.tool_choice = ReadToolChoice(body, request.tools, ToolForm::kNested, request.warnings);
-  request.parallel_tool_calls = body.Get<bool>("parallel_tool_calls", true);
+  ReadCallables(body, text, request);
   request.sampling = ReadSampling(body, /*min_max_tokens=*/1);
   request.format = ReadOutputFormat(body, text, request.warnings);
   request.streaming = ReadStream(body, request.warnings);

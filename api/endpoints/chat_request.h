@@ -18,6 +18,7 @@ struct ChatRequest {
   std::vector<ToolSpec> tools;
   ToolChoice tool_choice;
   bool parallel_tool_calls = true;
+  bool legacy_functions = false;  // tools came as `functions`: the answer has one function_call instead of tool_calls
   SamplingFields sampling;
   OutputFormat format;
   StreamFields streaming;

@@ -37,18 +37,38 @@ Json ToolCallDeltaJson(const ToolCallDelta& delta) {
   return json;
 }
 
+Json FunctionCallDeltaJson(const ToolCallDelta& delta) {
+  Json json;
+  if (!delta.id.empty()) json["name"] = delta.name;
+  json["arguments"] = delta.arguments;
+  return json;
+}
+
+std::string LegacyReason(const std::string& finish_reason) {
+  return finish_reason == "tool_calls" ? "function_call" : finish_reason;
+}
+
+void AddCalls(const ChatChoice& choice, Json& message) {
+  if (choice.legacy && !choice.tool_calls.empty()) {
+    message["function_call"]["name"] = choice.tool_calls.front().name;
+    message["function_call"]["arguments"] = choice.tool_calls.front().arguments;
+    return;
+  }
+  for (const ToolCall& call : choice.tool_calls) message["tool_calls"].push_back(ToolCallJson(call));
+}
+
 Json ChoiceJson(const ChatChoice& choice, bool tokens_as_ids) {
   Json message;
   message["role"] = "assistant";
   message["content"] = choice.content;
   if (choice.content.empty() && !choice.tool_calls.empty()) message["content"] = nullptr;
   message["refusal"] = nullptr;
-  for (const ToolCall& call : choice.tool_calls) message["tool_calls"].push_back(ToolCallJson(call));
+  AddCalls(choice, message);
   Json json;
   json["index"] = choice.index;
   json["message"] = std::move(message);
   json["logprobs"] = choice.logprobs ? ChatLogprobsJson(*choice.logprobs, tokens_as_ids) : Json();
-  json["finish_reason"] = choice.finish_reason;
+  json["finish_reason"] = choice.legacy ? LegacyReason(choice.finish_reason) : choice.finish_reason;
   return json;
 }
 
@@ -112,13 +132,16 @@ std::string ChatChunks::Delta(int index, const OutputDelta& output,
     else
       calls.push_back(call);
   }
-  for (const ToolCallDelta& call : calls) delta["tool_calls"].push_back(ToolCallDeltaJson(call));
+  if (legacy_ && !calls.empty()) delta["function_call"] = FunctionCallDeltaJson(calls.front());
+  for (const ToolCallDelta& call : calls) {
+    if (!legacy_) delta["tool_calls"].push_back(ToolCallDeltaJson(call));
+  }
   return Chunk(index, std::move(delta), logprobs, "");
 }
 
 std::string ChatChunks::Finish(int index, const std::string& finish_reason,
                                const std::vector<PositionLogprobs>* logprobs) const {
-  return Chunk(index, Json::object(), logprobs, finish_reason);
+  return Chunk(index, Json::object(), logprobs, legacy_ ? LegacyReason(finish_reason) : finish_reason);
 }
 
 std::string ChatChunks::UsageChunk(const Usage& usage) const {

@@ -16,6 +16,7 @@ struct ChatChoice {
   std::string content;  // null on the wire when it is empty and there are calls
   std::vector<ToolCall> tool_calls;
   std::string finish_reason;  // stop, length, tool_calls
+  bool legacy = false;        // the call is a function_call, as clients of `functions` read it
   std::optional<std::vector<PositionLogprobs>> logprobs;
 };
 
@@ -27,8 +28,9 @@ std::string ChatCompletionJson(const ResponseHead& head, const std::vector<ChatC
 class ChatChunks {
  public:
   // `include_usage`: all chunks but the last say "usage": null.
-  ChatChunks(ResponseHead head, bool include_usage, bool tokens_as_ids = false)
-      : head_(std::move(head)), include_usage_(include_usage), tokens_as_ids_(tokens_as_ids) {}
+  // `legacy`: calls are function_call, as clients of `functions` read them.
+  ChatChunks(ResponseHead head, bool include_usage, bool tokens_as_ids = false, bool legacy = false)
+      : head_(std::move(head)), include_usage_(include_usage), tokens_as_ids_(tokens_as_ids), legacy_(legacy) {}
 
   std::string Role(int index) const;
   // `logprobs` may be null; those of tokens that brought no text go with the next chunk or with
@@ -44,6 +46,7 @@ class ChatChunks {
   ResponseHead head_;
   bool include_usage_;
   bool tokens_as_ids_;
+  bool legacy_;
 };
 
 // {"content": [{"token", "logprob", "bytes", "top_logprobs"}], "refusal": null}

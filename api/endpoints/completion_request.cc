@@ -6,6 +6,7 @@
 #include "api/fields/request_fields.h"
 #include "api/json/error.h"
 #include "api/json/json_reader.h"
+#include "api/json/request_body.h"
 
 namespace puna::api {
 
@@ -58,16 +59,17 @@ std::vector<PromptInput> ReadPrompts(ObjectReader& body, const char* name) {
   return prompts;
 }
 
-CompletionRequest ParseCompletionRequest(std::string_view text) {
-  const Json json = ParseBody(text);
-  ObjectReader body(json, "");
+CompletionRequest ParseCompletionRequest(std::string_view bytes) {
+  const RequestBody request_body(bytes);
+  const std::string_view text = request_body.text();
+  ObjectReader body(request_body.json(), "");
   CompletionRequest request;
   CheckFields(kCompletions, body, request.warnings);
   request.model = body.Get<std::string>("model", "");
   request.prompts = ReadPrompts(body, "prompt");
   request.echo = body.Get<bool>("echo", false);
   request.sampling = ReadSampling(body, /*min_max_tokens=*/request.echo ? 0 : 1);
-  if (!request.sampling.max_tokens) request.sampling.max_tokens = kDefaultMaxTokens;
+  if (!body.Has("max_tokens")) request.sampling.max_tokens = kDefaultMaxTokens;
   request.format = ReadOutputFormat(body, text, request.warnings);
   request.streaming = ReadStream(body, request.warnings);
   ReadChoices(body, request);

@@ -8,6 +8,7 @@
 #include "api/fields/response_parts.h"
 #include "api/json/error.h"
 #include "api/json/json_reader.h"
+#include "api/json/request_body.h"
 
 namespace puna::api {
 
@@ -38,9 +39,9 @@ std::string Base64(std::string_view bytes) {
   return text;
 }
 
-EmbeddingsRequest ParseEmbeddingsRequest(std::string_view text) {
-  const Json json = ParseBody(text);
-  ObjectReader body(json, "");
+EmbeddingsRequest ParseEmbeddingsRequest(std::string_view bytes) {
+  const RequestBody request_body(bytes);
+  ObjectReader body(request_body.json(), "");
   EmbeddingsRequest request;
   CheckFields(kEmbeddings, body, request.warnings);
   request.model = body.Get<std::string>("model", "");
@@ -57,6 +58,7 @@ EmbeddingsRequest ParseEmbeddingsRequest(std::string_view text) {
   const std::string pooling = body.Get<std::string>("pooling", "mean");
   if (pooling != "mean" && pooling != "last") throw InvalidValue("pooling", "expected mean or last.");
   request.pooling = pooling == "last" ? EmbeddingsRequest::Pooling::kLast : EmbeddingsRequest::Pooling::kMean;
+  request.dimensions = body.Optional<int>("dimensions", 1, 1 << 30);
   request.add_special_tokens = body.Get<bool>("add_special_tokens", true);
   request.user = body.Get<std::string>("user", "");
   return request;

@@ -16,6 +16,7 @@ struct EmbeddingsRequest {
   std::vector<PromptInput> inputs;  // at least one
   bool base64 = false;              // encoding_format
   Pooling pooling = Pooling::kMean;
+  std::optional<int> dimensions;
   bool add_special_tokens = true;
   std::string user;
   Warnings warnings;

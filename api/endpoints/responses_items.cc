@@ -1,6 +1,7 @@
 #include "api/endpoints/responses_items.h"
 
 #include <algorithm>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "api/fields/message_reader.h"
@@ -40,6 +41,44 @@ void ReadFunctionCallOutput(ObjectReader& object, ResponseItem& item, Warnings& 
   item.text = ReadTextContent(object.Require("output"), object.Path("output"), {"input_text", "output_text"}, warnings);
 }
 
+// Items of tools that others run, as agents send them back.
+bool IsForeign(const std::string& type) {
+  return type.ends_with("_call") || type.ends_with("_output") || type.starts_with("mcp_") ||
+         type.ends_with("compaction");
+}
+
+// The arguments of a call that is no function's; empty: it has none that could be shown.
+std::string ForeignArguments(const Json& item) {
+  if (const auto input = item.find("input"); input != item.end() && input->is_string())
+    return Dump({{"input", *input}});
+  for (const char* name : {"action", "operation", "arguments"}) {
+    const auto found = item.find(name);
+    if (found != item.end() && found->is_object()) return Dump(*found);
+    if (found != item.end() && found->is_string()) return found->get<std::string>();
+  }
+  return {};
+}
+
+// A call or a result of another tool is shown as a function's would be, since what follows speaks of it; false, with a
+// warning: it cannot be.
+bool ReadForeign(ObjectReader& object, const std::string& type, ResponseItem& item, Warnings& warnings) {
+  const Json& json = object.json();
+  const std::string call_id = object.Get<std::string>("call_id", "");
+  const bool result = type.ends_with("_output") && object.Has("output") && !call_id.empty();
+  const std::string arguments = type.ends_with("_call") && !call_id.empty() ? ForeignArguments(json) : "";
+  if (!result && arguments.empty()) {
+    warnings.Add("'" + object.path() + "' of type " + type.substr(0, 80) + " is passed over: the model cannot read it");
+    return false;
+  }
+  item.kind = result ? Kind::kFunctionCallOutput : Kind::kFunctionCall;
+  item.call_id = call_id;
+  item.name = object.Get<std::string>("name", type.substr(0, type.size() - (result ? 0 : std::strlen("_call"))));
+  item.arguments = arguments;
+  if (result) item.text = json["output"].is_string() ? json["output"].get<std::string>() : Dump(json["output"]);
+  item.json = Dump(json);
+  return true;
+}
+
 // False: an item that says nothing to this model.
 bool ReadItem(const Json& value, const std::string& path, ResponseItem& item, Warnings& warnings) {
   ObjectReader object(value, path);
@@ -58,6 +97,8 @@ bool ReadItem(const Json& value, const std::string& path, ResponseItem& item, Wa
   } else if (type == "reasoning") {
     warnings.Add("'" + path + "' of type reasoning has no effect: the model has no reasoning phase");
     return false;
+  } else if (IsForeign(type)) {
+    return ReadForeign(object, type, item, warnings);
   } else {
     throw InvalidValue(object.Path("type"), "items of type '" + type.substr(0, 80) + "' cannot be used here.",
                        "unsupported_value");
@@ -116,6 +157,11 @@ Json ContentPartJson(const ResponseItem& message) {
 }
 
 Json ItemJson(const ResponseItem& item) {
+  if (!item.json.empty()) {
+    Json foreign = Json::parse(item.json);
+    foreign["id"] = item.id;
+    return foreign;
+  }
   Json json;
   json["id"] = item.id;
   switch (item.kind) {

@@ -29,11 +29,13 @@ struct ResponseItem {
   std::string call_id;
   std::string name;                        // kFunctionCall
   std::string arguments;                   // kFunctionCall
+  std::string json;                        // as it came: a call or result of another tool, shown as a function's
   std::vector<PositionLogprobs> logprobs;  // kMessage of ours, when asked for
 };
 
 // `input`: a string (one user message) or an array of items. Messages may leave out their type.
-// Reasoning items are passed over with a warning; kinds that this model cannot read are refused by
+// Reasoning items and
+// those of tools that others run are passed over with a warning, unless the model can be shown them as a function's; kinds that this model cannot read are refused by
 // name. Throws ApiError.
 std::vector<ResponseItem> ReadItems(const nlohmann::ordered_json& input, const std::string& path, Warnings& warnings);
 

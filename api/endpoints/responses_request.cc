@@ -8,12 +8,11 @@
 #include "api/json/error.h"
 #include "api/json/json_reader.h"
 #include "api/json/raw_json.h"
+#include "api/json/request_body.h"
 
 namespace puna::api {
 
 namespace {
-
-constexpr int kMaxTokens = 1 << 30;
 
 // Whether log-probabilities are wanted.
 bool ReadInclude(ObjectReader& body, Warnings& warnings) {
@@ -92,9 +91,10 @@ void ReadTools(ObjectReader& body, std::string_view text, ResponsesRequest& requ
 
 }  // namespace
 
-ResponsesRequest ParseResponsesRequest(std::string_view text) {
-  const Json json = ParseBody(text);
-  ObjectReader body(json, "");
+ResponsesRequest ParseResponsesRequest(std::string_view bytes) {
+  const RequestBody request_body(bytes);
+  const std::string_view text = request_body.text();
+  ObjectReader body(request_body.json(), "");
   ResponsesRequest request;
   CheckFields(kResponses, body, request.warnings);
   request.model = body.Get<std::string>("model", "");
@@ -106,7 +106,8 @@ ResponsesRequest ParseResponsesRequest(std::string_view text) {
   }
   ReadTools(body, text, request);
   request.sampling = ReadSamplingCore(body);
-  request.sampling.max_tokens = body.Optional<int>("max_output_tokens", 1, kMaxTokens);
+  request.sampling.max_tokens = ReadTokenBound(body, "max_output_tokens", 1);
+  request.sampling.max_tokens_param = "max_output_tokens";
   request.format = ReadText(body, text, request.warnings);
   ReadStreamOptions(body, request);
   request.store = body.Get<bool>("store", true);

@@ -9,6 +9,7 @@
 #include "api/json/error.h"
 #include "api/json/json_reader.h"
 #include "api/json/raw_json.h"
+#include "api/json/request_body.h"
 
 namespace puna::api {
 
@@ -31,9 +32,10 @@ void ReadConversation(ObjectReader& body, std::string_view text, TokenizeRequest
 
 }  // namespace
 
-TokenizeRequest ParseTokenizeRequest(std::string_view text) {
-  const Json json = ParseBody(text);
-  ObjectReader body(json, "");
+TokenizeRequest ParseTokenizeRequest(std::string_view bytes) {
+  const RequestBody request_body(bytes);
+  const std::string_view text = request_body.text();
+  ObjectReader body(request_body.json(), "");
   TokenizeRequest request;
   request.model = body.Get<std::string>("model", "");
   request.prompt = body.Optional<std::string>("prompt");
@@ -60,9 +62,9 @@ std::string TokenizeJson(const std::vector<int>& tokens, int max_model_len,
   return Dump(json);
 }
 
-DetokenizeRequest ParseDetokenizeRequest(std::string_view text) {
-  const Json json = ParseBody(text);
-  ObjectReader body(json, "");
+DetokenizeRequest ParseDetokenizeRequest(std::string_view bytes) {
+  const RequestBody request_body(bytes);
+  ObjectReader body(request_body.json(), "");
   DetokenizeRequest request;
   request.model = body.Get<std::string>("model", "");
   size_t i = 0;

@@ -16,14 +16,8 @@ namespace {
 std::string ReadRole(ObjectReader& message) {
   const std::string role = message.Required<std::string>("role");
   if (role == "developer") return "system";
-  if (role == "ipython") return "tool";
+  if (role == "ipython" || role == "function") return "tool";
   if (role == "system" || role == "user" || role == "assistant" || role == "tool") return role;
-  if (role == "function") {
-    throw InvalidValue(message.Path("role"),
-                       "the role 'function' is deprecated; send the result with the role 'tool' "
-                       "and the call's id as tool_call_id.",
-                       "unsupported_value");
-  }
   throw InvalidValue(message.Path("role"),
                      "expected one of system, developer, user, assistant, tool, but got '" + role.substr(0, 80) + "'.");
 }
@@ -87,12 +81,23 @@ void ReadToolCalls(ObjectReader& message, std::string_view text, Message& result
   }
 }
 
+// What chat completions had before tool_calls. Its result comes with the role function and no id.
+void ReadLegacyCall(ObjectReader& message, std::string_view text, Message& result, Warnings& warnings) {
+  const Json* value = message.Find("function_call");
+  if (!value) return;
+  if (!result.tool_calls.empty()) throw InvalidValue(message.Path("function_call"), "it contradicts 'tool_calls'.");
+  ObjectReader function(*value, message.Path("function_call"));
+  ToolCall call;
+  call.name = function.Required<std::string>("name");
+  call.arguments = ReadArguments(function, RawMember(text, "function_call"));
+  WarnUnread(function, warnings);
+  result.tool_calls.push_back(std::move(call));
+}
+
 void ReadAssistant(ObjectReader& message, std::string_view text, Message& result, Warnings& warnings) {
-  if (message.Has("function_call")) {
-    throw Unsupported(message.Path("function_call"), "it is deprecated; use tool_calls.");
-  }
   if (message.Has("audio")) throw Unsupported(message.Path("audio"), "this model reads text only.");
   ReadToolCalls(message, text, result, warnings);
+  ReadLegacyCall(message, text, result, warnings);
   const std::optional<std::string> refusal = message.Optional<std::string>("refusal");
   message.Find("annotations");
   if (const Json* content = message.Find("content")) {
@@ -158,7 +163,7 @@ std::vector<Message> ReadMessages(const Json& array, std::string_view text, cons
   for (size_t i = 0; i < values.size(); ++i) {
     messages.push_back(ReadMessage(values[i], raw.at(i), IndexPath(path, i), warnings));
   }
-  WarnOfStrayResults(messages, path, warnings);
+  MatchToolResults(messages, path);
   return messages;
 }
 

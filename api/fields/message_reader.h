@@ -14,7 +14,7 @@ namespace puna::api {
 // `array` is the value at `path` and `text` its text. Roles system, developer (counts as system),
 // user, assistant and tool (Llama's own name ipython too). A content is a string or parts of type
 // text, which are joined with a newline; images, sounds and files are refused by name. The
-// deprecated role function is refused with its remedy. Throws ApiError.
+// deprecated function_call and role function are read as a call and its result. Throws ApiError, also for results of no call.
 std::vector<Message> ReadMessages(const nlohmann::ordered_json& array, std::string_view text, const std::string& path,
                                   Warnings& warnings);
 

@@ -17,9 +17,14 @@ constexpr unsigned kGenerating = kText | kResponses;
 constexpr unsigned kAll = kGenerating | kEmbeddings;
 
 constexpr RequestField kFields[] = {
-    {"model", kAll, kHonoured, "the served model's name, one of its aliases, or left out"},
+    {"model", kAll, kHonoured,
+     "the served model's name, one of its aliases, or left out; case, :latest and a provider before a slash do not "
+     "matter"},
     // Input.
-    {"messages", kChat, kHonoured, "text of system, developer, user, assistant and tool; developer counts as system"},
+    {"messages", kChat, kHonoured,
+     "text of system, developer, user, assistant and tool; developer counts as system; a tool's result names its call "
+     "with "
+     "tool_call_id, which may be left out when one call only is without a result"},
     {"prompt", kCompletions, kHonoured, "a string, strings, token ids, or arrays of token ids"},
     {"suffix", kCompletions, kRefused, "the model was not trained to fill in the middle", "\"\""},
     {"echo", kText, kHonoured, "the prompt (chat: the last message, if it is the assistant's) before the answer"},
@@ -35,7 +40,9 @@ constexpr RequestField kFields[] = {
     {"truncate_prompt_tokens", kText | kEmbeddings, kRefused, "a prompt is never cut in silence; shorten it"},
     {"prediction", kChat, kHonoured, "expected text, tried as a draft; the result stays the same"},
     // Sampling.
-    {"max_tokens", kText, kHonoured, "chat: without it up to the end of the context; completions: 16"},
+    {"max_tokens", kText, kHonoured,
+     "a bound: what has no room ends with length; chat: without it, and with -1, up to the end of the context; "
+     "completions: 16"},
     {"max_completion_tokens", kChat, kHonoured, "the newer name of max_tokens"},
     {"max_completion_tokens", kCompletions, kRefused, "it is called max_tokens here"},
     {"max_output_tokens", kChat, kRefused, "it is called max_completion_tokens here"},
@@ -58,7 +65,7 @@ constexpr RequestField kFields[] = {
     {"logit_bias", kText, kHonoured, "token ids to -100 .. 100"},
     {"logit_bias", kResponses, kRefused, "use /v1/chat/completions, which has this field", "{}"},
     {"seed", kGenerating, kHonoured, "the same seed and request give the same answer"},
-    {"stop", kText, kHonoured, "a string or up to 16"},
+    {"stop", kText, kHonoured, "a string or up to 16; empty ones stop nothing"},
     {"stop_token_ids", kText, kHonoured, "ids that end the answer"},
     {"stop_sequences", kText, kRefused, "it is called stop here", "[]"},
     {"stop", kResponses, kRefused, "use /v1/chat/completions, which has this field", "[]|\"\""},
@@ -117,7 +124,8 @@ constexpr RequestField kFields[] = {
     {"guided_whitespace_pattern", kText, kRefused, "white space is the grammar's"},
     {"structural_tag", kText, kRefused, "use tools or a grammar"},
     {"tools", kChat | kResponses, kHonoured,
-     "functions; a strict one whose schema cannot be enforced is refused, any other named in a warning"},
+     "functions; a strict one whose schema cannot be enforced is refused, any other named in a warning; tools of other "
+     "kinds are left out and named"},
     {"tool_choice", kChat | kResponses, kHonoured,
      "none, auto, required, one function, allowed_tools; auto: JSON, <function=...> and Hermes' calls keep to the "
      "offered "
@@ -125,8 +133,8 @@ constexpr RequestField kFields[] = {
     {"tools", kCompletions, kRefused, "use /v1/chat/completions", "[]"},
     {"tool_choice", kCompletions, kRefused, "use /v1/chat/completions", "\"none\"|\"auto\""},
     {"parallel_tool_calls", kChat | kResponses, kHonoured, "false: at most one call in an answer"},
-    {"functions", kChat, kRefused, "the deprecated form; use tools", "[]"},
-    {"function_call", kChat, kRefused, "the deprecated form; use tool_choice"},
+    {"functions", kChat, kHonoured, "the deprecated form of tools; the answer has one function_call then"},
+    {"function_call", kChat, kHonoured, "auto, none or one function"},
     // Streaming.
     {"stream", kGenerating, kHonoured, "server-sent events"},
     {"stream_options", kGenerating, kHonoured, "include_usage (chat and completions)"},
@@ -138,7 +146,8 @@ constexpr RequestField kFields[] = {
     {"previous_response_id", kResponses, kHonoured, "a response stored here; its input and output come first"},
     {"conversation", kResponses, kRefused, "there are no conversation objects; use previous_response_id"},
     {"prompt", kResponses, kRefused, "there are no stored prompts; use input"},
-    {"max_output_tokens", kResponses, kHonoured, "without it up to the end of the context"},
+    {"max_output_tokens", kResponses, kHonoured,
+     "a bound: what has no room ends as incomplete; without it, and with -1, up to the end of the context"},
     {"max_tool_calls", kResponses, kWarned, "counts built-in tools only, of which there are none"},
     {"text", kResponses, kHonoured, "format: text, json_object, json_schema"},
     {"truncation", kResponses, kHonoured, "disabled or auto: drops the oldest items that do not fit"},
@@ -148,7 +157,7 @@ constexpr RequestField kFields[] = {
     // Embeddings.
     {"input", kEmbeddings, kHonoured, "a string, strings, token ids, or arrays of token ids"},
     {"encoding_format", kEmbeddings, kHonoured, "float or base64"},
-    {"dimensions", kEmbeddings, kRefused, "the model was not trained for shorter vectors"},
+    {"dimensions", kEmbeddings, kHonoured, "the length of this model's vectors; it was not trained for others"},
     {"pooling", kEmbeddings, kHonoured,
      "mean (the default) or last: how the tokens' hidden states behind the final norm become one"},
     {"normalize", kEmbeddings, kRefused, "vectors have length 1", "true"},

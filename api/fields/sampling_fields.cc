@@ -36,9 +36,10 @@ std::vector<std::string> ReadStops(ObjectReader& body) {
   std::vector<std::string> stops;
   const Json* value = body.Find("stop");
   if (!value) return stops;
+  // An empty one stops nothing: local clients send it for none.
   const auto add = [&](const Json& stop, const std::string& path) {
-    stops.push_back(ReadValue<std::string>(stop, path));
-    if (stops.back().empty()) throw InvalidValue(path, "a stop string must not be empty.");
+    std::string text = ReadValue<std::string>(stop, path);
+    if (!text.empty()) stops.push_back(std::move(text));
   };
   if (value->is_string()) {
     add(*value, "stop");
@@ -65,16 +66,23 @@ std::vector<int> ReadIds(ObjectReader& body, const char* name) {
   return ids;
 }
 
-std::optional<int> ReadMaxTokens(ObjectReader& body, int min) {
-  const std::optional<int> newer = body.Optional<int>("max_completion_tokens", min, kMaxCount);
-  const std::optional<int> older = body.Optional<int>("max_tokens", min, kMaxCount);
+void ReadMaxTokens(ObjectReader& body, int min, SamplingFields& fields) {
+  const std::optional<int> newer = ReadTokenBound(body, "max_completion_tokens", min);
+  const std::optional<int> older = ReadTokenBound(body, "max_tokens", min);
   if (newer && older && *newer != *older) {
     throw InvalidValue("max_tokens", "it differs from max_completion_tokens; give one of them.");
   }
-  return newer ? newer : older;
+  fields.max_tokens = newer ? newer : older;
+  fields.max_tokens_param = newer ? "max_completion_tokens" : "max_tokens";
 }
 
 }  // namespace
+
+std::optional<int> ReadTokenBound(ObjectReader& body, std::string_view name, int min) {
+  const Json* value = body.Find(name);
+  if (value && value->is_number() && *value == -1) return std::nullopt;
+  return body.Optional<int>(name, min, kMaxCount);
+}
 
 SamplingFields ReadSamplingCore(ObjectReader& body) {
   SamplingFields fields;
@@ -94,7 +102,7 @@ SamplingFields ReadSamplingCore(ObjectReader& body) {
 SamplingFields ReadSampling(ObjectReader& body, int min_max_tokens) {
   SamplingFields fields = ReadSamplingCore(body);
   fields.logit_bias = ReadLogitBias(body);
-  fields.max_tokens = ReadMaxTokens(body, min_max_tokens);
+  ReadMaxTokens(body, min_max_tokens, fields);
   fields.min_tokens = body.Optional<int>("min_tokens", 0, kMaxCount).value_or(0);
   fields.ignore_eos = body.Get<bool>("ignore_eos", false);
   fields.stop_token_ids = ReadIds(body, "stop_token_ids");

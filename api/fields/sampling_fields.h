@@ -25,12 +25,13 @@ struct SamplingFields {
   std::vector<std::pair<int, double>>
       logit_bias;  // token id to [-100, 100]; whether ids exist is the caller's to check
   std::optional<int64_t> seed;
-  bool include_energy = false;  // usage.energy is wanted
-  std::optional<int> max_tokens;
+  bool include_energy = false;                  // usage.energy is wanted
+  std::optional<int> max_tokens;                // none: as many as there is room for
+  std::string max_tokens_param = "max_tokens";  // what the client calls it
   int min_tokens = 0;
   bool ignore_eos = false;
   std::vector<int> stop_token_ids;
-  std::vector<std::string> stop;  // up to 16, none empty
+  std::vector<std::string> stop;  // up to 16; empty ones are left out
   bool include_stop_str_in_output = false;
   bool skip_special_tokens = true;
 };
@@ -41,6 +42,9 @@ SamplingFields ReadSampling(ObjectReader& body, int min_max_tokens);
 
 // The part that /v1/responses has too: temperature, top_p, top_k, min_p, penalties, seed.
 SamplingFields ReadSamplingCore(ObjectReader& body);
+
+// How many tokens an answer has at most; `name` is the field. -1 is none, as local clients send it.
+std::optional<int> ReadTokenBound(ObjectReader& body, std::string_view name, int min);
 
 // `stream` and `stream_options`.
 struct StreamFields {

@@ -13,6 +13,8 @@ namespace puna::api {
 
 namespace {
 
+constexpr size_t kMaxTools = 1024;
+
 void CheckType(ObjectReader& object) {
   const std::string type = object.Required<std::string>("type");
   if (type != "function") {
@@ -72,6 +74,15 @@ ToolSpec ReadTool(const Json& value, std::string_view text, const std::string& p
   return tool;
 }
 
+// Tools of other kinds are run elsewhere (web_search, mcp, ...): they are left out, and the functions beside them work.
+bool IsLeftOut(const Json& value, const std::string& path, Warnings& warnings) {
+  ObjectReader object(value, path);
+  const std::string type = object.Required<std::string>("type");
+  if (type == "function") return false;
+  warnings.Add("'" + path + "' of type " + type.substr(0, 80) + " is left out: such tools cannot be run here");
+  return true;
+}
+
 bool IsOffered(const std::vector<ToolSpec>& tools, const std::string& name) {
   return std::any_of(tools.begin(), tools.end(), [&](const ToolSpec& tool) { return tool.name == name; });
 }
@@ -118,13 +129,22 @@ ToolChoice ReadAllowed(ObjectReader& object, const std::vector<ToolSpec>& tools,
   return choice;
 }
 
+// The deprecated form of one function, as a tool.
+ToolSpec ReadLegacyFunction(const Json& value, std::string_view text, const std::string& path, Warnings& warnings) {
+  ObjectReader function(value, path);
+  ToolSpec tool;
+  ReadFunction(function, text, tool);
+  tool.json = "{\"type\": \"function\", \"function\": " + std::string(text) + "}";
+  WarnUnread(function, warnings);
+  return tool;
+}
+
 }  // namespace
 
 std::vector<ToolSpec> ReadTools(ObjectReader& body, std::string_view text, ToolForm form, Warnings& warnings) {
   std::vector<ToolSpec> tools;
   const Json* value = body.Find("tools");
   if (!value) return tools;
-  constexpr size_t kMaxTools = 1024;
   const auto& array = ReadArray(*value, "tools");
   if (array.size() > kMaxTools) {
     throw InvalidValue("tools", "at most 1024 tools can be given.", "array_above_max_length");
@@ -132,6 +152,7 @@ std::vector<ToolSpec> ReadTools(ObjectReader& body, std::string_view text, ToolF
   const std::vector<std::string_view> raw = RawElements(RawMember(text, "tools"));
   for (size_t i = 0; i < array.size(); ++i) {
     const std::string path = IndexPath("tools", i);
+    if (IsLeftOut(array[i], path, warnings)) continue;
     ToolSpec tool = ReadTool(array[i], raw.at(i), path, form, warnings);
     if (IsOffered(tools, tool.name)) {
       throw InvalidValue(path, "there is another function '" + tool.name + "' before it; names must differ.");
@@ -139,6 +160,49 @@ std::vector<ToolSpec> ReadTools(ObjectReader& body, std::string_view text, ToolF
     tools.push_back(std::move(tool));
   }
   return tools;
+}
+
+std::vector<ToolSpec> ReadLegacyFunctions(ObjectReader& body, std::string_view text, Warnings& warnings) {
+  std::vector<ToolSpec> tools;
+  const Json* value = body.Find("functions");
+  if (!value) return tools;
+  const auto& array = ReadArray(*value, "functions");
+  if (array.size() > kMaxTools) {
+    throw InvalidValue("functions", "at most 1024 functions can be given.", "array_above_max_length");
+  }
+  const std::vector<std::string_view> raw = RawElements(RawMember(text, "functions"));
+  for (size_t i = 0; i < array.size(); ++i) {
+    const std::string path = IndexPath("functions", i);
+    ToolSpec tool = ReadLegacyFunction(array[i], raw.at(i), path, warnings);
+    if (IsOffered(tools, tool.name)) {
+      throw InvalidValue(path, "there is another function '" + tool.name + "' before it; names must differ.");
+    }
+    tools.push_back(std::move(tool));
+  }
+  return tools;
+}
+
+ToolChoice ReadLegacyChoice(ObjectReader& body, const std::vector<ToolSpec>& functions, Warnings& warnings) {
+  ToolChoice choice;
+  if (functions.empty()) choice.mode = ToolChoice::Mode::kNone;
+  const Json* value = body.Find("function_call");
+  if (!value) return choice;
+  if (functions.empty()) throw InvalidValue("function_call", "it is only allowed when 'functions' are given.");
+  if (value->is_string()) {
+    const std::string mode = value->get<std::string>();
+    if (mode != "auto" && mode != "none") throw InvalidValue("function_call", "expected auto, none or an object.");
+    if (mode == "none") choice.mode = ToolChoice::Mode::kNone;
+    return choice;
+  }
+  ObjectReader object(*value, "function_call");
+  const std::string name = object.Required<std::string>("name");
+  if (!IsOffered(functions, name))
+    throw InvalidValue("function_call.name", "there is no function '" + name.substr(0, 80) + "' in 'functions'.");
+  WarnUnread(object, warnings);
+  choice.mode = ToolChoice::Mode::kRequired;
+  choice.named = true;
+  choice.allowed.push_back(name);
+  return choice;
 }
 
 ToolChoice ReadToolChoice(ObjectReader& body, const std::vector<ToolSpec>& tools, ToolForm form, Warnings& warnings) {

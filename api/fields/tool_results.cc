@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/json/error.h"
 #include "api/json/json_reader.h"
 
 namespace puna::api {
@@ -13,6 +14,12 @@ size_t PlaceOf(const std::string& id, const Message& turn) {
   const auto found =
       std::find_if(calls.begin(), calls.end(), [&](const ToolCall& call) { return !id.empty() && call.id == id; });
   return static_cast<size_t>(found - calls.begin());
+}
+
+// The call that a result belongs to: by its id; without one, the only call that is left, or one that has no id either.
+std::vector<ToolCall>::const_iterator FindCall(const std::string& id, const std::vector<ToolCall>& open) {
+  if (id.empty() && open.size() == 1) return open.begin();
+  return std::find_if(open.begin(), open.end(), [&](const ToolCall& call) { return call.id == id || call.id.empty(); });
 }
 
 bool IsResult(const Message& message) { return message.role == "tool"; }
@@ -30,16 +37,26 @@ std::vector<Message> OrderToolResults(std::vector<Message> messages) {
   return messages;
 }
 
-void WarnOfStrayResults(const std::vector<Message>& messages, const std::string& path, Warnings& warnings) {
-  const Message* turn = nullptr;
+void MatchToolResults(std::vector<Message>& messages, const std::string& path) {
+  std::vector<ToolCall> open;  // calls of the last turn without a result
+  bool has_turn = false;
   for (size_t i = 0; i < messages.size(); ++i) {
-    if (!IsResult(messages[i])) {
-      turn = &messages[i];
+    Message& message = messages[i];
+    if (!IsResult(message)) {
+      open = message.tool_calls;
+      has_turn = !open.empty();
       continue;
     }
-    if (turn != nullptr && PlaceOf(messages[i].tool_call_id, *turn) < turn->tool_calls.size()) continue;
-    warnings.Add(IndexPath(path, i) +
-                 ".tool_call_id names no call of the turn before it; the result is shown where it stands");
+    const std::string place = IndexPath(path, i);
+    if (!has_turn)
+      throw InvalidValue(place + ".role", "a tool's result must follow the assistant's message with its call.");
+    const auto call = FindCall(message.tool_call_id, open);
+    if (call == open.end() && message.tool_call_id.empty()) throw MissingField(place + ".tool_call_id");
+    if (call == open.end())
+      throw InvalidValue(place + ".tool_call_id",
+                         "it names no call of the assistant's message before it that is without a result.");
+    message.tool_call_id = call->id;
+    open.erase(call);
   }
 }
 

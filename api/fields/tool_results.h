@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "api/fields/message.h"
-#include "api/fields/warnings.h"
 
 namespace puna::api {
 
@@ -14,7 +13,8 @@ namespace puna::api {
 // in; results that name none of them stand behind the others.
 std::vector<Message> OrderToolResults(std::vector<Message> messages);
 
-// Names the results that answer no call of the turn before them. `path` is that of the messages.
-void WarnOfStrayResults(const std::vector<Message>& messages, const std::string& path, Warnings& warnings);
+// Gives each result the id of its call. Throws ApiError, as OpenAI does, for a result that answers no call of the turn before
+// it, or names none where several calls are without a result. `path` is that of the messages.
+void MatchToolResults(std::vector<Message>& messages, const std::string& path);
 
 }  // namespace puna::api

@@ -57,17 +57,12 @@ ApiError Unsupported(const std::string& param, const std::string& why, const std
           Shorten(param)};
 }
 
-ApiError ContextLengthExceeded(int limit, int prompt_tokens, int max_tokens, const std::string& param) {
-  std::string message = "This model's maximum context length is " + std::to_string(limit) + " tokens. However, ";
-  if (max_tokens < 0) {
-    message += "your prompt resulted in " + std::to_string(prompt_tokens) +
-               " tokens, and at least one must be left for the answer. Shorten the prompt.";
-  } else {
-    message += "you requested " + std::to_string(int64_t{prompt_tokens} + max_tokens) + " tokens (" +
-               std::to_string(prompt_tokens) + " in the prompt, " + std::to_string(max_tokens) +
-               " in the completion). Shorten the prompt or ask for fewer tokens.";
-  }
-  return {400, kInvalidRequest, "context_length_exceeded", std::move(message), param};
+ApiError ContextLengthExceeded(int limit, int prompt_tokens, const std::string& param) {
+  return ApiError(400, kInvalidRequest, "context_length_exceeded",
+                  "This model's maximum context length is " + std::to_string(limit) +
+                      " tokens. However, your prompt resulted in " + std::to_string(prompt_tokens) +
+                      " tokens, and at least one must be left for the answer. Shorten the prompt.",
+                  param);
 }
 
 ApiError InvalidApiKey() {

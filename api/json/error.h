@@ -51,8 +51,8 @@ ApiError InvalidValue(const std::string& param, const std::string& why, const st
 ApiError Unsupported(const std::string& param, const std::string& why,
                      const std::string& code = "unsupported_parameter");
 
-// `max_tokens` < 0: the prompt alone is too long.
-ApiError ContextLengthExceeded(int limit, int prompt_tokens, int max_tokens, const std::string& param);
+// The prompt leaves no room for an answer; `param` names the prompt.
+ApiError ContextLengthExceeded(int limit, int prompt_tokens, const std::string& param);
 
 ApiError InvalidApiKey();                                                     // 401
 ApiError MissingApiKey();                                                     // 401

@@ -32,6 +32,7 @@ std::vector<TokenId> NgramProposer::Propose(std::span<const TokenId> tokens, int
     match = FindLongest();
     if (match.length < min_match_) return draft;
   }
+  from_prediction_ = match.next < num_prediction_;
   // A match that overlaps its own end repeats itself, as in LZ77.
   const int end = static_cast<int>(text_.size());
   for (int i = 0; i < limit; ++i) {

@@ -29,6 +29,7 @@ class NgramProposer : public Proposer {
 
   std::vector<TokenId> Propose(std::span<const TokenId> tokens, int max_tokens) override;
   void Observe(int num_proposed, int num_accepted) override;
+  bool FromPrediction() const override { return from_prediction_; }
 
  private:
   struct Match {
@@ -45,6 +46,7 @@ class NgramProposer : public Proposer {
   std::vector<TokenId> text_;      // prediction, kNoToken, tokens so far
   std::vector<int32_t> head_;      // by Slot: the last position of such a triple, -1 = none
   std::vector<int32_t> previous_;  // by position: the one before with the same Slot
+  bool from_prediction_ = false;
   int min_match_ = kMinMatch;
   int draft_length_ = kFirstDraft;
 };

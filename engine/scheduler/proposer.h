@@ -20,6 +20,9 @@ class Proposer {
 
   // How many of the ids last proposed came true, counted from the first.
   virtual void Observe(int num_proposed, int num_accepted) = 0;
+
+  // Whether the last guess was what the client predicted (Request::prediction), and no guess of our own.
+  virtual bool FromPrediction() const = 0;
 };
 
 }  // namespace puna::engine

@@ -296,8 +296,10 @@ void Scheduler::EndStep(const BatchPlan& plan) {
   for (const PlanItem& item : plan.items) {
     Sequence& s = *item.sequence;
     if (item.num_draft == 0) continue;
-    s.usage.accepted_prediction_tokens += s.num_accepted;
-    s.usage.rejected_prediction_tokens += item.num_draft - s.num_accepted;
+    if (s.proposer->FromPrediction()) {
+      s.usage.accepted_prediction_tokens += s.num_accepted;
+      s.usage.rejected_prediction_tokens += item.num_draft - s.num_accepted;
+    }
     counts_.draft_tokens += item.num_draft;
     counts_.accepted_draft_tokens += s.num_accepted;
     s.proposer->Observe(item.num_draft, s.num_accepted);

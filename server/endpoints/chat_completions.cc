@@ -30,7 +30,7 @@ std::vector<ChoicePlan> Plan(api::ChatRequest& chat, const HttpRequest& http, co
   std::vector<ChoicePlan> plans;
   for (int i = 0; i < chat.n; ++i) {
     ChoicePlan& plan = plans.emplace_back();
-    plan.request = BuildRequest(chat.sampling, prompt, "messages", seed, i, service);
+    plan.request = BuildRequest(chat.sampling, prompt, "messages", seed, i, service, chat.warnings);
     plan.request.id = http.id;
     plan.request.num_logprobs = chat.num_logprobs;
     if (!chat.prediction.empty()) plan.request.prediction = service.tokenizer.Encode(chat.prediction);
@@ -65,7 +65,7 @@ struct Job {
   api::IdGenerator ids;
   api::ResponseHead head;
   Generation generation;
-  const api::ChatChunks chunks{head, chat.streaming.include_usage, chat.tokens_as_ids};
+  const api::ChatChunks chunks{head, chat.streaming.include_usage, chat.tokens_as_ids, chat.legacy_functions};
   std::vector<api::ChatChoice> choices{static_cast<size_t>(generation.size())};  // of a whole answer
   std::vector<bool> begun = std::vector<bool>(choices.size());                   // of a stream
 };
@@ -85,6 +85,7 @@ void Job::Add(int i, OutputPiece& piece) {
   api::ChatChoice& choice = choices[i];
   if (!begun[i]) {
     choice.index = i;
+    choice.legacy = chat.legacy_functions;
     choice.content = Echo();
     begun[i] = true;
   }
@@ -132,7 +133,7 @@ void AnswerStream(const std::shared_ptr<Job>& job, HttpReply& reply) {
 
 void ChatCompletions(Service& service, const HttpRequest& http, HttpReply& reply) {
   api::ChatRequest chat = api::ParseChatRequest(http.body);
-  CheckModel(chat.model, service);
+  CheckModel(chat.model, service, chat.warnings);
   reply.access->user = chat.user;
   const auto job = std::make_shared<Job>(service, http, std::move(chat));
   TellWarnings(job->chat.warnings, http, reply);
@@ -141,7 +142,7 @@ void ChatCompletions(Service& service, const HttpRequest& http, HttpReply& reply
 
 void ChatInputTokens(Service& service, const HttpRequest& http, HttpReply& reply) {
   api::ChatRequest chat = api::ParseChatRequest(http.body);
-  CheckModel(chat.model, service);
+  CheckModel(chat.model, service, chat.warnings);
   TellWarnings(chat.warnings, http, reply);
   reply.body = api::InputTokensJson(Prompt(chat, service).size());
 }

@@ -23,7 +23,7 @@ std::vector<ChoicePlan> Plan(api::CompletionRequest& body, const HttpRequest& ht
     const std::vector<engine::TokenId> prompt = InputPrompt(input, body.add_special_tokens, service);
     for (int i = 0; i < body.best_of; ++i) {
       ChoicePlan& plan = plans.emplace_back();
-      plan.request = BuildRequest(body.sampling, prompt, "prompt", seed, i, service);
+      plan.request = BuildRequest(body.sampling, prompt, "prompt", seed, i, service, body.warnings);
       plan.request.id = http.id;
       plan.request.num_logprobs = ranked ? std::max(0, body.num_logprobs) : body.num_logprobs;
       plan.request.prompt_logprobs = body.echo && body.num_logprobs >= 0;
@@ -132,10 +132,10 @@ void AnswerStream(const std::shared_ptr<Job>& job, HttpReply& reply) {
 
 void Completions(Service& service, const HttpRequest& http, HttpReply& reply) {
   api::CompletionRequest body = api::ParseCompletionRequest(http.body);
-  CheckModel(body.model, service);
-  TellWarnings(body.warnings, http, reply);
+  CheckModel(body.model, service, body.warnings);
   reply.access->user = body.user;
   const auto job = std::make_shared<Job>(service, http, std::move(body));
+  TellWarnings(job->body.warnings, http, reply);
   job->body.streaming.stream ? AnswerStream(job, reply) : AnswerWhole(job, reply);
 }
 

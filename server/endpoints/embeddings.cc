@@ -33,10 +33,18 @@ std::string ParamOf(const api::EmbeddingsRequest& body, size_t index) {
 // Checked as a prompt that is answered.
 std::vector<engine::TokenId> ReadInput(const api::EmbeddingsRequest& body, size_t index, const Service& service) {
   api::SamplingFields none;
+  api::Warnings unused;  // nothing is generated, so that nothing can be too long
   none.max_tokens = 0;
   return BuildRequest(none, InputPrompt(body.inputs[index], body.add_special_tokens, service), ParamOf(body, index), 0,
-                      0, service)
+                      0, service, unused)
       .prompt;
+}
+
+void CheckDimensions(const api::EmbeddingsRequest& body, const Service& service) {
+  const int own = service.engine->limits().hidden_size;
+  if (!body.dimensions || *body.dimensions == own) return;
+  throw api::InvalidValue("dimensions", "this model's vectors have " + std::to_string(own) +
+                                            " dimensions, and it was not trained for others.");
 }
 
 // The inputs of one request, some of them in the engine at a time.
@@ -134,8 +142,9 @@ class Batch : public ReplyTask {
 }  // namespace
 
 void Embeddings(Service& service, const HttpRequest& http, HttpReply& reply) {
-  const api::EmbeddingsRequest body = api::ParseEmbeddingsRequest(http.body);
-  CheckModel(body.model, service);
+  api::EmbeddingsRequest body = api::ParseEmbeddingsRequest(http.body);
+  CheckModel(body.model, service, body.warnings);
+  CheckDimensions(body, service);
   TellWarnings(body.warnings, http, reply);
   reply.access->user = body.user;
   reply.later = std::make_unique<Batch>(body, http, service);

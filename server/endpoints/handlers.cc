@@ -13,10 +13,10 @@ Router MakeRouter(Service& service) {
   add("POST", "/v1/completions", Completions);
   add("POST", "/v1/responses", Responses);
   add("POST", "/v1/responses/input_tokens", ResponsesInputTokens);
-  add("GET", "/v1/responses/{}", GetResponse);
-  add("DELETE", "/v1/responses/{}", DeleteResponse);
-  add("POST", "/v1/responses/{}/cancel", CancelResponse);
-  add("GET", "/v1/responses/{}/input_items", ListInputItems);
+  add("GET", "/v1/responses/{resp_}", GetResponse);
+  add("DELETE", "/v1/responses/{resp_}", DeleteResponse);
+  add("POST", "/v1/responses/{resp_}/cancel", CancelResponse);
+  add("GET", "/v1/responses/{resp_}/input_items", ListInputItems);
   add("POST", "/v1/embeddings", Embeddings);
   add("GET", "/v1/models", ListModels);
   add("GET", "/v1/models/*", GetModel);

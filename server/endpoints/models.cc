@@ -1,6 +1,7 @@
 // GET /v1/models and /v1/models/{id}: the one model that is served, under each of its names.
 #include "api/endpoints/models_response.h"
 #include "server/endpoints/handlers.h"
+#include "server/generate/answer.h"
 #include "server/generate/build_request.h"
 
 namespace puna::server {
@@ -19,8 +20,10 @@ void ListModels(Service& service, const HttpRequest&, HttpReply& reply) {
 }
 
 void GetModel(Service& service, const HttpRequest& request, HttpReply& reply) {
-  CheckModel(request.tail, service);
-  reply.body = api::ModelJson(Describe(request.tail, service));
+  api::Warnings warnings;
+  const std::string name = CheckModel(request.tail, service, warnings);
+  TellWarnings(warnings, request, reply);
+  reply.body = api::ModelJson(Describe(name, service));
 }
 
 }  // namespace puna::server

@@ -49,13 +49,16 @@ std::vector<engine::TokenId> Render(const std::vector<api::Message>& messages, a
   return ChatPrompt({messages, OfferedTools(FormOf(body)), "", true, false, "input"}, service);
 }
 
+// What the prompt may take when so much is asked for the answer; an eighth is kept for one whose bound is beyond the context.
+int64_t RoomForPrompt(int limit, int answer) { return limit - (answer < limit ? answer : std::max(1, limit / 8)); }
+
 // Truncation "auto": as many of the newest messages as fit. What is tried grows from the newest on,
 // so that the work goes with what fits and not with what is dropped.
 std::vector<engine::TokenId> RenderTruncated(const std::vector<api::Message>& messages, api::ResponsesRequest& body,
                                              const Service& service) {
   const int limit = service.engine->limits().max_model_len;
   // An answer without a bound of its own gets an eighth of the context.
-  const int64_t room = limit - body.sampling.max_tokens.value_or(std::max(1, limit / 8));
+  const int64_t room = RoomForPrompt(limit, body.sampling.max_tokens.value_or(limit));
   const size_t units = api::NumDroppable(messages);
   std::vector<engine::TokenId> best = Render(api::WithoutOldest(messages, units), body, service);
   size_t fits = 0;          // units that are kept
@@ -81,7 +84,7 @@ std::vector<engine::TokenId> Prompt(const History& earlier, api::ResponsesReques
   }
   const std::vector<api::Message> messages = api::AssembleMessages(body.instructions, items, body.input);
   std::vector<engine::TokenId> prompt = Render(messages, body, service);
-  const int64_t room = int64_t{service.engine->limits().max_model_len} - body.sampling.max_tokens.value_or(1);
+  const int64_t room = RoomForPrompt(service.engine->limits().max_model_len, body.sampling.max_tokens.value_or(1));
   const bool fits = static_cast<int64_t>(prompt.size()) <= room;
   if (fits || !body.truncation_auto || api::NumDroppable(messages) == 0) return prompt;
   return RenderTruncated(messages, body, service);
@@ -96,7 +99,7 @@ std::vector<ChoicePlan> Plan(const History& earlier, api::ResponsesRequest& body
   std::vector<ChoicePlan> plans(1);
   ChoicePlan& plan = plans[0];
   const std::vector<engine::TokenId> prompt = Prompt(earlier, body, service);
-  plan.request = BuildRequest(body.sampling, prompt, "input", SeedOf(body.sampling), 0, service);
+  plan.request = BuildRequest(body.sampling, prompt, "input", SeedOf(body.sampling), 0, service, body.warnings);
   plan.request.id = http.id;
   plan.request.num_logprobs = body.num_logprobs;
   plan.output = BuildOutput(body.sampling, plan.request);
@@ -214,7 +217,7 @@ void Job::AnswerStream(const std::shared_ptr<Job>& job, HttpReply& reply) {
 
 void Responses(Service& service, const HttpRequest& http, HttpReply& reply) {
   api::ResponsesRequest body = api::ParseResponsesRequest(http.body);
-  CheckModel(body.model, service);
+  CheckModel(body.model, service, body.warnings);
   const auto job = std::make_shared<Job>(service, http, std::move(body));
   TellWarnings(job->body().warnings, http, reply);
   reply.access->user = job->body().user;
@@ -225,7 +228,7 @@ void Responses(Service& service, const HttpRequest& http, HttpReply& reply) {
 void ResponsesInputTokens(Service& service, const HttpRequest& http, HttpReply& reply) {
   api::IdGenerator ids;
   api::ResponsesRequest body = Completed(api::ParseResponsesRequest(http.body), service, ids);
-  CheckModel(body.model, service);
+  CheckModel(body.model, service, body.warnings);
   const size_t count = Prompt(Earlier(body.previous_response_id, service), body, service).size();
   TellWarnings(body.warnings, http, reply);
   reply.body = api::InputTokensJson(count);

@@ -10,8 +10,8 @@
 namespace puna::server {
 
 void Tokenize(Service& service, const HttpRequest& http, HttpReply& reply) {
-  const api::TokenizeRequest body = api::ParseTokenizeRequest(http.body);
-  CheckModel(body.model, service);
+  api::TokenizeRequest body = api::ParseTokenizeRequest(http.body);
+  CheckModel(body.model, service, body.warnings);
   TellWarnings(body.warnings, http, reply);
   std::vector<engine::TokenId> ids;
   if (body.prompt) {
@@ -33,8 +33,8 @@ void Tokenize(Service& service, const HttpRequest& http, HttpReply& reply) {
 }
 
 void Detokenize(Service& service, const HttpRequest& http, HttpReply& reply) {
-  const api::DetokenizeRequest body = api::ParseDetokenizeRequest(http.body);
-  CheckModel(body.model, service);
+  api::DetokenizeRequest body = api::ParseDetokenizeRequest(http.body);
+  CheckModel(body.model, service, body.warnings);
   TellWarnings(body.warnings, http, reply);
   for (const int id : body.tokens) {
     if (id >= 0 && id < service.tokenizer.vocab_size()) continue;

@@ -39,23 +39,57 @@ void CheckIds(const api::SamplingFields& fields, const std::vector<TokenId>& pro
   for (const auto& [id, bias] : fields.logit_bias) CheckId(id, vocab_size, "logit_bias");
 }
 
-int MaxNewTokens(const api::SamplingFields& fields, int prompt_tokens, const std::string& prompt_param, int limit) {
+// A bound beyond the room that is left is a bound all the same: the answer ends with `length` where the context does.
+int MaxNewTokens(const api::SamplingFields& fields, int prompt_tokens, const std::string& prompt_param, int limit,
+                 api::Warnings& warnings) {
   if (prompt_tokens == 0) throw api::InvalidValue(prompt_param, "it is empty; at least one token is needed.");
   const int room = limit - prompt_tokens;
   const int wanted = fields.max_tokens.value_or(std::max(1, room));
-  if (room < std::min(1, wanted)) throw api::ContextLengthExceeded(limit, prompt_tokens, -1, prompt_param);
-  if (wanted > room) throw api::ContextLengthExceeded(limit, prompt_tokens, wanted, prompt_param);
-  return wanted;
+  if (room < std::min(1, wanted)) throw api::ContextLengthExceeded(limit, prompt_tokens, prompt_param);
+  if (wanted > room) {
+    warnings.AddOnce("'" + fields.max_tokens_param + "' " + std::to_string(wanted) +
+                     " is more than there is room for: " + std::to_string(room) + " tokens of a context of " +
+                     std::to_string(limit) + " are left");
+  }
+  return std::min(wanted, room);
+}
+
+std::string LowerCase(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
+
+// Without case and tag; see CheckModel.
+std::string Folded(std::string name) {
+  name = LowerCase(std::move(name));
+  constexpr std::string_view kLatest = ":latest";
+  if (name.ends_with(kLatest)) name.resize(name.size() - kLatest.size());
+  return name;
+}
+
+// Whether `asked` is `served`, or that behind providers' names and slashes.
+bool Means(const std::string& asked, const std::string& served) {
+  const std::string name = Folded(served);
+  std::string_view rest = asked;
+  for (;;) {
+    if (!name.empty() && rest == name) return true;
+    const size_t slash = rest.find('/');
+    if (slash == rest.npos) return false;
+    rest.remove_prefix(slash + 1);
+  }
 }
 
 }  // namespace
 
 engine::Request BuildRequest(const api::SamplingFields& fields, const std::vector<TokenId>& prompt,
-                             const std::string& prompt_param, uint64_t seed, int choice, const Service& service) {
+                             const std::string& prompt_param, uint64_t seed, int choice, const Service& service,
+                             api::Warnings& warnings) {
   const engine::EngineLimits limits = service.engine->limits();
   const int prompt_tokens = static_cast<int>(std::min<size_t>(prompt.size(), 1 << 30));
   engine::Request request;
-  request.stop.max_new_tokens = MaxNewTokens(fields, prompt_tokens, prompt_param, limits.max_model_len);
+  request.stop.max_new_tokens = MaxNewTokens(fields, prompt_tokens, prompt_param, limits.max_model_len, warnings);
   CheckIds(fields, prompt, prompt_param, limits.vocab_size);
   request.prompt = prompt;
   request.sampling = Sampling(fields, service);
@@ -83,11 +117,16 @@ uint64_t SeedOf(const api::SamplingFields& fields) {
   return uint64_t{entropy()} << 32 | entropy();
 }
 
-void CheckModel(const std::string& model, const Service& service) {
-  const auto& aliases = service.aliases;
-  const bool known =
-      model.empty() || model == service.model_name || std::find(aliases.begin(), aliases.end(), model) != aliases.end();
-  if (!known) throw api::ModelNotFound(model, service.model_name);
+std::string CheckModel(const std::string& model, const Service& service, api::Warnings& warnings) {
+  std::vector<std::string> names = {service.model_name};
+  names.insert(names.end(), service.aliases.begin(), service.aliases.end());
+  if (model.empty()) return service.model_name;
+  if (std::find(names.begin(), names.end(), model) != names.end()) return model;
+  const std::string asked = Folded(model);
+  const auto meant = std::find_if(names.begin(), names.end(), [&](const auto& name) { return Means(asked, name); });
+  if (meant == names.end()) throw api::ModelNotFound(model, service.model_name);
+  warnings.Add("'model' " + model.substr(0, 100) + " is served as " + *meant);
+  return *meant;
 }
 
 }  // namespace puna::server

@@ -23,6 +23,15 @@ bool IsJson(std::string type) {
 // Whoever asks after the health need not know a key.
 bool IsOpen(const std::string& path) { return path == "/health" || path.rfind("/health/", 0) == 0; }
 
+std::string WithoutSpareSlashes(const std::string& path) {
+  std::string plain;
+  for (const char c : path) {
+    if (c != '/' || !plain.ends_with('/')) plain += c;
+  }
+  if (plain.size() > 1 && plain.ends_with('/')) plain.pop_back();
+  return plain;
+}
+
 }  // namespace
 
 bool IsProbe(const std::string& path) { return IsOpen(path) || path == "/metrics"; }
@@ -83,10 +92,12 @@ api::ApiError NoDescriptorLeft() {
       .WithRetryAfter(1);
 }
 
-// A client whose base URL lacks /v1 is told so.
+// A client whose base URL is written wrong is told so: without /v1, with it twice, with slashes doubled or at its end.
 void Dispatcher::ThrowUnknownPath(const HttpRequest& request) const {
-  const std::string meant = "/v1" + request.path;
   const api::ApiError error = api::UnknownPath(request.method, request.path);
+  std::string meant = WithoutSpareSlashes(request.path);
+  while (meant.starts_with("/v1/v1/")) meant.erase(0, 3);
+  if (router_.AllowedMethods(meant).empty()) meant.insert(0, "/v1");
   if (router_.AllowedMethods(meant).empty()) throw error;
   throw api::ApiError(error.status(), error.type(), error.code(),
                       error.message() + " Did you mean " + meant + "? Base URLs of clients end in /v1.");

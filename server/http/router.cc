@@ -6,17 +6,19 @@
 namespace puna::server {
 namespace {
 
-// The part of the path that stands for the route's * or {}: none when they do not match.
+// The part of the path that stands for the route's * or {...}: none when they do not match.
 std::optional<std::string> TailOf(const std::string& route, const std::string& path) {
-  const size_t begin = std::min(route.find("{}"), route.find('*'));
+  const size_t begin = std::min(route.find('{'), route.find('*'));
   if (begin == route.npos) return route == path ? std::optional<std::string>("") : std::nullopt;
   const bool segment = route[begin] == '{';
-  const std::string end = route.substr(begin + (segment ? 2 : 1));
+  const size_t close = segment ? route.find('}', begin) : begin;
+  const std::string prefix = segment ? route.substr(begin + 1, close - begin - 1) : "";
+  const std::string end = route.substr(close + 1);
   if (path.size() <= begin + end.size() || path.compare(0, begin, route, 0, begin) != 0 ||
       path.compare(path.size() - end.size(), end.size(), end) != 0)
     return std::nullopt;
   std::string tail = path.substr(begin, path.size() - begin - end.size());
-  if (segment && tail.find('/') != tail.npos) return std::nullopt;
+  if (segment && (tail.find('/') != tail.npos || !tail.starts_with(prefix))) return std::nullopt;
   return tail;
 }
 

@@ -11,13 +11,13 @@ namespace puna::server {
 class Router {
  public:
   // A path that ends in * also takes everything that begins with what stands before it; {} takes
-  // one segment, which is not empty. A plain path wins over both. One of them at most.
+  // one segment, which is not empty, {resp_} one that begins with resp_. A plain path wins over all. One of them at most.
   void Add(const std::string& method, const std::string& path, Handler handler);
 
   struct Match {
     const Handler* handler = nullptr;
     std::string path;  // of the route, as added
-    std::string tail;  // what stands for the * or the {}
+    std::string tail;  // what stands for the * or the {...}
   };
   // No handler: see AllowedMethods. HEAD is answered by GET's handler.
   Match Find(const std::string& method, const std::string& path) const;

@@ -27,7 +27,7 @@ class Errors(SharedServer):
     def test_bad_json(self):
         deep = b'{"messages":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
         for body in (b"", b"{", b"[]", b"null", b"{} x", b'{"messages": NaN}', b'{"n": Infinity}',
-                     b'{"model": "a", "model": "b"}', b'{"user": "\xff\xfe"}', b'{"user": "\\ud800"}', b"\xef\xbb\xbf{}", deep):
+                     b'{"model": "a", "model": "b"}', b'{"user": "\xff\xfe"}', b"\xef\xbb\xbf{}", deep):
             with self.subTest(body=body[:40]):
                 self.check(self.server.post(CHAT, body), 400, "invalid_json")
 
@@ -41,7 +41,7 @@ class Errors(SharedServer):
                 ("n", 0, None, "n"),
                 ("n", 100000, None, "n"),
                 ("max_tokens", -5, None, "max_tokens"),
-                ("stop", [""], None, None),
+                ("stop", [1], None, None),
                 ("logit_bias", {"99999999": 1}, "invalid_value", "logit_bias"),
                 ("stop_token_ids", [99999999], "invalid_value", "stop_token_ids"),
                 ("top_logprobs", 21, None, "top_logprobs"),
@@ -61,7 +61,6 @@ class Errors(SharedServer):
 
     def test_too_long(self):
         self.check(self.server.chat("word " * 2000), 400, "context_length_exceeded", "messages")
-        self.check(self.server.chat("Hi", max_tokens=512), 400, "context_length_exceeded", "messages")
         self.check(self.server.complete([1] * 512), 400, "context_length_exceeded", "prompt")
         self.assertEqual(self.server.complete([1] * 511, max_tokens=1).status, 200)
         self.assertEqual(self.server.complete([1] * 512, max_tokens=0, echo=True).status, 200)

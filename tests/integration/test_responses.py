@@ -104,7 +104,7 @@ class Responses(SharedServer):
 
     def test_refused(self):
         for more, param in (({"background": True}, "background"), ({"temperature": 9}, "temperature"),
-                            ({"max_output_tokens": 100000}, "input"), ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
+                            ({"tools": [{"type": "web_search"}], "tool_choice": {"type": "web_search"}}, "tool_choice"),
                             ({"stream_options": {}}, "stream_options")):
             with self.subTest(more=more):
                 reply = self.create("Hi", **more)

@@ -92,7 +92,7 @@ TEST_CASE("ranges") {
   CHECK(ParamOf(R"("n": 129)") == "n");
   CHECK(ParamOf(R"("n": 1.5)") == "n");
   CHECK(ParamOf(R"("max_tokens": 0)") == "max_tokens");
-  CHECK(ParamOf(R"("max_tokens": -1)") == "max_tokens");
+  CHECK(ParamOf(R"("max_tokens": -3)") == "max_tokens");
   CHECK(ParamOf(R"("max_tokens": 5, "max_completion_tokens": 6)") == "max_tokens");
   CHECK(ParamOf(R"("max_tokens": 5, "min_tokens": 6)") == "min_tokens");
   CHECK(ParamOf(R"("top_logprobs": 3)") == "top_logprobs");
@@ -100,8 +100,6 @@ TEST_CASE("ranges") {
   CHECK(ParamOf(R"("logit_bias": {"x": 1})") == "logit_bias.x");
   CHECK(ParamOf(R"("logit_bias": {"-1": 1})") == "logit_bias.-1");
   CHECK(ParamOf(R"("logit_bias": {"1": 101})") == "logit_bias.1");
-  CHECK(ParamOf(R"("stop": "")") == "stop");
-  CHECK(ParamOf(R"("stop": ["a", ""])") == "stop[1]");
   CHECK(ParamOf(R"("stop": ["1","2","3","4","5","6","7","8","9","10","11","12","13","14","15","16","17"])") == "stop");
   CHECK(ParamOf(R"("seed": 9223372036854775808)") == "seed");
   CHECK(ParamOf(R"("stream_options": {"include_usage": true})") == "stream_options");
@@ -159,8 +157,11 @@ TEST_CASE("bad messages are refused by their path") {
   CHECK(ParamOfMessages(R"([{"role": "user", "content": [{"type": "text", "text": "a"},
     {"type": "image_url", "image_url": {"url": "x"}}]}])") == "messages[0].content[1]");
   CHECK(ParamOfMessages(R"([{"role": "user", "content": [{"type": "input_audio"}]}])") == "messages[0].content[0]");
-  CHECK(ParamOfMessages(R"([{"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}}])") ==
-        "messages[0].function_call");
+  CHECK(ParamOfMessages(R"([{"role": "assistant", "function_call": {"arguments": "{}"}}])") ==
+        "messages[0].function_call.name");
+  CHECK(
+      ParamOfMessages(R"([{"role": "user", "content": "x"}, {"role": "tool", "tool_call_id": "1", "content": "x"}])") ==
+      "messages[1].role");
   CHECK(ParamOfMessages(R"([{"role": "assistant", "tool_calls": [{"id": "x", "function": {"arguments": "{}"}}]}])") ==
         "messages[0].tool_calls[0].function.name");
   CHECK(ParamOfMessages(R"([{"role": "assistant", "tool_calls": [{"type": "custom", "id": "x"}]}])") ==
@@ -268,7 +269,6 @@ TEST_CASE("bad tools are refused by their path") {
   const auto param = [](const std::string& tools) { return ParamOf("\"tools\": " + tools); };
   CHECK(param("{}") == "tools");
   CHECK(param("[{}]") == "tools[0].type");
-  CHECK(param(R"([{"type": "web_search"}])") == "tools[0].type");
   CHECK(param(R"([{"type": "function"}])") == "tools[0].function");
   CHECK(param(R"([{"type": "function", "function": {"name": "a b"}}])") == "tools[0].function.name");
   CHECK(param(R"([{"type": "function", "function": {"name": ""}}])") == "tools[0].function.name");
@@ -349,7 +349,6 @@ TEST_CASE("turns with several calls are split") {
       {"id": "2", "type": "function", "function": {"name": "g", "arguments": ""}}]},
     {"role": "tool", "tool_call_id": "2", "content": "two"},
     {"role": "tool", "tool_call_id": "1", "content": "one"},
-    {"role": "tool", "tool_call_id": "9", "content": "nine"},
     {"role": "user", "content": "r"}]})");
   const std::vector<Message> split = SplitToolCalls(request.messages);
   std::string seen;
@@ -359,7 +358,7 @@ TEST_CASE("turns with several calls are split") {
     seen += ' ';
     CHECK(message.tool_calls.size() <= 1);
   }
-  CHECK(seen == "uq afc tone ag ttwo tnine ur ");
+  CHECK(seen == "uq afc tone ag ttwo ur ");
 }
 
 TEST_CASE("arguments that are no JSON object stay text for the template") {

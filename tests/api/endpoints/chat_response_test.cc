@@ -35,6 +35,26 @@ TEST_CASE("a chat completion") {
       R"({"reasoning_tokens":0,"audio_tokens":0,"accepted_prediction_tokens":1,"rejected_prediction_tokens":2}}})");
 }
 
+TEST_CASE("clients of functions get one function_call") {
+  ChatChoice choice;
+  choice.legacy = true;
+  choice.tool_calls = {{"call_1", "f", "{}"}};
+  choice.finish_reason = "tool_calls";
+  const json answer = json::parse(ChatCompletionJson(kHead, {choice}, {}))["choices"][0];
+  CHECK(answer["finish_reason"] == "function_call");
+  CHECK(answer["message"]["function_call"] == json{{"name", "f"}, {"arguments", "{}"}});
+  CHECK_FALSE(answer["message"].contains("tool_calls"));
+
+  const ChatChunks chunks(kHead, false, false, /*legacy=*/true);
+  const auto delta = [&](const OutputDelta& output) {
+    return json::parse(chunks.Delta(0, output, nullptr))["choices"][0]["delta"];
+  };
+  CHECK(delta({"", {{0, "call_1", "f", ""}}}) == json{{"function_call", {{"name", "f"}, {"arguments", ""}}}});
+  CHECK(delta({"", {{0, "", "", "{}"}}}) == json{{"function_call", {{"arguments", "{}"}}}});
+  CHECK(json::parse(chunks.Finish(0, "tool_calls", nullptr))["choices"][0]["finish_reason"] == "function_call");
+  CHECK(json::parse(chunks.Finish(0, "length", nullptr))["choices"][0]["finish_reason"] == "length");
+}
+
 TEST_CASE("a chat completion with calls and log-probabilities") {
   ChatChoice choice;
   choice.index = 1;

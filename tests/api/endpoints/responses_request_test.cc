@@ -139,13 +139,37 @@ TEST_CASE("arguments and outputs that are null are empty") {
   CHECK(request.input[1].text.empty());
 }
 
+TEST_CASE("items of other tools are shown as a function's or passed over, never fatal") {
+  const ResponsesRequest request = ParseResponsesRequest(R"({"input": [
+    {"type": "custom_tool_call", "id": "ctc_1", "call_id": "c1", "name": "apply_patch", "input": "*** \"x\""},
+    {"type": "custom_tool_call_output", "call_id": "c1", "output": "done"},
+    {"type": "local_shell_call", "call_id": "c2", "action": {"type": "exec", "command": ["ls"]}},
+    {"type": "local_shell_call_output", "call_id": "c2", "output": [{"stdout": "a"}]},
+    {"type": "web_search_call", "id": "ws_1", "action": {"type": "search"}},
+    {"type": "mcp_list_tools", "id": "mcpl_1", "tools": []},
+    {"type": "tool_search_output", "call_id": "c3", "tools": []}]})");
+  REQUIRE(request.input.size() == 4);
+  CHECK(request.input[0].name == "apply_patch");
+  CHECK(request.input[0].arguments == R"({"input":"*** \"x\""})");
+  CHECK(request.input[1].text == "done");
+  CHECK(request.input[2].name == "local_shell");
+  CHECK(request.input[2].arguments == R"({"type":"exec","command":["ls"]})");
+  CHECK(request.input[3].text == R"([{"stdout":"a"}])");
+  REQUIRE(request.warnings.texts().size() == 3);
+  CHECK(request.warnings.texts()[0].starts_with("'input[4]' of type web_search_call is passed over"));
+  const std::vector<Message> messages = AssembleMessages("", {}, request.input);
+  CHECK(messages[0].tool_calls.at(0).id == "c1");
+  CHECK(messages[1].tool_call_id == "c1");
+  CHECK(json::parse(ItemListJson(request.input))["data"][0]["type"] == "custom_tool_call");
+  CHECK(ParamOf(R"("input": [{"type": "mesage", "text": "x"}])") == "input[0].type");
+}
+
 TEST_CASE("bad requests are refused by their path") {
   CHECK(ParamOf("") == "input");
   CHECK(ParamOf(R"("input": [])") == "input");
   CHECK(ParamOf(R"("input": 5)") == "input");
   CHECK(ParamOf(R"("input": ["x"])") == "input[0]");
   CHECK(ParamOf(R"("input": [{"role": "tool", "content": "x"}])") == "input[0].role");
-  CHECK(ParamOf(R"("input": [{"type": "computer_call"}])") == "input[0].type");
   CHECK(ParamOf(R"("input": [{"role": "user", "content": [{"type": "input_image"}]}])") == "input[0].content[0]");
   CHECK(ParamOf(R"("input": [{"type": "function_call_output", "output": "x"}])") == "input[0].call_id");
   CHECK(ParamOf(R"("input": [{"type": "function_call", "call_id": "x", "name": "f"}])") == "input[0].arguments");
@@ -154,7 +178,7 @@ TEST_CASE("bad requests are refused by their path") {
   CHECK(ParamOf(R"("input": "x", "metadata": {"a": 1})") == "metadata.a");
   CHECK(ParamOf(R"("input": "x", "background": true)") == "background");
   CHECK(ParamOf(R"("input": "x", "conversation": "conv_1")") == "conversation");
-  CHECK(ParamOf(R"("input": "x", "tools": [{"type": "web_search"}])") == "tools[0].type");
+  CHECK(ParamOf(R"("input": "x", "tools": [{"type": "web_search"}], "tool_choice": "required")") == "tool_choice");
   CHECK(ParamOf(R"("input": "x", "tools": [{"type": "function"}])") == "tools[0].name");
   CHECK(ParamOf(R"("input": "x", "text": {"format": {"type": "json_schema", "name": "n"}})") == "text.format.schema");
   CHECK(ParamOf(R"("input": "x", "include": ["reasoning.encrypted_content"], "reasoning": {"effort": "low"})") ==
@@ -169,7 +193,8 @@ TEST_CASE("embeddings") {
   CHECK(request.pooling == EmbeddingsRequest::Pooling::kLast);
   CHECK_THROWS_AS(ParseEmbeddingsRequest(R"({"input": ""})"), ApiError);
   CHECK_THROWS_AS(ParseEmbeddingsRequest(R"({"input": ["a", ""]})"), ApiError);
-  CHECK_THROWS_AS(ParseEmbeddingsRequest(R"({"input": "a", "dimensions": 5})"), ApiError);
+  CHECK(ParseEmbeddingsRequest(R"({"input": "a", "dimensions": 5})").dimensions == 5);
+  CHECK_THROWS_AS(ParseEmbeddingsRequest(R"({"input": "a", "dimensions": 0})"), ApiError);
   CHECK(EmbeddingsJson({{1.0f, -2.5f}}, "m", 3, false) ==
         R"({"object":"list","data":[{"object":"embedding","index":0,"embedding":[1.0,-2.5]}],"model":"m",)"
         R"("usage":{"prompt_tokens":3,"total_tokens":3}})");

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "api/json/error.h"
+
 namespace puna::api {
 namespace {
 
@@ -35,13 +37,30 @@ TEST_CASE("results come in the order of their calls") {
   CHECK(Order({Result("a"), Turn({"", ""}), Result(""), Result("z")}) == "a|z");
 }
 
-TEST_CASE("results of no call are named") {
-  Warnings warnings;
-  WarnOfStrayResults({Result("a"), Turn({"a"}), Result("a"), Result("b"), Result("")}, "messages", warnings);
-  REQUIRE(warnings.texts().size() == 3);
-  CHECK(warnings.texts()[0].starts_with("messages[0].tool_call_id "));
-  CHECK(warnings.texts()[1].starts_with("messages[3].tool_call_id "));
-  CHECK(warnings.texts()[2].starts_with("messages[4].tool_call_id "));
+// The ids that results get, or the param of the error.
+std::string Matched(std::vector<Message> messages) {
+  try {
+    MatchToolResults(messages, "messages");
+  } catch (const ApiError& error) {
+    CHECK(error.status() == 400);
+    return error.param();
+  }
+  std::string ids;
+  for (const Message& message : messages) ids += message.role == "tool" ? message.tool_call_id : "|";
+  return ids;
+}
+
+TEST_CASE("each result answers a call of the turn before it") {
+  CHECK(Matched({Turn({"a", "b"}), Result("b"), Result("a")}) == "|ba");
+  CHECK(Matched({Turn({"a"}), Result("")}) == "|a");
+  CHECK(Matched({Turn({"a", "b"}), Result("b"), Result("")}) == "|ba");
+  CHECK(Matched({Turn({"", ""}), Result(""), Result("x")}) == "|");  // calls without ids: in their order
+  CHECK(Matched({Turn({"a"}), Result("a"), Turn({}), Turn({"a"}), Result("a")}) == "|a||a");
+  CHECK(Matched({Turn({"a", "b"}), Result("")}) == "messages[1].tool_call_id");
+  CHECK(Matched({Turn({"a"}), Result("b")}) == "messages[1].tool_call_id");
+  CHECK(Matched({Turn({"a"}), Result("a"), Result("a")}) == "messages[2].tool_call_id");
+  CHECK(Matched({Turn({"a"}), Result("a"), Turn({}), Result("a")}) == "messages[3].role");
+  CHECK(Matched({Result("a")}) == "messages[0].role");
 }
 
 }  // namespace

@@ -19,9 +19,9 @@ TEST_CASE("OpenAI's error object") {
 }
 
 TEST_CASE("statuses and codes that clients go by") {
-  CHECK(ContextLengthExceeded(8192, 9000, -1, "messages").status() == 400);
-  CHECK(ContextLengthExceeded(8192, 9000, -1, "messages").code() == "context_length_exceeded");
-  CHECK(ContextLengthExceeded(8192, 8000, 500, "messages").message().find("8500 tokens") != std::string::npos);
+  CHECK(ContextLengthExceeded(8192, 9000, "messages").status() == 400);
+  CHECK(ContextLengthExceeded(8192, 9000, "messages").code() == "context_length_exceeded");
+  CHECK(ContextLengthExceeded(8192, 9000, "messages").message().find("9000 tokens") != std::string::npos);
   CHECK(InvalidApiKey().status() == 401);
   CHECK(InvalidApiKey().code() == "invalid_api_key");
   CHECK(ModelNotFound("x", "y").status() == 404);

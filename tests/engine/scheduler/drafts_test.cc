@@ -8,17 +8,19 @@
 namespace puna::engine {
 namespace {
 
-// Proposes the same ids for ever.
+// Proposes the same ids for ever, as the client's prediction or as its own guess.
 class Stubborn : public Proposer {
  public:
-  explicit Stubborn(Ids ids) : ids_(std::move(ids)) {}
+  explicit Stubborn(Ids ids, bool predicted = true) : ids_(std::move(ids)), predicted_(predicted) {}
   Ids Propose(std::span<const TokenId>, int max_tokens) override {
     return Ids(ids_.begin(), ids_.begin() + std::min<int>(max_tokens, static_cast<int>(ids_.size())));
   }
   void Observe(int, int) override {}
+  bool FromPrediction() const override { return predicted_; }
 
  private:
   Ids ids_;
+  bool predicted_;
 };
 
 TEST_CASE("guesses fill a step that only decodes, up to the rows there are, and true ones count at once") {
@@ -35,6 +37,18 @@ TEST_CASE("guesses fill a step that only decodes, up to the rows there are, and 
   CHECK(Step(scheduler) == Plan{{0, 33, 5, 5}});
   scheduler.Add(MakeRequest(Range(500, 70), 50));
   CHECK(Step(scheduler) == Plan{{0, 36, 1, 1}, {1, 0, 63, 0}});
+}
+
+TEST_CASE("usage tells of what the client predicted, and of no guess of ours") {
+  SchedulerOptions options = MakeOptions();
+  options.make_proposer = [](const Request&) { return std::make_unique<Stubborn>(Ids{7, 7, 8, 7}, false); };
+  Scheduler scheduler(options);
+  Sequence& s = scheduler.Add(MakeRequest(Range(0, 30), 50));
+  Step(scheduler);
+  CHECK(Step(scheduler) == Plan{{0, 30, 5, 5}});
+  CHECK(s.num_output() == 4);  // two guesses came true
+  CHECK(s.usage.accepted_prediction_tokens == 0);
+  CHECK(s.usage.rejected_prediction_tokens == 0);
 }
 
 TEST_CASE("behind a wrong guess nothing counts as guessed, not even what comes next by force") {

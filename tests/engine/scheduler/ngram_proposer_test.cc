@@ -34,15 +34,18 @@ TEST_CASE("the longest match wins, then the latest") {
 TEST_CASE("a loop goes on") {
   NgramProposer proposer(2, {});
   CHECK(proposer.Propose(Ids{1, 2, 1, 2, 1, 2}, 10) == Ids{1, 2, 1, 2});
+  CHECK_FALSE(proposer.FromPrediction());
 }
 
 TEST_CASE("a prediction is proposed from its start, and found again after a deviation") {
   const Ids prediction = {10, 11, 12, 13, 14, 15, 16};
   NgramProposer proposer(2, prediction);
   CHECK(proposer.Propose(Ids{1, 2}, 3) == Ids{10, 11, 12});
+  CHECK(proposer.FromPrediction());
   CHECK(proposer.Propose(Ids{1, 2, 10, 11}, 3) == Ids{12, 13, 14});
   CHECK(proposer.Propose(Ids{1, 2, 10, 11, 99}, 3).empty());
   CHECK(proposer.Propose(Ids{1, 2, 10, 11, 99, 12, 13, 14}, 9) == Ids{15, 16});
+  CHECK(proposer.FromPrediction());
 }
 
 TEST_CASE("success makes drafts longer, failure asks for longer matches") {

@@ -18,6 +18,8 @@ TEST_CASE("routes: plain before prefix, HEAD as GET, allowed methods") {
   router.Add("DELETE", "/v1/models/*", mark("delete"));
   router.Add("GET", "/v1/things/{}", mark("thing"));
   router.Add("POST", "/v1/things/{}/stop", mark("stop"));
+  router.Add("GET", "/v1/jobs/{job_}", mark("job"));
+  router.Add("POST", "/v1/jobs/{job_}/stop", mark("stop job"));
 
   const auto call = [&](const char* method, const char* path) {
     called.clear();
@@ -37,6 +39,11 @@ TEST_CASE("routes: plain before prefix, HEAD as GET, allowed methods") {
   CHECK(call("POST", "/v1/things//stop") == "|");
   CHECK(call("POST", "/v1/things/a/b/stop") == "|");
   CHECK(call("GET", "/v1/things/a/b") == "|");
+  CHECK(call("GET", "/v1/jobs/job_1") == "job|job_1");
+  CHECK(call("POST", "/v1/jobs/job_1/stop") == "stop job|job_1");
+  CHECK(call("GET", "/v1/jobs/compact") == "|");
+  CHECK(call("POST", "/v1/jobs/compact/stop") == "|");
+  CHECK(router.AllowedMethods("/v1/jobs/compact") == "");
   CHECK(router.AllowedMethods("/v1/things/a/stop") == "POST, OPTIONS");
   CHECK(router.AllowedMethods("/v1/things/a") == "GET, HEAD, OPTIONS");
   CHECK(router.AllowedMethods("/v1/models") == "GET, HEAD, OPTIONS");
