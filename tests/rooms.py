@@ -51,7 +51,7 @@ ALLOWED = {
         "config", "engine/base", "engine/kv_cache", "engine/model", "engine/request", "engine/sampling",
         "engine/scheduler",
     },
-    "server/host": {"config", "engine"},  # process and machine: log, signals, limits, energy, progress
+    "server/host": {"config", "engine", "engine/base/mutex.h"},  # process and machine: log, signals, limits, energy, progress
     "server/http": {"config", "api/fields", "api/json", "engine/base/mutex.h", "server/host"},  # sockets, routes, keys; knows no endpoint
     "server/model": {  # from the operator's choice to a loaded model with its text side
         "api/fields", "api/json", "api/template", "api/tool_calls", "config", "engine", "engine/base",

@@ -116,6 +116,8 @@ void WatchConnections(HttpServer& http, Metrics& metrics) {
                 [&http] { return static_cast<double>(http.cut_connections()); });
   metrics.Watch("puna:http_accept_errors_total", "Connections that the system did not give us.", true,
                 [&http] { return static_cast<double>(http.accept_errors()); });
+  metrics.Watch("puna:log_lines_dropped_total", "Lines of the log that nobody read in time.", true,
+                [] { return static_cast<double>(DroppedLogLines()); });
   http.OnRequest([&metrics](const AccessLine& line) { metrics.CountRequest(line); });
 }
 

@@ -1,9 +1,12 @@
 #include "server/host/log.h"
 
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
+#include <memory>
 #include <nlohmann/json.hpp>
+
+#include "server/host/log_sink.h"
 
 namespace puna::server {
 namespace {
@@ -23,12 +26,24 @@ void Write(spdlog::level::level_enum level, const std::string& message) {
   }
 }
 
+// A line of its own, made without the logger, which is at work when it is needed.
+std::string TellDropped(bool json, uint64_t dropped) {
+  const std::string message = std::to_string(dropped) + " lines of the log were dropped: nobody read them";
+  return json ? R"({"level":"warning","event":{"message":")" + message + "\"}}\n" : "warning " + message + "\n";
+}
+
 }  // namespace
+
+uint64_t DroppedLogLines() {
+  const auto& sinks = spdlog::default_logger_raw()->sinks();
+  const auto* sink = sinks.empty() ? nullptr : dynamic_cast<const LogSink*>(sinks.front().get());
+  return sink != nullptr ? sink->dropped() : 0;
+}
 
 void SetUpLog(const std::string& level, const std::string& format) {
   const bool json = format == "json";
-  spdlog::set_default_logger(
-      std::make_shared<spdlog::logger>(json ? kJson : kText, std::make_shared<spdlog::sinks::stderr_sink_mt>()));
+  auto sink = std::make_shared<LogSink>(STDERR_FILENO, [json](uint64_t dropped) { return TellDropped(json, dropped); });
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>(json ? kJson : kText, std::move(sink)));
   // Time and level are written here, the event is a JSON value of its own.
   spdlog::set_pattern(
       json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","event":%v})" : "%Y-%m-%d %H:%M:%S.%e %^%l%$ %v",

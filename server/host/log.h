@@ -1,6 +1,8 @@
-// The log: one line an event on standard error, as text or as JSON.
+// The log: one line an event on standard error, as text or as JSON. Nobody waits for its reader: what it does not take in time is
+// dropped and counted, and a line says so once it reads on.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -9,6 +11,8 @@ namespace puna::server {
 // `level`: trace, debug, info, warn, error, off. `format`: text or json. Call once, before other
 // threads start.
 void SetUpLog(const std::string& level, const std::string& format);
+
+uint64_t DroppedLogLines();
 
 void LogInfo(const std::string& message);
 void LogWarning(const std::string& message);

@@ -2,6 +2,7 @@
 
 #include <sched.h>
 #include <sys/resource.h>
+#include <sys/sysinfo.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -49,8 +50,12 @@ std::vector<std::string> Cgroups(const std::string& root, const std::string& con
   std::vector<std::string> folders;
   for (std::string line; std::getline(lines, line);) {  // NUMBER:CONTROLLERS:PATH
     const size_t begin = line.find(':'), end = line.find(':', begin + 1);
-    if (end == std::string::npos || line.substr(begin + 1, end - begin - 1) != controller) continue;
-    const std::string mount = root + "/sys/fs/cgroup" + (controller.empty() ? "" : "/" + controller);
+    if (end == std::string::npos) continue;
+    const std::string controllers = line.substr(begin + 1, end - begin - 1);  // as in cpu,cpuacct; none: v2
+    if (controller.empty() ? !controllers.empty()
+                           : (',' + controllers + ',').find(',' + controller + ',') == controllers.npos)
+      continue;
+    const std::string mount = root + "/sys/fs/cgroup" + (controller.empty() ? "" : "/" + controllers);
     for (std::filesystem::path path = line.substr(end + 1);; path = path.parent_path()) {
       folders.push_back(mount + (path == "/" ? "" : path.string()));
       if (path == "/" || path.empty()) break;
@@ -90,11 +95,32 @@ void ApplyAddressLimit(const std::string& root, MachineLimits& limits) {
   limits.memory_left = std::min(limits.memory_left, std::max<int64_t>(0, bytes - used));
 }
 
-int CpuQuota(const std::string& cgroup) {
-  std::istringstream in(ReadAll(cgroup + "/cpu.max"));
+// Microseconds of processor time in each period: in one file in v2, in two in v1, where -1 says that there is no quota.
+int CpuQuota(const std::string& text) {
+  std::istringstream in(text);
   double quota = 0, period = 0;
-  if (!(in >> quota >> period) || period <= 0) return std::numeric_limits<int>::max();
+  if (!(in >> quota >> period) || quota <= 0 || period <= 0) return std::numeric_limits<int>::max();
   return std::max(1, static_cast<int>((quota + period - 1) / period));
+}
+
+int CpuQuotas(const std::string& root) {
+  int cpus = std::numeric_limits<int>::max();
+  for (const std::string& cgroup : Cgroups(root, "")) cpus = std::min(cpus, CpuQuota(ReadAll(cgroup + "/cpu.max")));
+  for (const std::string& cgroup : Cgroups(root, "cpu")) {
+    const std::string quota = ReadAll(cgroup + "/cpu.cfs_quota_us"), period = ReadAll(cgroup + "/cpu.cfs_period_us");
+    cpus = std::min(cpus, CpuQuota(quota + ' ' + period));
+  }
+  return cpus;
+}
+
+// Where /proc does not tell (systemd's ProcSubset=pid, a chroot), the system call does. What is left is then unknown, and not
+// nothing: it is taken for all.
+void ReadMemory(const std::string& meminfo, MachineLimits& limits) {
+  struct sysinfo info {};
+  const int64_t total = sysinfo(&info) == 0 ? static_cast<int64_t>(info.totalram) * info.mem_unit : kUnlimited;
+  const std::optional<int64_t> all = Field(meminfo, "MemTotal:"), left = Field(meminfo, "MemAvailable:");  // in KiB
+  limits.memory_limit = all ? *all * 1024 : total;
+  limits.memory_left = left ? *left * 1024 : limits.memory_limit;
 }
 
 int Affinity() {
@@ -107,10 +133,8 @@ int Affinity() {
 MachineLimits ReadMachineLimits(const std::string& root) {
   const std::string meminfo = ReadAll(root + "/proc/meminfo");
   MachineLimits limits;
-  limits.cpus = Affinity();
-  limits.memory_limit = Field(meminfo, "MemTotal:").value_or(0) * 1024;
-  limits.memory_left = Field(meminfo, "MemAvailable:").value_or(0) * 1024;
-  for (const std::string& cgroup : Cgroups(root, "")) limits.cpus = std::min(limits.cpus, CpuQuota(cgroup));
+  limits.cpus = std::min(Affinity(), CpuQuotas(root));
+  ReadMemory(meminfo, limits);
   const int64_t machine = limits.memory_limit;
   for (const MemoryFiles& files : kMemoryFiles) {
     for (const std::string& cgroup : Cgroups(root, files.controller)) ApplyMemory(cgroup, files, machine, limits);

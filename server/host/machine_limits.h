@@ -1,5 +1,5 @@
-// What this process may use: of its container (cgroup v2; for memory also v1, and ulimit -v) where there is one, else
-// of the machine.
+// What this process may use: of its container (cgroups of both versions, and ulimit -v) where there is one, else of the
+// machine. What cannot be read is no limit.
 #pragma once
 
 #include <cstdint>

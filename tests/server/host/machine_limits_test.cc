@@ -65,6 +65,30 @@ TEST_CASE("memory limits of the older cgroups count as well") {
   CHECK(root.Read().memory_left == 2 * kGiB);
 }
 
+TEST_CASE("processor quotas of the older cgroups count as well") {
+  FakeRoot root;
+  root.Write("proc/self/cgroup", "7:memory:/\n4:cpu,cpuacct:/a/b\n3:cpuset:/a\n0::/\n");
+  root.Write("sys/fs/cgroup/cpu,cpuacct/a/b/cpu.cfs_quota_us", "-1\n");
+  root.Write("sys/fs/cgroup/cpu,cpuacct/a/b/cpu.cfs_period_us", "100000\n");
+  const int all = root.Read().cpus;
+  root.Write("sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us", "100000\n");
+  root.Write("sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_period_us", "100000\n");
+  CHECK(root.Read().cpus == 1);
+  root.Write("sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us", "100000000\n");
+  CHECK(root.Read().cpus == all);
+}
+
+TEST_CASE("what cannot be read is unknown, not zero") {
+  FakeRoot root;
+  root.Write("proc/meminfo", "");
+  CHECK(root.Read().memory_limit > kGiB / 4);
+  CHECK(root.Read().memory_left == root.Read().memory_limit);
+  root.Write("proc/self/cgroup", "0::/\n");
+  root.Write("sys/fs/cgroup/memory.max", "1000\n");
+  CHECK(root.Read().memory_limit == 1000);
+  CHECK(root.Read().memory_left == 1000);
+}
+
 TEST_CASE("a container that sees itself as the root, over its limit") {
   FakeRoot root;
   root.Write("proc/self/cgroup", "0::/\n");
