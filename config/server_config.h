@@ -22,6 +22,7 @@ struct ServerConfig {
   std::vector<std::string>
       served_model_names;  // the first is the name, the others are aliases; empty: the folder's name
   std::vector<std::string> cors_origins;
+  std::vector<std::string> allowed_hosts;  // beside localhost and addresses
   std::string tls_cert_file, tls_key_file;
   double power_watts = 0;         // 0: measured where the processor tells, else a guess per core
   double idle_watts = 0;          // 0: a fifth of it

@@ -110,6 +110,17 @@ int RaiseDescriptorLimit(int max_connections) {
 // For what is ready to be computed beside the engine: two at least, so that probes have one.
 size_t NumWorkers() { return static_cast<size_t>(std::clamp(ReadMachineLimits().cpus, 2, 8)); }
 
+// Who shows a key is no page of another site: then any name will do.
+HostNames KnownNames(const config::ServerConfig& config) {
+  std::vector<std::string> names = config.api_keys.empty() ? config.allowed_hosts : std::vector<std::string>{"*"};
+  names.push_back(config.host);
+  return HostNames(std::move(names));
+}
+
+Dispatcher MakeDispatcher(Router router, const config::ServerConfig& config) {
+  return {std::move(router), ApiKeys(config.api_keys), Cors(config.cors_origins), KnownNames(config)};
+}
+
 void WatchConnections(HttpServer& http, Metrics& metrics) {
   metrics.Watch("puna:http_connections", "Open connections.", false, [&http] { return http.open_connections(); });
   metrics.Watch("puna:http_connections_cut_total", "Connections of clients that took too long.", true,
@@ -148,9 +159,7 @@ int Serve(config::Config config) {
   std::unique_ptr<Service> service;  // outlives whoever asks it
   Vitals vitals{seconds(config.server.hang_timeout_s)};
   Metrics metrics;
-  const auto dispatcher = [&](Router router) {
-    return Dispatcher(std::move(router), ApiKeys(config.server.api_keys), Cors(config.server.cors_origins));
-  };
+  const auto dispatcher = [&](Router router) { return MakeDispatcher(std::move(router), config.server); };
   // The ports are taken before the long work of loading: who cannot have them hears so at once, and
   // who asks meanwhile how we are gets an answer.
   HttpServer http(config.server, NumWorkers(), dispatcher(LoadingRouter(vitals, metrics)));

@@ -9,6 +9,13 @@ bool Cors::Knows(const std::string& origin) const {
                      [&](const std::string& known) { return known == "*" || known == origin; });
 }
 
+bool Cors::Permits(const HttpRequest& request) const {
+  const std::string origin = request.header("Origin");
+  if (origin.empty() || Knows(origin)) return true;
+  const size_t scheme_end = origin.find("://");
+  return scheme_end != std::string::npos && !request.host.empty() && origin.substr(scheme_end + 3) == request.host;
+}
+
 void Cors::Allow(const HttpRequest& request, HttpReply& reply) const {
   if (origins_.empty()) return;
   reply.headers["Vary"] = "Origin";

@@ -16,6 +16,9 @@ class Cors {
   // Adds what lets the page of the request's Origin read the reply; nothing for other origins.
   void Allow(const HttpRequest& request, HttpReply& reply) const;
 
+  // Whether the page that sent the request, if it was one, may: a listed one, or one of this server's own.
+  bool Permits(const HttpRequest& request) const;
+
  private:
   bool Knows(const std::string& origin) const;
 

@@ -10,14 +10,13 @@
 namespace puna::server {
 namespace {
 
-// "application/json; charset=utf-8" and "application/problem+json" alike. A missing type is taken
-// for JSON.
+// "application/json; charset=utf-8" and "application/problem+json" alike.
 bool IsJson(std::string type) {
   type = type.substr(0, type.find(';'));
   type.erase(std::remove(type.begin(), type.end(), ' '), type.end());
   std::transform(type.begin(), type.end(), type.begin(), [](unsigned char c) { return std::tolower(c); });
   const bool suffix = type.size() > 5 && type.compare(type.size() - 5, 5, "+json") == 0;
-  return type.empty() || type == "application/json" || suffix;
+  return type == "application/json" || suffix;
 }
 
 // Whoever asks after the health need not know a key.
@@ -103,7 +102,23 @@ void Dispatcher::ThrowUnknownPath(const HttpRequest& request) const {
                       error.message() + " Did you mean " + meant + "? Base URLs of clients end in /v1.");
 }
 
+// What a browser sends for a page of another site is refused before anything is done for it: such a page needs no leave to
+// send, only to read. Whoever monitors may call by any name.
+void Dispatcher::CheckWayIn(const HttpRequest& request) const {
+  if (IsProbe(request.path)) return;
+  if (!names_.Knows(request.host)) {
+    throw api::ApiError(403, "invalid_request_error", "host_not_allowed",
+                        "This server is not called \"" + request.host +
+                            "\". If it is, its operator must say so with --allowed-host, or ask for a key.");
+  }
+  if (!cors_.Permits(request)) {
+    throw api::ApiError(403, "invalid_request_error", "origin_not_allowed",
+                        "Pages of this origin may not call this server. Its operator can let them with --cors-origin.");
+  }
+}
+
 const Handler* Dispatcher::Route(HttpRequest& request, HttpReply& reply) const {
+  CheckWayIn(request);
   const bool of_server = request.method == "OPTIONS" && request.path == "*";
   const std::string allowed = of_server ? "GET, HEAD, POST, DELETE, OPTIONS" : router_.AllowedMethods(request.path);
   if (request.method == "OPTIONS" && !allowed.empty()) {
@@ -121,7 +136,8 @@ const Handler* Dispatcher::Route(HttpRequest& request, HttpReply& reply) const {
   reply.access->endpoint = match.path;
   request.tail = std::move(match.tail);
   const std::string type = request.header("Content-Type");
-  if (request.method == "POST" && !IsJson(type)) throw api::UnsupportedContentType(type);
+  if (request.method == "POST" && (request.has_body || !type.empty()) && !IsJson(type))
+    throw api::UnsupportedContentType(type);
   return match.handler;
 }
 

@@ -8,6 +8,7 @@
 #include "api/json/error.h"
 #include "server/http/api_keys.h"
 #include "server/http/cors.h"
+#include "server/http/host_names.h"
 #include "server/http/http.h"
 #include "server/http/router.h"
 
@@ -15,8 +16,8 @@ namespace puna::server {
 
 class Dispatcher {
  public:
-  Dispatcher(Router router, ApiKeys keys, Cors cors)
-      : router_(std::move(router)), keys_(std::move(keys)), cors_(std::move(cors)) {}
+  Dispatcher(Router router, ApiKeys keys, Cors cors, HostNames names)
+      : router_(std::move(router)), keys_(std::move(keys)), cors_(std::move(cors)), names_(std::move(names)) {}
 
   // Judges the head of a request, before its body is read. Null: `reply` says what there is to say. Else the handler, which
   // may throw; it lives as long as this object.
@@ -27,12 +28,14 @@ class Dispatcher {
 
  private:
   const Handler* Route(HttpRequest& request, HttpReply& reply) const;
+  void CheckWayIn(const HttpRequest& request) const;
 
   [[noreturn]] void ThrowUnknownPath(const HttpRequest& request) const;
 
   Router router_;
   ApiKeys keys_;
   Cors cors_;
+  HostNames names_;
 };
 
 // /health and below, /metrics: what monitors ask.

@@ -147,6 +147,8 @@ void Exchange::ReadRequest(const httplib::Request& parsed) {
   request_.method = parsed.method;
   request_.path = parsed.path;
   request_.peer = origin_.peer;
+  request_.host = origin_.head.authority.empty() ? parsed.get_header_value("Host") : origin_.head.authority;
+  request_.has_body = origin_.head.has_body();
   reply_.access->id = request_.id;
   reply_.access->method = request_.method;
   reply_.access->path = request_.path;

@@ -18,6 +18,8 @@ struct HttpRequest {
   std::string method;  // in capitals
   std::string path;    // decoded, without the query
   std::string tail;    // what stands for the * or the {} of its route
+  std::string host;    // by what name the client called, as in its Host field; may be empty
+  bool has_body = false;
   std::string body;
   std::string peer;  // the client's address
   // A parameter of the query, decoded; empty when there is none.

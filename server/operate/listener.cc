@@ -40,7 +40,7 @@ void Listener::OnEnd(std::function<void()> call) {
 }
 
 ProbeListener::ProbeListener(const config::ServerConfig& config, Router router)
-    : http_(config, /*num_workers=*/1, Dispatcher(std::move(router), ApiKeys({}), Cors({}))) {}
+    : http_(config, /*num_workers=*/1, Dispatcher(std::move(router), ApiKeys({}), Cors({}), HostNames({"*"}))) {}
 
 std::unique_ptr<ProbeListener> ProbeListener::Make(const config::ServerConfig& config, const Vitals& vitals,
                                                    Metrics& metrics) {

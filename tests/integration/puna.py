@@ -175,7 +175,7 @@ class Server:
         """A socket on which the request has been sent, for tests that leave in the middle."""
         payload = json.dumps(body).encode()
         sock = socket.create_connection(("127.0.0.1", self.port), timeout=HANG_SECONDS)
-        sock.sendall(f"POST {path} HTTP/1.1\r\nHost: puna\r\nContent-Type: application/json\r\n"
+        sock.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                      f"Content-Length: {len(payload)}\r\n\r\n".encode() + payload)
         return sock
 

@@ -133,7 +133,7 @@ class Overload(Leakless):
 class Misbehaving(Leakless):
     def test_clients_that_leave_at_every_point(self):
         payload = json.dumps({**LONG, "stream": True}).encode()
-        whole = (b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        whole = (b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                  b"Content-Length: %d\r\n\r\n" % len(payload)) + payload
         head = len(whole) - len(payload)
         with Server("--max-num-seqs", "4", "--no-speculation") as server:
@@ -159,7 +159,7 @@ class Misbehaving(Leakless):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
                 sock.connect(("127.0.0.1", server.port))
                 payload = json.dumps({**LONG, "max_tokens": 2000, "logprobs": 5, "stream": True}).encode()
-                sock.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                sock.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                              b"Content-Length: %d\r\n\r\n" % len(payload) + payload)
                 lazy.append(sock)
             half = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(50)]

@@ -26,7 +26,7 @@ struct Outcome {
 class Fixture {
  public:
   explicit Fixture(std::vector<std::string> keys = {}, std::vector<std::string> origins = {})
-      : dispatcher_(Routes(), ApiKeys(keys), Cors(std::move(origins))) {
+      : dispatcher_(Routes(), ApiKeys(keys), Cors(std::move(origins)), HostNames({"puna.example"})) {
     SetUpLog("off", "text");
   }
 
@@ -37,6 +37,9 @@ class Fixture {
     request.id = "id-1";
     request.method = method;
     request.path = path;
+    request.has_body = method == "POST";
+    request.host = headers["Host"];
+    if (method == "POST" && headers.count("Content-Type") == 0) headers["Content-Type"] = "application/json";
     request.header = [&](const std::string& name) { return headers[name]; };
     const Handler* handler = dispatcher_.Admit(request, outcome.reply);
     if (handler == nullptr) return outcome;
@@ -73,7 +76,7 @@ TEST_CASE("a request in order reaches its handler") {
   CHECK(o.reply.status == 200);
   CHECK(o.reply.body == "[1]");
   CHECK(o.reply.headers.at("X-Request-Id") == "id-1");
-  CHECK(Fixture().Call("POST", "/echo").reply.status == 200);
+  CHECK(Fixture().Call("POST", "/echo", {{"Content-Type", ""}}).reply.status == 415);
 }
 
 TEST_CASE("unknown path, wrong method, wrong type: before the body is read") {
@@ -141,10 +144,37 @@ TEST_CASE("CORS: listed origins may read, others may not, preflights need no key
   CHECK(o.reply.status == 401);
   CHECK(o.reply.headers.count("Access-Control-Allow-Origin") == 1);
   o = f.Call("POST", "/echo", {{"Origin", "http://evil.example"}, {"Authorization", "Bearer key"}});
+  CHECK(o.reply.status == 403);
+  CHECK(o.code() == "origin_not_allowed");
+  CHECK_FALSE(o.body_read);
   CHECK(o.reply.headers.count("Access-Control-Allow-Origin") == 0);
   const Fixture any({}, {"*"});
   CHECK(any.Call("GET", "/health", {{"Origin", "null"}}).reply.headers.at("Access-Control-Allow-Origin") == "null");
   CHECK(any.Call("GET", "/health", {{"Origin", "a\r\nX: y"}}).reply.headers.count("Access-Control-Allow-Origin") == 0);
+}
+
+TEST_CASE("names that lead here by rebinding are refused, and pages of other origins") {
+  const Fixture f;
+  for (const char* host : {"localhost", "LOCALHOST:8080", "a.localhost.", "127.0.0.1:1", "[::1]:8080", "192.168.1.5",
+                           "Puna.Example:80", ""}) {
+    CAPTURE(host);
+    CHECK(f.Call("POST", "/echo", {{"Host", host}}).reply.status == 200);
+  }
+  for (const char* host :
+       {"evil.example", "localhost.evil.example", "notlocalhost", "127.0.0.1.evil.example", "puna.example.evil"}) {
+    CAPTURE(host);
+    const Outcome o = f.Call("POST", "/echo", {{"Host", host}, {"Origin", std::string("http://") + host}});
+    CHECK(o.reply.status == 403);
+    CHECK(o.code() == "host_not_allowed");
+    CHECK_FALSE(o.body_read);
+    CHECK(f.Call("GET", "/health", {{"Host", host}}).reply.status == 200);
+  }
+  const auto from = [&](const char* origin) {
+    return f.Call("POST", "/echo", {{"Host", "localhost:8080"}, {"Origin", origin}}).reply.status;
+  };
+  CHECK(from("http://localhost:8080") == 200);  // this server's own page
+  for (const char* origin : {"null", "http://localhost:3000", "http://localhost", "https://evil.example"})
+    CHECK(from(origin) == 403);
 }
 
 TEST_CASE("request ids of clients are kept when they are harmless") {

@@ -89,7 +89,8 @@ class FunctionTask : public ReplyTask {
 // A server with a few routes, on a port of its own.
 class HttpFixture {
  public:
-  HttpFixture() : server_(Config(), 2, Dispatcher(Routes(), ApiKeys({}), Cors({}))), port_(server_.Bind()) {
+  HttpFixture()
+      : server_(Config(), 2, Dispatcher(Routes(), ApiKeys({}), Cors({}), HostNames({"x"}))), port_(server_.Bind()) {
     SetUpLog("off", "text");
     thread_ = std::thread([this] { server_.Serve(); });
   }

@@ -33,8 +33,9 @@ TEST_CASE("refused requests leave the connection usable, their bodies are not ta
   HttpFixture f;
   const WireClient c(f.port());
   const auto post = [&](const std::string& path, const std::string& extra, const std::string& body) {
-    c.Send("POST " + path + " HTTP/1.1\r\nHost: x\r\n" + extra + "Content-Length: " + std::to_string(body.size()) +
-           "\r\n\r\n" + body);
+    c.Send("POST " + path + " HTTP/1.1\r\nHost: x\r\n" +
+           (extra.find("Content-Type") == std::string::npos ? "Content-Type: application/json\r\n" : "") + extra +
+           "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
     const auto [head, reply] = c.ReadReply();
     return head.substr(9, 3) + " " +
            (reply[0] == '{' ? nlohmann::json::parse(reply)["error"]["code"].get<std::string>() : reply);
@@ -46,14 +47,19 @@ TEST_CASE("refused requests leave the connection usable, their bodies are not ta
         "415 unsupported_content_type");
   CHECK(post("/size", "", std::string(1 << 20, 'x')) == "200 1048576");
   CHECK(post("/size", "", "") == "200 0");
-  c.Send("POST /size HTTP/1.1\r\nHost: x\r\n\r\n");  // no body and no length: nothing to wait for
+  c.Send(
+      "POST /size HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\r\n");  // no body and no length: nothing to wait for
   CHECK(c.ReadReply().second == "0");
-  c.Send("POST /size HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+  c.Send(
+      "POST /size HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
   CHECK(c.ReadReply().second == "3");
   c.Send("GET /size HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc");
   CHECK(c.ReadReply().first.rfind("HTTP/1.1 405", 0) == 0);
   CHECK(post("/size", "Expect: 100-Continue\r\n", "{}") == "200 2");  // the body is there: nothing to wait for
-  c.Send("POST /size HTTP/1.1\r\nHost: x\r\nExpect: 100-Continue\r\nContent-Length: 2\r\n\r\n");
+  c.Send(
+      "POST /size HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-Continue\r\nContent-Length: "
+      "2\r\n\r\n");
   CHECK(c.ReadUntil("\r\n\r\n") == "HTTP/1.1 100 Continue\r\n\r\n");
   c.Send("{}");
   CHECK(c.ReadReply().second == "2");
@@ -64,7 +70,8 @@ TEST_CASE("a body over the limit is refused before it comes, and while it comes"
     for (const std::string size : {"1048577", "99999999999999999999999999"}) {
       HttpFixture f;
       const WireClient c(f.port());
-      c.Send("POST /size HTTP/1.1\r\nHost: x\r\n" + extra + "Content-Length: " + size + "\r\n\r\n");
+      c.Send("POST /size HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + extra +
+             "Content-Length: " + size + "\r\n\r\n");
       const auto [head, body] = c.ReadReply();
       CHECK(head.rfind("HTTP/1.1 413", 0) == 0);
       CHECK(nlohmann::json::parse(body)["error"]["code"] == "payload_too_large");
@@ -73,11 +80,14 @@ TEST_CASE("a body over the limit is refused before it comes, and while it comes"
   }
   HttpFixture f;
   const WireClient c(f.port());  // sends all of it before it reads
-  c.Send("POST /size HTTP/1.1\r\nHost: x\r\nContent-Length: 50000000\r\n\r\n" + std::string(50000000, 'x'));
+  c.Send("POST /size HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50000000\r\n\r\n" +
+         std::string(50000000, 'x'));
   CHECK(c.ReadReply().first.rfind("HTTP/1.1 413", 0) == 0);
   const WireClient d(f.port());
-  d.Send("POST /size HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n200000\r\n" + std::string(0x200000, 'x') +
-         "\r\n0\r\n\r\n");
+  d.Send(
+      "POST /size HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n200000\r\n" +
+      std::string(0x200000, 'x') + "\r\n0\r\n\r\n");
   CHECK(d.ReadReply().first.rfind("HTTP/1.1 413", 0) == 0);
   CHECK(d.ReadUntil("any").empty());
 }
@@ -128,7 +138,8 @@ TEST_CASE("a client that does not read holds up nobody") {
   std::vector<std::unique_ptr<WireClient>> idle;
   for (int i = 0; i < 300; ++i) {
     idle.push_back(std::make_unique<WireClient>(f.port()));
-    idle.back()->Send(i % 2 == 0 ? "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" : "POST /size HTTP/1.1\r\nHost: x\r\n");
+    idle.back()->Send(i % 2 == 0 ? "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"
+                                 : "POST /size HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n");
   }
   const WireClient c(f.port());
   c.Send("GET /words HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -152,7 +163,7 @@ TEST_CASE("a port that is taken is an error that names it") {
   HttpFixture f;
   config::ServerConfig config;
   config.port = f.port();
-  HttpServer second(config, 1, Dispatcher(Router(), ApiKeys({}), Cors({})));
+  HttpServer second(config, 1, Dispatcher(Router(), ApiKeys({}), Cors({}), HostNames({"x"})));
   const std::string expected = "cannot listen on 127.0.0.1:" + std::to_string(f.port()) +
                                ": Address already in use; choose another --host or --port, or stop "
                                "the program that holds it";
@@ -163,7 +174,8 @@ TEST_CASE("a certificate that cannot be read is an error that names it") {
   config::ServerConfig config;
   config.tls_cert_file = "/no/cert.pem";
   config.tls_key_file = "/no/key.pem";
-  CHECK_THROWS_AS(HttpServer(config, 1, Dispatcher(Router(), ApiKeys({}), Cors({}))), std::runtime_error);
+  CHECK_THROWS_AS(HttpServer(config, 1, Dispatcher(Router(), ApiKeys({}), Cors({}), HostNames({"x"}))),
+                  std::runtime_error);
 }
 
 }  // namespace

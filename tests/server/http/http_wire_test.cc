@@ -13,8 +13,10 @@ namespace {
 TEST_CASE("pipelined requests are answered in order, wherever the bytes are cut") {
   HttpFixture f;
   const std::string requests =
-      "POST /size HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nGET GET /words HTTP/1.1\r\nHost: x\r\n\r\n"
-      "POST /size HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nPOST \r\n0\r\nX: y\r\n\r\n"
+      "POST /size HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\nGET GET /words "
+      "HTTP/1.1\r\nHost: x\r\n\r\n"
+      "POST /size HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n5;a=b\r\nPOST \r\n0\r\nX: y\r\n\r\n"
       "GET /none HTTP/1.1\r\nHost: x\r\nConnection: Close\r\n\r\n";
   for (size_t cut = 1; cut < requests.size(); ++cut) {
     CAPTURE(cut);
@@ -38,8 +40,8 @@ TEST_CASE("a request that fills many reads is one request") {
   for (const size_t size : {4095, 4096, 4097, 8192, 65536, 65537}) {
     std::string body(size, 'x');
     body.replace(size / 2, evil.size(), evil);
-    const std::string head =
-        "POST /size HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n";
+    const std::string head = "POST /size HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: " +
+                             std::to_string(body.size()) + "\r\n\r\n";
     c.Send(head + body + head + body);
     CHECK(c.ReadReply().second == std::to_string(body.size()));
     CHECK(c.ReadReply().second == std::to_string(body.size()));
@@ -74,7 +76,9 @@ TEST_CASE("who has said all and waits is answered; OPTIONS * and absolute target
   f.finish = true;
   CHECK(half.ReadReply().second == "waited");
   const WireClient c(f.port());
-  c.Send("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\nPOST http://x/size HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx");
+  c.Send(
+      "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\nPOST http://x/size HTTP/1.1\r\nHost: x\r\nContent-Type: "
+      "application/json\r\nContent-Length: 1\r\n\r\nx");
   CHECK(c.ReadUntil("\r\n\r\n").rfind("HTTP/1.1 204", 0) == 0);
   CHECK(c.ReadReply().second == "1");
 }
@@ -117,7 +121,7 @@ TEST_CASE("a chunk that is none ends the connection") {
   HttpFixture f;
   const WireClient c(f.port());
   c.Send(
-      "POST /size HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+      "POST /size HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
       "GET /words HTTP/1.1\r\nHost: x\r\n\r\n");
   CHECK(c.ReadReply().first.rfind("HTTP/1.1 400", 0) == 0);
   CHECK(c.ReadUntil("any").empty());
