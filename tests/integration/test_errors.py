@@ -99,6 +99,15 @@ class Errors(SharedServer):
             self.assertTrue(answer == b"" or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.1 505")), answer[:200])
 
 
+    def test_other_sites_pages_find_no_way_in(self):
+        body = json.dumps({"prompt": "Hi", "max_tokens": 1}).encode()
+        for status, headers in ((200, {"Host": "localhost:1"}), (403, {"Host": "rebound.example"}), (403, {"Origin": "null"}),
+                                (403, {"Origin": "http://localhost:1"}), (415, {"Content-Type": "text/plain"})):
+            reply = self.server.request("POST", "/v1/completions", body, headers=headers)
+            self.assertEqual(reply.status, status, headers)
+        self.assertEqual(self.server.get("/health", headers={"Host": "puna"}).status, 200)
+
+
 class Keys(SharedServer):
     arguments = ("--api-key", "first,second", "--cors-origin", "http://localhost:3000")
 

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -218,12 +219,69 @@ class Starting(TemporaryFolder):
             self.assertTrue(all(e["level"] in ("info", "warning") for e in events))
 
 
+class StalledLog(unittest.TestCase):
+    """Nobody reads standard error any more."""
+
+    def test_requests_are_answered_and_the_end_comes(self):
+        server = Server.__new__(Server)  # without the thread that reads the log
+        process = subprocess.Popen([BINARY, "serve", "--port", "0", "--threads", "1"], env=clean_environment(),
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            for line in process.stderr:
+                found = re.search(r"serving .* on http://[^ ]*:(\d+)", line)
+                if found:
+                    server.port = int(found.group(1))
+                    break
+            path = "/" + "x" * 7000  # each fills a tenth of the pipe
+            connection = server.connect()
+            while metrics(server)["puna:log_lines_dropped_total"] == 0:
+                for _ in range(50):
+                    self.assertEqual(server.get(path, connection=connection).status, 404)
+            self.assertEqual(server.chat("Hi", max_tokens=1).status, 200)
+            connection.close()
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.wait(HANG_SECONDS), 0)
+        finally:
+            process.kill()
+            process.wait()
+            process.stderr.close()
+
+
 class Tls(TemporaryFolder):
-    @unittest.skipUnless(shutil.which("openssl"), "skipped: there is no openssl to make a certificate")
-    def test_https(self):
+    def make_certificate(self):
         cert, key = os.path.join(self.folder, "cert.pem"), os.path.join(self.folder, "key.pem")
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                         "-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=localhost"], check=True, capture_output=True)
+        return cert, key
+
+    @unittest.skipUnless(shutil.which("openssl"), "skipped: there is no openssl to make a certificate")
+    def test_who_leaves_is_noticed(self):
+        cert, key = self.make_certificate()
+        with Server("--tls-cert-file", cert, "--tls-key-file", key, *SLOW_MODEL) as server:
+            context = ssl.create_default_context(cafile=cert)
+            context.check_hostname = False
+            monitor = http.client.HTTPSConnection("127.0.0.1", server.port, context=context, timeout=HANG_SECONDS)
+            health = lambda: server.get("/health", connection=monitor).json
+            for body in (LONG, {**LONG, "stream": True}):
+                for goodbye in (True, False):
+                    connection = http.client.HTTPSConnection("127.0.0.1", server.port, context=context, timeout=HANG_SECONDS)
+                    connection.request("POST", "/v1/completions", json.dumps(body), {"Content-Type": "application/json"})
+                    server.wait_until(lambda: health()["running"] == 1)
+                    if goodbye:  # close_notify, and the connection stays open
+                        connection.sock.setblocking(False)
+                        try:
+                            connection.sock.unwrap()
+                        except OSError:
+                            pass
+                    else:
+                        connection.sock.close()
+                    server.wait_until(lambda: health()["running"] == 0)
+                    connection.close()
+            monitor.close()
+
+    @unittest.skipUnless(shutil.which("openssl"), "skipped: there is no openssl to make a certificate")
+    def test_https(self):
+        cert, key = self.make_certificate()
         options = ("--tls-cert-file", cert, "--tls-key-file", key)
         with Server(*options) as server:
             self.assertIn("https://127.0.0.1", server.log())
