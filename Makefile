@@ -2,7 +2,7 @@
 # ARGS goes to the program that the target runs: make serve ARGS="--model ~/models/Llama-3.2-3B-Instruct --port 9000"
 ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help build serve bench test asan tsan fuzz soak check format tidy clean
+.PHONY: help build serve bench test asan tsan arm64 fuzz soak check format tidy clean
 
 help:  ## this list
 	@echo "On a bare Debian or Ubuntu, docker/install.sh first: it installs what the build needs."
@@ -29,6 +29,13 @@ asan: build/asan/build.ninja  ## the unit tests under AddressSanitizer and Undef
 tsan: build/tsan/build.ninja  ## the unit tests of the rooms with threads under ThreadSanitizer (clang)
 	@cmake --build --preset tsan
 	@ctest --preset tsan $(ARGS)
+
+arm64: build/arm64-sysroot build/arm64/build.ninja  ## the kernels, cross-compiled for ARM64 and tested under qemu (docker/install.sh --arm64)
+	@cmake --build --preset arm64
+	@ctest --preset arm64 $(ARGS)
+
+build/arm64-sysroot:
+	@docker/arm64_sysroot.sh $@
 
 fuzz: build/fuzz/build.ninja  ## the parsers of foreign bytes under libFuzzer, 10 seconds each (ARGS="--seconds 300" for more)
 	@cmake --build --preset fuzz

@@ -79,7 +79,9 @@ const std::vector<Option>& Table() {
       {"chat_template_file", "Model", "FILE", "Jinja template in place of the checkpoint's own",
        Text<&S::chat_template_file>()},
 
-      {"threads", "Engine", "N", "cores that compute; 0: all that the container may use",
+      {"threads", "Engine", "N",
+       "cores that compute; 0: all that the container may use, without the little ones of a processor with big and "
+       "little cores",
        Integer<&E::threads>(0, 1024)},
       {"max_num_seqs", "Engine", "N", "sequences computed side by side", Integer<&E::max_num_seqs>(1, 1024)},
       {"max_num_batched_tokens", "Engine", "N", "tokens computed in one step",
@@ -99,7 +101,7 @@ const std::vector<Option>& Table() {
       {"speculation", "Engine", "", "guess repeated text and verify it; the output stays the same",
        Switch<&E::speculation>()},
       {"isa", "Engine", "SET", "instruction set of the kernels, for tests and comparisons",
-       Choice<&E::isa>({"auto", "avx512bf16", "avx512", "avx2vnni", "avx2", "scalar"})},
+       Choice<&E::isa>({"auto", "avx512bf16", "avx512", "avx2vnni", "avx2", "i8mm", "dotprod", "neon", "scalar"})},
 
       {"host", "Network", "ADDRESS", "address to listen on; 0.0.0.0 for all, then set an API key", Text<&S::host>()},
       {"port", "Network", "PORT", "port to listen on; 0: any free one, printed at start", Integer<&S::port>(0, 65535)},

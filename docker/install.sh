@@ -3,15 +3,18 @@
 #
 #   docker/install.sh          what the build and the tests need
 #   docker/install.sh --dev    also clang with its tools, ccache, and Node for the client tests
+#   docker/install.sh --arm64  also Debian's cross compiler for ARM64 and qemu, for the preset arm64 on another processor
 #
 # Compilers and libraries come from the system's packages (as root, or through sudo). Two libraries must be newer than
 # Debian 12 has them: oneDNN and cpp-httplib. Their source comes from Debian 13, through an apt of our own in a
 # temporary folder: the system's list of sources and its packages stay as they are, and this part needs no root.
 # oneDNN is then built once, into a cache outside the clone: ${PUNA_DEPS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/puna}.
+# On ARM64 puna does without oneDNN.
 set -euo pipefail
 
 packages=(g++ cmake ninja-build make python3 curl ca-certificates xz-utils patch dpkg-dev
   nlohmann-json3-dev libspdlog-dev libcli11-dev libssl-dev prometheus-cpp-dev doctest-dev)
+arm64_packages=(g++-aarch64-linux-gnu qemu-user-static)
 dev_packages=(clang clang-format clang-tidy libclang-rt-dev ccache nodejs npm)
 source_suite=trixie
 onednn_version=3.7.2
@@ -132,8 +135,11 @@ build_onednn() {
   rm -rf "$cache/src/onednn-$onednn_version"
 }
 
+# Of the two, what this processor's build takes.
+has_onednn() { [[ $(uname -m) != x86_64 || -e $onednn/lib/libdnnl.a ]]; }
+
 install_libraries() {
-  if [[ -e $onednn/lib/libdnnl.a && -e $httplib/httplib.h ]]; then return; fi
+  if has_onednn && [[ -e $httplib/httplib.h ]]; then return; fi
   local sources
   sources=$(derive_source "$codename" "$source_suite")
   if [[ -z $sources ]]; then
@@ -146,7 +152,7 @@ install_libraries() {
   trap 'rm -rf "$folder"' EXIT
   [[ -e $httplib/httplib.h ]] || wanted+=(cpp-httplib)
   # The unpacked source of an interrupted build stays in the cache, so that the build can go on.
-  [[ -e $onednn/lib/libdnnl.a || -e $cache/src/onednn-$onednn_version ]] || wanted+=(onednn)
+  has_onednn || [[ -e $cache/src/onednn-$onednn_version ]] || wanted+=(onednn)
   if ((${#wanted[@]})); then
     mkdir -p "$folder/sources" "$cache/src"
     printf '%s\n' "$sources" >"$folder/sources/puna.sources"
@@ -164,14 +170,15 @@ install_libraries() {
     logged "unpacking oneDNN $onednn_version" unpack "$folder" onednn "$onednn_version" "$new"
     mv -T "$new" "$cache/src/onednn-$onednn_version" 2>/dev/null || rm -rf "$new"
   fi
-  [[ -e $onednn/lib/libdnnl.a ]] || build_onednn
+  has_onednn || build_onednn
 }
 
 case ${1:-} in
   "") ;;
   --dev) packages+=("${dev_packages[@]}") ;;
+  --arm64) packages+=("${arm64_packages[@]}") ;;
   -h | --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit ;;
-  *) fail "unknown option '$1'; known: --dev, --help" ;;
+  *) fail "unknown option '$1'; known: --dev, --arm64, --help" ;;
 esac
 codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 command -v apt-get >/dev/null ||

@@ -19,6 +19,7 @@ LIMITED = (".cc", ".h", ".py", ".mjs")  # generated tables are .inc, and have no
 NOT_OURS = {".git", ".cache", "build", "node_modules", "__pycache__"}
 # A file of ours in a comment or a document: with its path, or by its name alone.
 MENTION = re.compile(r"(?<![-\w./*<])((?:(?:api|config|engine|server|tests|docker)/[\w/]*)?\w\w+\.(?:cc|h|inc))\b")
+PROCESSOR = re.compile(r"_(x86|arm64)\.(?=cc$)")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
@@ -99,7 +100,8 @@ class Sources:
 
 
 def check_definitions(sources):
-    """Names defined in two files under one namespace: the linker would take either, or both would be edited in turn."""
+    """Names defined in two files under one namespace: the linker would take either, or both would be edited in turn. A
+    definition for each processor (name_x86.cc, name_arm64.cc) is one: CMake takes the file of the one that is built for."""
     homes = {}
     for path, declared in sources.declared.items():
         for d in declared:
@@ -108,7 +110,7 @@ def check_definitions(sources):
                 homes.setdefault(key, []).append((path, d))
     for key, found in homes.items():
         aliases = {d.signature for _, d in found}
-        if len({path for path, _ in found}) > 1 and (len(aliases) > 1 or aliases == {None} or len(key) == 3):
+        if len({PROCESSOR.sub(".", path) for path, _ in found}) > 1 and (len(aliases) > 1 or aliases == {None} or len(key) == 3):
             places = ", ".join(f"{path}:{d.line}" for path, d in found[:-1])
             yield f"{found[-1][0]}:{found[-1][1].line}: {key[0]}::{key[1]} is defined in {places} as well"
     for name, home in ONE_HOME.items():

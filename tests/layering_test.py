@@ -86,6 +86,11 @@ class LayeringTest(unittest.TestCase):
         hidden = self.within("puna::engine", self.within("", two).replace("namespace  {", "namespace {"))
         self.assertEqual([], self.findings({"engine/base/a.h": one, "engine/kernels/b.cc": hidden}))
 
+    def test_a_function_of_each_processor(self):
+        one = self.within("puna::engine", "bool HasDots() {\n  return true;\n}")
+        self.assertEqual([], self.findings({"engine/base/cpu_x86.cc": one, "engine/base/cpu_arm64.cc": one}))
+        self.expect_one({"engine/base/cpu_x86.cc": one, "engine/base/isa_arm64.cc": one}, "puna::engine::HasDots")
+
     def test_a_type_defined_twice(self):
         one = self.within("puna::engine", "struct Shape {\n  int rows;\n};")
         announced = self.within("puna::engine", "struct Shape;\nint Area(const Shape& shape);")

@@ -69,7 +69,8 @@ class Arm64:
         return (int(target.group(1), 16) if target else None), name != 'b'
 
     def computes(self, name, operands):
-        return bool(re.search(r'\bv\d+\.', operands)) and not re.match(r'(mov|ld|st)', name)
+        # Lanes of 64 bits are addresses, two at a time.
+        return bool(re.search(r'\bv\d+\.\d*[bhs]\b', operands)) and not re.match(r'(mov|ld|st)', name)
 
     def access(self, name, operands):
         place = self.frame.search(operands)
@@ -97,7 +98,7 @@ def functions(listing):
         words = (word + ' ' + operands).split(' ')
         while words[0] in PREFIXES and len(words) > 1:
             words = [w for w in words[1:] if w] or ['']
-        operands = re.sub(r'\s+(<.*>|# .*|//.*)$', '', ' '.join(words[1:]).strip())  # names and comments
+        operands = re.sub(r'\s+(<|# |//).*$', '', ' '.join(words[1:]).strip())  # names and comments
         body.append((int(address, 16), words[0], operands))
     if name:
         yield name, body

@@ -36,8 +36,17 @@ ARM = '''
 0000000000000000 <f>:
    0:\tstr\tq4, [sp, #32]
    4:\tfmla\tv0.4s, v1.4s, v2.4s
-   8:\tb.ne\t0 <f>
+   8:\tb.ne\t0 <f(int, long)>  // b.any
    c:\tret
+'''
+# Two addresses at a time, kept in the frame of a loop that only calls.
+ARM_ADDRESSES = '''
+0000000000000000 <f>:
+   0:\tdup\tv0.2d, x22
+   4:\tadd\tv0.2d, v0.2d, v1.2d
+   8:\tstr\tq0, [sp, #192]
+   c:\tb.ne\t0 <f>
+  10:\tret
 '''
 
 
@@ -57,6 +66,7 @@ class ObjectCode(unittest.TestCase):
     def test_what_is_allowed(self):
         self.assertEqual(self.faults(CLEAN), [])
         self.assertEqual(self.faults(OUTER), [])
+        self.assertEqual(self.faults(ARM_ADDRESSES, object_code.Arm64()), [])
 
     def test_loops_are_found(self):
         loops = [loop for _, body in object_code.functions(OUTER)

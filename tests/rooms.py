@@ -83,7 +83,7 @@ ALLOWED = {
     "server/bench": {  # puna bench, in process and over HTTP
         "config", "engine", "engine/base", "engine/checkpoint", "engine/checkpoint/config",
         "engine/checkpoint/files", "engine/checkpoint/sources", "engine/demo", "engine/grammar",
-        "engine/grammar/masks", "engine/kv_cache/block_id.h", "engine/layers/machine_peaks.h",
+        "engine/grammar/masks", "engine/kv_cache/block_id.h", "engine/layers/machine_peaks.h", "engine/layers/matmul_peak.h",
         "engine/layers/weight_format.h", "engine/model", "engine/quantize", "engine/request", "engine/tokenizer",
         "server/convert", "server/host", "server/http", "server/model",
     },
@@ -153,7 +153,8 @@ FORBIDDEN = {
     ),
     "DetectIsa": (
         {  # the last two measure what the machine could do, whatever it was told to
-            "engine/base/cpu_features.cc", "engine/base/cpu_features.h", "engine/layers/machine_peaks.cc",
+            "engine/base/cpu_features.cc", "engine/base/cpu_features.h", "engine/base/cpu_features_arm64.cc",
+            "engine/base/cpu_features_x86.cc", "engine/layers/machine_peaks.cc",
             "engine/layers/matmul_peak_x86.cc",
         },
         "take the set that the operator chose (LlamaOptions, Model::isa): --isa holds everywhere",

@@ -12,6 +12,7 @@ puna_precompile(puna_test_header "doctest::doctest;nlohmann_json::nlohmann_json"
 
 function(puna_add_tests folder name)
   file(GLOB sources CONFIGURE_DEPENDS tests/${folder}/*_test.cc)
+  list(FILTER sources EXCLUDE REGEX "${PUNA_FOREIGN_FILES}")
   if(NOT sources)
     return()
   endif()
@@ -57,8 +58,9 @@ foreach(script IN LISTS scripts)
   string(REGEX REPLACE "^test_" "integration_" test ${name})
   add_test(NAME ${test} COMMAND Python3::Interpreter -B -m unittest -v ${name}
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/integration)
+  list(JOIN CMAKE_CROSSCOMPILING_EMULATOR " " runner)
   set_tests_properties(${test} PROPERTIES LABELS integration TIMEOUT 3600
-    ENVIRONMENT "PUNA_BINARY=$<TARGET_FILE:puna>;PUNA_CLIENTS_DIR=${CMAKE_BINARY_DIR}/clients")
+    ENVIRONMENT "PUNA_BINARY=$<TARGET_FILE:puna>;PUNA_RUNNER=${runner};PUNA_CLIENTS_DIR=${CMAKE_BINARY_DIR}/clients")
 endforeach()
 # Says so, rather than passing, where there is no Node or nothing to install the client from.
 set_tests_properties(integration_clients PROPERTIES SKIP_REGULAR_EXPRESSION "skipped: ")

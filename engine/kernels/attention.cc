@@ -3,6 +3,7 @@
 namespace puna::engine {
 
 const AttentionKernels& ScalarAttentionKernels();
+const AttentionKernels& NeonAttentionKernels();
 const AttentionKernels& Avx2AttentionKernels();
 const AttentionKernels& Avx2VnniAttentionKernels();
 const AttentionKernels& Vnni256AttentionKernels();
@@ -11,8 +12,7 @@ const AttentionKernels& Avx512Bf16AttentionKernels();
 
 const AttentionKernels& GetAttentionKernels(Isa isa) {
   switch (isa) {
-    case Isa::kScalar:
-      return ScalarAttentionKernels();
+#if defined(__x86_64__)
     case Isa::kAvx2:
       return Avx2AttentionKernels();
     case Isa::kAvx2Vnni:
@@ -21,8 +21,15 @@ const AttentionKernels& GetAttentionKernels(Isa isa) {
       return Avx512AttentionKernels();
     case Isa::kAvx512Bf16:
       return Avx512Bf16AttentionKernels();
+#elif defined(__aarch64__)
+    case Isa::kNeon:
+    case Isa::kDotProd:
+    case Isa::kI8mm:
+      return NeonAttentionKernels();
+#endif
+    default:
+      return ScalarAttentionKernels();
   }
-  return ScalarAttentionKernels();
 }
 
 }  // namespace puna::engine

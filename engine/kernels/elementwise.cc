@@ -8,16 +8,17 @@ const ElementwiseKernels& Avx512ElementwiseKernels();
 
 const ElementwiseKernels& GetElementwiseKernels(Isa isa) {
   switch (isa) {
-    case Isa::kScalar:
-      return ScalarElementwiseKernels();
+#if defined(__x86_64__)
     case Isa::kAvx2:
     case Isa::kAvx2Vnni:
       return Avx2ElementwiseKernels();
     case Isa::kAvx512:
     case Isa::kAvx512Bf16:
       return Avx512ElementwiseKernels();
+#endif
+    default:  // also ARM64's sets: the vectors of plain C++ are NEON's registers there
+      return ScalarElementwiseKernels();
   }
-  return ScalarElementwiseKernels();
 }
 
 }  // namespace puna::engine

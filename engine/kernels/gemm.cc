@@ -23,8 +23,7 @@ template void CopyRows(const uint8_t*, int, int64_t, uint8_t*);
 
 const GemmKernels& GetGemmKernels(Isa isa) {
   switch (isa) {
-    case Isa::kScalar:
-      return ScalarGemmKernels();
+#if defined(__x86_64__)
     case Isa::kAvx2:
       return Avx2GemmKernels();
     case Isa::kAvx2Vnni:
@@ -33,8 +32,17 @@ const GemmKernels& GetGemmKernels(Isa isa) {
       return Avx512GemmKernels();
     case Isa::kAvx512Bf16:
       return Avx512Bf16GemmKernels();
+#elif defined(__aarch64__)
+    case Isa::kNeon:
+      return NeonGemmKernels();
+    case Isa::kDotProd:
+      return DotProdGemmKernels();
+    case Isa::kI8mm:
+      return I8mmGemmKernels();
+#endif
+    default:
+      return ScalarGemmKernels();
   }
-  return ScalarGemmKernels();
 }
 
 }  // namespace puna::engine

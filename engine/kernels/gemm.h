@@ -69,6 +69,9 @@ std::vector<uint8_t> Arranged(const PanelProduct<A, W, Y>& product, const A* row
 
 // Behind it, one file each.
 const GemmKernels& ScalarGemmKernels();
+const GemmKernels& NeonGemmKernels();
+const GemmKernels& DotProdGemmKernels();
+const GemmKernels& I8mmGemmKernels();
 const GemmKernels& Avx2GemmKernels();
 const GemmKernels& Avx2VnniGemmKernels();
 const GemmKernels& Vnni256GemmKernels();

@@ -6,8 +6,7 @@ namespace puna::engine {
 
 const GroupProduct& GetGroupProduct(Isa isa) {
   switch (isa) {
-    case Isa::kScalar:
-      return ScalarGroupProduct();
+#if defined(__x86_64__)
     case Isa::kAvx2:
       return Avx2GroupProduct();
     case Isa::kAvx2Vnni:
@@ -15,8 +14,10 @@ const GroupProduct& GetGroupProduct(Isa isa) {
     case Isa::kAvx512:
     case Isa::kAvx512Bf16:
       return Avx512GroupProduct();
+#endif
+    default:
+      return ScalarGroupProduct();
   }
-  return ScalarGroupProduct();
 }
 
 int64_t SummedRowBytes(int64_t k) { return k + k / kSumColumns * 4; }

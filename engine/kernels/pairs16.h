@@ -62,6 +62,37 @@ PUNA_INLINE S AddPairProducts(S sum, P a, P b) {
   }
 }
 
+#elif defined(__ARM_NEON) && !defined(PUNA_PLAIN_PAIRS)
+
+// The members of sixteen lanes' pairs, apart: a product of a register of them and one number goes to two registers of sums.
+struct Pairs16 {
+  int16x8_t even[2], odd[2];
+};
+struct OnePair16 {
+  int16_t even, odd;
+};
+
+PUNA_INLINE Pairs16 LoadPairs16(const int16_t* p) {
+  const int16x8x2_t low = vld2q_s16(p), high = vld2q_s16(p + 16);
+  return {{low.val[0], high.val[0]}, {low.val[1], high.val[1]}};
+}
+PUNA_INLINE Pairs16 LoadPairs16(const int8_t* p) {
+  const int8x16x2_t bytes = vld2q_s8(p);
+  return {{vmovl_s8(vget_low_s8(bytes.val[0])), vmovl_high_s8(bytes.val[0])},
+          {vmovl_s8(vget_low_s8(bytes.val[1])), vmovl_high_s8(bytes.val[1])}};
+}
+PUNA_INLINE OnePair16 SplatPair16(const int16_t* p) { return {p[0], p[1]}; }
+
+template <typename S>
+PUNA_INLINE S AddProducts16(S sum, int16x8_t a, int16_t b) {
+  return {(decltype(S::low))vmlal_n_s16((int32x4_t)sum.low, vget_low_s16(a), b),
+          (decltype(S::low))vmlal_high_n_s16((int32x4_t)sum.high, a, b)};
+}
+PUNA_INLINE i32x16 AddPairProducts(i32x16 sum, const Pairs16& a, OnePair16 b) {
+  return {AddProducts16(AddProducts16(sum.low, a.even[0], b.even), a.odd[0], b.odd),
+          AddProducts16(AddProducts16(sum.high, a.even[1], b.even), a.odd[1], b.odd)};
+}
+
 #else
 
 // Both members of each lane's pair.
@@ -88,6 +119,11 @@ PUNA_INLINE i32x16 AddPairProducts(i32x16 sum, const Pairs16& a, const Pairs16& 
 PUNA_INLINE void WidenPairs16(const int8_t* codes, int16_t* wide) {
 #if defined(__AVX2__)
   StoreAs(wide, LoadPairs16(codes));
+#elif defined(__ARM_NEON)
+  for (int i = 0; i < 32; i += 16) {
+    vst1q_s16(wide + i, vmovl_s8(vld1_s8(codes + i)));
+    vst1q_s16(wide + i + 8, vmovl_s8(vld1_s8(codes + i + 8)));
+  }
 #else
   for (int i = 0; i < 32; ++i) wide[i] = codes[i];
 #endif

@@ -287,6 +287,22 @@ PUNA_INLINE void StoreNarrowed(int8_t* p, i32x16 v) {
   const __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(packed), _mm256_extracti128_si256(packed, 1));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
 }
+#elif defined(__ARM_NEON)
+template <typename V>
+PUNA_INLINE int16x8_t Narrowed(Twice<V> v) {
+  return vcombine_s16(vmovn_s32((int32x4_t)v.low), vmovn_s32((int32x4_t)v.high));
+}
+PUNA_INLINE void StoreNarrowed(uint16_t* p, u32x16 v) {
+  vst1q_u16(p, vreinterpretq_u16_s16(Narrowed(v.low)));
+  vst1q_u16(p + 8, vreinterpretq_u16_s16(Narrowed(v.high)));
+}
+PUNA_INLINE void StoreNarrowed(int16_t* p, i32x16 v) {
+  vst1q_s16(p, Narrowed(v.low));
+  vst1q_s16(p + 8, Narrowed(v.high));
+}
+PUNA_INLINE void StoreNarrowed(int8_t* p, i32x16 v) {
+  vst1q_s8(p, vcombine_s8(vmovn_s16(Narrowed(v.low)), vmovn_s16(Narrowed(v.high))));
+}
 #elif defined(__SSE2__) && !defined(__AVX2__)
 PUNA_INLINE void StoreNarrowed(int16_t* p, i32x16 v) {
   auto* to = reinterpret_cast<__m128i*>(p);

@@ -14,10 +14,6 @@ namespace puna::engine {
 // Bytes a second at which the team reads these pieces once, in its own runs of 2 MiB.
 double ReadRate(std::span<const std::span<const uint8_t>> pieces, ThreadTeam& team);
 
-// Keeps oneDNN to an instruction set that the operator has forced below this processor's own, so that the peaks are that set's.
-// Before anything of oneDNN has run in this process: throws std::runtime_error when it is too late.
-void LimitPeaksTo(Isa isa);
-
 // Measures again and again while something else is benchmarked: this machine's speed drifts from minute to minute, so a share
 // of a limit means something only when both were taken side by side.
 class MachineMeter {
@@ -28,9 +24,8 @@ class MachineMeter {
   // Bytes a second of a streaming read by all threads, the best of three passes over the buffer.
   double ReadBandwidth();
 
-  // Operations a second of oneDNN matmuls, one a thread (sequential oneDNN), the best of a few shapes around 128..512 rows, K
-  // 3072 and 8192. Float: bf16 x bf16 -> f32, or where there is no such matmul f32 x f32 -> f32, which is then what a kernel for
-  // bf16 weights can reach. int8: u8 x s8 -> s32.
+  // Operations a second of a library's matmuls (matmul_peak.h), or where there is no library of our own kernels. Float: bf16, or
+  // where there is no such matmul float32, which is then what a kernel for bf16 weights can reach.
   double FloatPeak();
   double Bf16Peak();  // 0 where there is no such matmul
   double Int8Peak();

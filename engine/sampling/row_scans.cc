@@ -8,16 +8,17 @@ const RowScans& Avx512RowScans();
 
 const RowScans& GetRowScans(Isa isa) {
   switch (isa) {
-    case Isa::kScalar:
-      return ScalarRowScans();
+#if defined(__x86_64__)
     case Isa::kAvx2:
     case Isa::kAvx2Vnni:
       return Avx2RowScans();
     case Isa::kAvx512:
     case Isa::kAvx512Bf16:
       return Avx512RowScans();
+#endif
+    default:  // also ARM64's sets: the vectors of plain C++ are NEON's registers there
+      return ScalarRowScans();
   }
-  return ScalarRowScans();
 }
 
 }  // namespace puna::engine

@@ -8,6 +8,7 @@
 #include "engine/base/percentile.h"
 #include "engine/engine.h"
 #include "engine/layers/machine_peaks.h"
+#include "engine/layers/matmul_peak.h"
 #include "server/bench/bench_stream.h"
 #include "server/model/load_model.h"
 

@@ -104,7 +104,7 @@ class QualityBench {
     engine::LlamaOptions llama;
     llama.weights = weights;
     llama.isa = engine::ChooseIsa(options_.command.isa);
-    llama.threads = options_.command.threads > 0 ? options_.command.threads : ReadMachineLimits().cpus;
+    llama.threads = options_.command.threads > 0 ? options_.command.threads : ReadMachineLimits().fast_cpus;
     llama.max_batched_tokens = kQualityChunk;
     llama.kv_dtype = int8_kv ? engine::KvDtype::kInt8 : engine::KvDtype::kBf16;
     auto model = LoadLlama(checkpoint, llama, {});

@@ -48,7 +48,7 @@ std::string PackModel(const PackOptions& options) {
   Progress progress("packing");
   const engine::LlamaOptions llama{.weights = WeightsOf(options.weights),
                                    .isa = engine::ChooseIsa(options.isa),
-                                   .threads = options.threads > 0 ? options.threads : ReadMachineLimits().cpus};
+                                   .threads = options.threads > 0 ? options.threads : ReadMachineLimits().fast_cpus};
   WritePackedLlama(checkpoint, path, engine::OriginsIn(folder.string()), llama,
                    [&](double share) { progress.Tell(share); });
   return path;

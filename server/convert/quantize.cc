@@ -42,7 +42,9 @@ for w8a8. For other readers of compressed-tensors take --rotations r2,r4: r1 of 
 constexpr int kSequenceLength = 2048;
 constexpr int kReportLength = 512;
 
-int Threads(const QuantizeCommand& command) { return command.threads > 0 ? command.threads : ReadMachineLimits().cpus; }
+int Threads(const QuantizeCommand& command) {
+  return command.threads > 0 ? command.threads : ReadMachineLimits().fast_cpus;
+}
 
 engine::Rotations ParseRotations(const QuantizeCommand& command) {
   engine::Rotations rotations;

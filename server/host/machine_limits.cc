@@ -123,9 +123,27 @@ void ReadMemory(const std::string& meminfo, MachineLimits& limits) {
   limits.memory_left = left ? *left * 1024 : limits.memory_limit;
 }
 
-int Affinity() {
+std::vector<int> CpusThatMayRunUs() {
+  std::vector<int> cpus;
   cpu_set_t set;
-  return sched_getaffinity(0, sizeof set, &set) == 0 ? std::max(1, CPU_COUNT(&set)) : 1;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return {0};
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+// A step waits for its slowest thread, so little cores are left to others. Where the kernel says nothing of capacity (it does where
+// cores differ: Linux, Documentation/ABI/testing/sysfs-devices-system-cpu), all are alike.
+int FastOnes(const std::string& root, const std::vector<int>& cpus) {
+  std::vector<int> capacities;
+  for (const int cpu : cpus) {
+    std::istringstream in(ReadAll(root + "/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/cpu_capacity"));
+    int capacity = 0;
+    capacities.push_back(in >> capacity ? capacity : 0);
+  }
+  const int best = *std::ranges::max_element(capacities);
+  return static_cast<int>(std::ranges::count_if(capacities, [best](int capacity) { return 2 * capacity >= best; }));
 }
 
 }  // namespace
@@ -133,7 +151,9 @@ int Affinity() {
 MachineLimits ReadMachineLimits(const std::string& root) {
   const std::string meminfo = ReadAll(root + "/proc/meminfo");
   MachineLimits limits;
-  limits.cpus = std::min(Affinity(), CpuQuotas(root));
+  const std::vector<int> cpus = CpusThatMayRunUs();
+  limits.cpus = std::min(static_cast<int>(cpus.size()), CpuQuotas(root));
+  limits.fast_cpus = std::min(limits.cpus, FastOnes(root, cpus));
   ReadMemory(meminfo, limits);
   const int64_t machine = limits.memory_limit;
   for (const MemoryFiles& files : kMemoryFiles) {

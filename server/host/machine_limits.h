@@ -9,6 +9,7 @@ namespace puna::server {
 
 struct MachineLimits {
   int cpus = 1;              // cores that may run us: affinity (cpuset) and the CPU quota, rounded up
+  int fast_cpus = 1;         // those of them that are at least half as fast as the fastest (ARM's big and little cores)
   int64_t memory_limit = 0;  // bytes in all
   int64_t memory_left = 0;   // bytes that can still be taken without reaching the limit or swapping
 };

@@ -109,7 +109,7 @@ std::optional<engine::WeightFormat> WeightsOf(const std::string& name) {
 }
 
 int NumThreads(const config::EngineConfig& config) {
-  return config.threads > 0 ? config.threads : ReadMachineLimits().cpus;
+  return config.threads > 0 ? config.threads : ReadMachineLimits().fast_cpus;
 }
 
 int LongestSequence(const config::EngineConfig& config, int max_position) {

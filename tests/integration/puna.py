@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -17,6 +18,8 @@ import unittest
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARY = os.environ.get("PUNA_BINARY", os.path.join(SOURCE, "build", "release", "puna"))
+# What starts it: an emulator, for the binary of another processor.
+RUNNER = shlex.split(os.environ.get("PUNA_RUNNER", ""))
 # How long a test waits for what must come before it calls that a hang. What passes on a fast machine passes on one that is
 # ten times slower: tests follow what the server has done, and no other time decides anything.
 HANG_SECONDS = 600
@@ -93,7 +96,7 @@ class Server:
         self.lines = []
         self.log_grew = threading.Condition()
         self.process = subprocess.Popen(
-            [BINARY, "serve", "--port", str(port), *arguments], env=clean_environment(env),
+            [*RUNNER, BINARY, "serve", "--port", str(port), *arguments], env=clean_environment(env),
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         self.reader = threading.Thread(target=self._read_log, daemon=True)
         self.reader.start()
@@ -235,7 +238,7 @@ def free_port():
 
 def run(*arguments, env=None, timeout=HANG_SECONDS):
     """Runs puna to its end."""
-    return subprocess.run([BINARY, *arguments], env=clean_environment(env), capture_output=True, text=True,
+    return subprocess.run([*RUNNER, BINARY, *arguments], env=clean_environment(env), capture_output=True, text=True,
                           timeout=timeout, check=False)
 
 

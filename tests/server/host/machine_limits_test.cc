@@ -1,8 +1,10 @@
 #include "server/host/machine_limits.h"
 
 #include <doctest/doctest.h>
+#include <sched.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -36,6 +38,29 @@ TEST_CASE("without a container the machine is the limit") {
   CHECK(root.Read().memory_limit == 16 * kGiB);
   CHECK(root.Read().memory_left == 8 * kGiB);
   CHECK(root.Read().cpus >= 1);
+}
+
+TEST_CASE("little cores do not compute") {
+  FakeRoot root;
+  CHECK(root.Read().fast_cpus == root.Read().cpus);  // nothing is said of them
+  cpu_set_t set;
+  REQUIRE(sched_getaffinity(0, sizeof set, &set) == 0);
+  int last = 0;
+  const auto say = [&](int capacity, int last_capacity) {
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+      if (CPU_ISSET(cpu, &set)) last = cpu;
+    }
+    for (int cpu = 0; cpu <= last; ++cpu) {
+      root.Write("sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/cpu_capacity",
+                 std::to_string(cpu == last ? last_capacity : capacity) + "\n");
+    }
+  };
+  say(381, 1024);
+  CHECK(root.Read().fast_cpus == 1);  // one big core
+  say(871, 1024);
+  CHECK(root.Read().fast_cpus == root.Read().cpus);
+  say(1024, 381);
+  CHECK(root.Read().fast_cpus == std::max(1, root.Read().cpus - 1));
 }
 
 TEST_CASE("the tightest cgroup counts, file pages do not") {
