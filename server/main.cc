@@ -38,7 +38,7 @@ int RunServe(const std::vector<std::string>& arguments) {
   }
   SetUpLog(loaded.config.server.log_level, loaded.config.server.log_format);
   for (const std::string& warning : loaded.warnings) LogWarning(warning);
-  return Serve(loaded.config);
+  return Serve(loaded.config, [arguments] { return config::Load(arguments, Environment()).config; });
 }
 
 int RunHealthcheck(const std::vector<std::string>& arguments) {

@@ -150,9 +150,22 @@ int Drain(Service& service, HttpServer& http, const Listener& listener) {
   return 0;
 }
 
+// What cannot be read, or makes no sense, leaves all as it is.
+void Reload(const ReadConfig& read_again, const Router& router, HttpServer& http) {
+  try {
+    const config::ServerConfig fresh = read_again().server;
+    http.ReplaceCertificate(fresh);
+    http.Replace(MakeDispatcher(router, fresh));
+    SetLogLevel(fresh.log_level);
+    LogInfo("read again: keys, names, origins, the certificate and the level of the log");
+  } catch (const std::exception& error) {
+    LogError(std::string("nothing is changed, since it cannot be read again: ") + error.what());
+  }
+}
+
 }  // namespace
 
-int Serve(config::Config config) {
+int Serve(config::Config config, const ReadConfig& read_again) {
   ExitOnStopSignals();
   IgnoreBrokenPipes();
   config.server.max_connections = RaiseDescriptorLimit(config.server.max_connections);
@@ -170,12 +183,12 @@ int Serve(config::Config config) {
   service = LoadService(config, vitals);
   Router router = MakeRouter(*service);
   AddProbes(vitals, metrics, router);
-  http.Replace(dispatcher(std::move(router)));
+  http.Replace(dispatcher(router));
   StopSignals signals;
   listener.OnEnd([&signals] { signals.Notify(); });
   vitals.TellServing(*service);
   Announce(*service, port);
-  signals.Wait();
+  while (signals.Wait() == StopSignals::Wish::kReload) Reload(read_again, router, http);
   if (!listener.ended()) {
     const int status = Drain(*service, http, listener);
     listener.OnEnd(nullptr);

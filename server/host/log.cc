@@ -40,6 +40,8 @@ uint64_t DroppedLogLines() {
   return sink != nullptr ? sink->dropped() : 0;
 }
 
+void SetLogLevel(const std::string& level) { spdlog::set_level(spdlog::level::from_str(level)); }
+
 void SetUpLog(const std::string& level, const std::string& format) {
   const bool json = format == "json";
   auto sink = std::make_shared<LogSink>(STDERR_FILENO, [json](uint64_t dropped) { return TellDropped(json, dropped); });
@@ -48,7 +50,7 @@ void SetUpLog(const std::string& level, const std::string& format) {
   spdlog::set_pattern(
       json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","event":%v})" : "%Y-%m-%d %H:%M:%S.%e %^%l%$ %v",
       json ? spdlog::pattern_time_type::utc : spdlog::pattern_time_type::local);
-  spdlog::set_level(spdlog::level::from_str(level));
+  SetLogLevel(level);
   spdlog::flush_on(spdlog::level::info);
 }
 

@@ -12,6 +12,9 @@ namespace puna::server {
 // threads start.
 void SetUpLog(const std::string& level, const std::string& format);
 
+// The level alone, at any time, from any thread.
+void SetLogLevel(const std::string& level);
+
 uint64_t DroppedLogLines();
 
 void LogInfo(const std::string& message);

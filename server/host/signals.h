@@ -1,10 +1,10 @@
-// SIGTERM and SIGINT as a request to stop.
+// SIGTERM and SIGINT as a request to stop, SIGHUP as one to read the operator's files again.
 #pragma once
 
 namespace puna::server {
 
 // Until a StopSignals takes over, the two signals end the process at once, with status 0: also
-// where it is the first of a container, which the kernel otherwise shields from them.
+// where it is the first of a container, which the kernel otherwise shields from them. SIGHUP means nothing yet.
 void ExitOnStopSignals();
 
 // A client, or a reader of the log, that is gone does not end the process.
@@ -18,8 +18,9 @@ class StopSignals {
   ~StopSignals();
   StopSignals(const StopSignals&) = delete;
 
-  // Returns after the first signal or Notify.
-  void Wait();
+  enum class Wish { kStop, kReload };
+  // The next wish, in the order in which they came; many at once may be one. Notify's is to stop.
+  Wish Wait();
   void Notify();  // from any thread
 
  private:

@@ -138,6 +138,12 @@ void HttpServer::Replace(Dispatcher dispatcher) {
   impl_->context->dispatcher = std::move(fresh);
 }
 
+void HttpServer::ReplaceCertificate(const config::ServerConfig& config) {
+  std::shared_ptr<const TlsContext> fresh = MakeTls(config);
+  const engine::MutexLock lock(impl_->context->mutex);
+  if (fresh && impl_->context->tls) impl_->context->tls = std::move(fresh);
+}
+
 void HttpServer::OnRequest(std::function<void(const AccessLine&)> observer) {
   impl_->context->observer = std::move(observer);
 }

@@ -20,6 +20,9 @@ class HttpServer {
 
   // What answers from the next request on; from any thread.
   void Replace(Dispatcher dispatcher);
+  // The certificate of connections from now on, read again from these files. Throws std::runtime_error when they cannot be
+  // used; nothing changes then, nor where there is no TLS. From any thread.
+  void ReplaceCertificate(const config::ServerConfig& config);
   // Called with each request's line in the log. Before Serve.
   void OnRequest(std::function<void(const AccessLine&)> observer);
 

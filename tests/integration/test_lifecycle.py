@@ -219,6 +219,35 @@ class Starting(TemporaryFolder):
             self.assertTrue(all(e["level"] in ("info", "warning") for e in events))
 
 
+class Reload(TemporaryFolder):
+    def test_keys_are_read_again(self):
+        path = os.path.join(self.folder, "keys")
+
+        def write(text):
+            with open(path, "w", encoding="ascii") as file:
+                file.write(text)
+
+        write("old\n")
+        with Server("--api-key-file", path, *SLOW_MODEL) as server:
+            status = lambda key: server.get("/v1/models", headers={"Authorization": f"Bearer {key}"}).status
+            self.assertEqual((status("old"), status("new")), (200, 401))
+            running = server.connect()
+            running.request("POST", "/v1/completions", json.dumps({"prompt": "Hi", "max_tokens": 200, "ignore_eos": True}),
+                            {"Content-Type": "application/json", "Authorization": "Bearer old"})
+            server.wait_until(lambda: server.get("/health").json["running"] == 1)
+            write("new\n")
+            for _ in range(1000):  # a stream of signals
+                server.process.send_signal(signal.SIGHUP)
+            server.wait_for_log("read again: keys")
+            server.wait_until(lambda: (status("old"), status("new")) == (401, 200))
+            self.assertEqual(running.getresponse().status, 200)
+            running.close()
+            os.remove(path)
+            server.process.send_signal(signal.SIGHUP)
+            server.wait_for_log("nothing is changed")
+            self.assertEqual(status("new"), 200)
+
+
 class StalledLog(unittest.TestCase):
     """Nobody reads standard error any more."""
 
