@@ -24,6 +24,7 @@ class StopMatcher {
   std::string Finish();
 
   bool stopped() const { return stopped_; }
+  size_t num_held() const { return held_.size(); }
   // Which string was found, once stopped.
   const std::string& stop() const { return patterns_[found_].text; }
 

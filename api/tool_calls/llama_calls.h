@@ -8,12 +8,9 @@
 #include <vector>
 
 #include "api/tool_calls/call_text.h"
+#include "api/tool_calls/tool_format.h"
 
 namespace puna::api {
-
-inline constexpr std::string_view kPythonTag = "<|python_tag|>";
-inline constexpr std::string_view kFunctionTag = "<function=";
-inline constexpr std::string_view kHermesTag = "<tool_call>";
 
 // What is a call only when the whole text is: one JSON object or several, separated by semicolons
 // or white space, each with a string `name` and one object `parameters` or `arguments`; a pythonic

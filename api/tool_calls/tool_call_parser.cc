@@ -9,12 +9,9 @@
 
 namespace puna::api {
 
-ToolFormat DetectToolFormat(std::string_view chat_template) {
-  return chat_template.find(kHermesTag) == chat_template.npos ? ToolFormat::kLlama : ToolFormat::kHermes;
-}
-
 ToolCallParser::ToolCallParser(Options options, IdGenerator& ids)
-    : options_(options), ids_(ids), phase_(options.format == ToolFormat::kLlama ? Phase::kWhole : Phase::kText) {
+    : options_(std::move(options)), ids_(ids), phase_(FirstPhase()) {
+  if (!options_.beginnings.empty()) phase_ = Phase::kBegin;
   if (options_.constrained) streamer_ = std::make_unique<CallStreamer>(options_.format);
 }
 
@@ -41,15 +38,41 @@ void ToolCallParser::FeedPiece(std::string_view piece, OutputDelta& delta) {
 OutputDelta ToolCallParser::Finish() {
   OutputDelta delta;
   if (phase_ == Phase::kCalls) return delta;
-  const ModelOutput output = options_.format == ToolFormat::kLlama ? ReadLlamaOutput(text_) : ReadHermesOutput(text_);
+  if (phase_ == Phase::kFree) return {TakeContent(text_.size(), /*keep_space=*/true), {}};
+  const auto read = options_.format == ToolFormat::kLlama ? ReadLlamaOutput : ReadHermesOutput;
+  ModelOutput output = read(text_);
+  if (const size_t cut = CutCallAt(); output.calls.empty() && cut < text_.size()) {
+    text_.resize(cut);
+    output = read(text_);
+    output.content = text::TrimSpaceRight(output.content);
+  }
   if (output.content.size() > sent_) delta.content = output.content.substr(sent_);
-  if (!AreOffered(output.calls)) delta.content = text_.substr(sent_);
+  if (!AreOffered(output.calls)) delta.content = text_.substr(std::min(sent_, text_.size()));
   sent_ = text_.size();
   for (const CallText& call : AreOffered(output.calls) ? output.calls : std::vector<CallText>()) {
     BeginCall(call.name, delta.calls);
     ContinueCall(call.arguments, delta.calls);
   }
   return delta;
+}
+
+// Where a call stands that was certain to be one, though its end or even its name has not come; the text's end if none.
+size_t ToolCallParser::CutCallAt() const {
+  if (!options_.constrained) return text_.size();
+  if (options_.demanded) return 0;
+  const std::string_view text = text_;
+  if (phase_ == Phase::kTag) return text.rfind(options_.format == ToolFormat::kLlama ? kFunctionTag : kHermesTag);
+  if (phase_ == Phase::kText) return text.substr(marker_).starts_with(kFunctionTag) ? marker_ : text.size();
+  if (phase_ != Phase::kWhole) return text.size();
+  const std::string_view call = text.substr(text::SkipSpace(text, body_start_));
+  const bool is_named = call.starts_with('{') && call.substr(text::SkipSpace(call, 1)).starts_with("\"name\"");
+  return is_named ? HeldFrom() : text.size();
+}
+
+std::string_view ToolCallParser::held_space() const {
+  const std::string_view rest = std::string_view(text_).substr(sent_);
+  constexpr size_t kMost = 1024;  // keeps a look at it short; of more, what is behind the next word tells
+  return rest.size() <= kMost && text::TrimSpaceRight(rest).empty() ? rest : std::string_view();
 }
 
 bool ToolCallParser::AreOffered(const std::vector<CallText>& calls) const {
@@ -63,6 +86,9 @@ void ToolCallParser::Advance() {
   while (true) {
     bool moved = false;
     switch (phase_) {
+      case Phase::kBegin:
+        moved = AdvanceBegin();
+        break;
       case Phase::kWhole:
         moved = AdvanceWhole();
         break;
@@ -85,6 +111,17 @@ bool ToolCallParser::IsDue(size_t size) {
   if (size > kAlways && size < next_look_) return false;
   next_look_ = size + size / 4;
   return true;
+}
+
+bool ToolCallParser::AdvanceBegin() {
+  const auto is_begun = [&](const std::string& beginning) { return text_.starts_with(beginning); };
+  const auto may_begin = [&](const std::string& beginning) { return beginning.starts_with(text_); };
+  const std::vector<std::string>& all = options_.beginnings;
+  if (std::any_of(all.begin(), all.end(), is_begun))
+    phase_ = FirstPhase();
+  else if (std::none_of(all.begin(), all.end(), may_begin))
+    phase_ = Phase::kFree;
+  return phase_ != Phase::kBegin;
 }
 
 bool ToolCallParser::AdvanceWhole() {

@@ -10,7 +10,7 @@
 //   one with its arguments. A client never sees a call that is later taken back.
 // * Constrained (the caller's grammar has made sure that what begins as a JSON call is one): a call is certain as soon as
 //   its name and the opening brace of its arguments are there. Its delta with id and name comes then, and its arguments
-//   follow byte for byte. A call that max_tokens cuts ends with what there is. Only the JSON forms ({"name": ...,
+//   follow byte for byte. A call that max_tokens cuts ends with what there is; one that is cut before its name leaves nothing. Only the JSON forms ({"name": ...,
 //   "parameters": {...}} with the name first, with or without <|python_tag|>, and Hermes' <tool_call>) stream like this.
 #pragma once
 
@@ -22,16 +22,9 @@
 
 #include "api/fields/id_generator.h"
 #include "api/fields/message.h"
+#include "api/tool_calls/tool_format.h"
 
 namespace puna::api {
-
-enum class ToolFormat {
-  kLlama,   // JSON, pythonic, NAME.call(query="..."), <function=NAME>: all of them, without being told which
-  kHermes,  // <tool_call>{...}</tool_call>
-};
-
-// From the text of the checkpoint's chat template.
-ToolFormat DetectToolFormat(std::string_view chat_template);
 
 // One piece of a call, as OpenAI streams them: the first of a call has id and name, the others
 // arguments only.
@@ -59,6 +52,11 @@ class ToolCallParser {
     bool parallel = true;  // false: calls after the first are not given
     // Calls of other functions are plain text; empty: any name will do.
     std::vector<std::string> names = {};
+    // The whole text is calls; one that is cut before its name is known leaves nothing.
+    bool demanded = false;
+    // Not empty: calls begin as one of these, with the first byte of the text, and nowhere else. What begins otherwise is
+    // content at once.
+    std::vector<std::string> beginnings = {};
   };
   // `ids` must outlive the parser.
   ToolCallParser(Options options, IdGenerator& ids);
@@ -69,6 +67,8 @@ class ToolCallParser {
   // The end of the text; what was held back is decided now.
   OutputDelta Finish();
 
+  // White space (up to 1 KiB) at the end of what came, which a call behind it would take away.
+  std::string_view held_space() const;
   // Whether a call has been given; then a `stop` is told to the client as `tool_calls`.
   bool has_calls() const { return num_calls_ > 0; }
   // Whether the last call that was given lacks its end.
@@ -76,6 +76,7 @@ class ToolCallParser {
 
  private:
   enum class Phase {
+    kBegin,  // it may begin as one of `beginnings`
     kWhole,  // from body_start_ on it may be a call that takes the whole rest
     kText,   // content, up to the next marker
     kTag,    // from tag_start_ on there may be tagged calls
@@ -84,12 +85,15 @@ class ToolCallParser {
     kCalls,  // streamed calls have begun (constrained)
   };
 
+  Phase FirstPhase() const { return options_.format == ToolFormat::kLlama ? Phase::kWhole : Phase::kText; }
   bool AreOffered(const std::vector<CallText>& calls) const;
   void Advance();
+  bool AdvanceBegin();
   bool AdvanceWhole();
   bool AdvanceText();
   bool AdvanceTag();
   bool IsDue(size_t size);
+  size_t CutCallAt() const;
   void FeedPiece(std::string_view piece, OutputDelta& delta);
   void FollowConstrained(OutputDelta& delta);
   size_t HeldFrom() const;

@@ -23,8 +23,11 @@ class TokenConstraint {
   // Moves on by one id that MaskNext allowed.
   virtual void Accept(TokenId id) = 0;
 
-  // Ids that are the only way to go on from here, so that the model need not be asked; empty when there is a choice.
+  // Ids of which each is the only one that may come, so that the model need not be asked; empty when there is a choice.
   virtual std::vector<TokenId> Forced() = 0;
+
+  // Whether nothing may follow, not even an id that ends the text: for models that have none.
+  virtual bool ended() const { return false; }
 
   // Whether `ids` could follow one after the other; the state does not change. Returns how many of them may.
   virtual int CountAccepted(std::span<const TokenId> ids) = 0;

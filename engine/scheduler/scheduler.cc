@@ -283,10 +283,14 @@ bool Scheduler::Append(Sequence& sequence, TokenId id) {
   const bool is_end = std::find(stop.end_ids.begin(), stop.end_ids.end(), id) != stop.end_ids.end();
   if (is_end && !stop.ignore_eos && s.num_output() > stop.min_new_tokens) {
     Finish(s, FinishReason::kStop);
+    return false;
+  }
+  TokenConstraint* constraint = s.request.constraint.get();
+  if (constraint != nullptr) constraint->Accept(id);
+  if (constraint != nullptr && constraint->ended()) {
+    Finish(s, FinishReason::kStop);
   } else if (s.num_output() >= stop.max_new_tokens || s.num_tokens() >= options_.max_model_len) {
     Finish(s, FinishReason::kLength);
-  } else if (s.request.constraint) {
-    s.request.constraint->Accept(id);
   }
   return guessed && !s.ended();
 }

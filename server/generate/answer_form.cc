@@ -57,24 +57,32 @@ void Constrain(GrammarStore::GrammarPtr grammar, const std::string& param, const
                                                                         EndIds(service, param, plan.request));
 }
 
+// Whether an answer in its form may begin as one of the texts.
+bool MayBegin(const AnswerForm& form, const std::vector<std::string>& texts, GrammarStore& grammars) {
+  engine::GrammarConstraint answer(grammars.Find(form.format, form.warnings), grammars.masks(), {});
+  return std::any_of(texts.begin(), texts.end(), [&](const std::string& text) { return answer.Fits(text); });
+}
+
 void SetTools(const AnswerForm& form, const Service& service, ChoicePlan& plan) {
   const api::ToolFormat format = service.chat->tool_format();
-  const bool parallel = form.parallel_tool_calls && !form.tool_choice.named;
+  // Without an end token the first call's end is the answer's.
+  const bool parallel = form.parallel_tool_calls && !form.tool_choice.named && !service.end_ids.empty();
   const bool required = form.tool_choice.mode == Mode::kRequired;
   const bool form_is_free = form.format.kind == api::OutputFormat::Kind::kText;
   if (required && !form_is_free)
     throw api::InvalidValue("tool_choice",
                             "it demands a call, and '" + form.format.param + "' another form of answer.");
-  const bool constrained = form_is_free && !service.end_ids.empty();
   const Style style = format == api::ToolFormat::kHermes ? Style::kHermes : Style::kLlama;
-  plan.output.tools = {format, constrained, parallel, {}};
+  plan.output.tools = {.format = format, .constrained = true, .parallel = parallel, .demanded = required};
   for (const api::ToolSpec& tool : Callable(form)) plan.output.tools->names.push_back(tool.name);
   GrammarStore& grammars = *service.grammars;
-  if (!form_is_free) {  // the answer in its form, or a call; which one is known at the end
+  if (!form_is_free) {  // the answer in its form, or calls
+    for (const std::string& name : plan.output.tools->names)
+      plan.output.tools->beginnings.push_back(api::CallBeginning(format, name));
+    plan.output.tools->constrained = !MayBegin(form, plan.output.tools->beginnings, grammars);
     return Constrain(grammars.FindFormOrCalls(form.format, Callable(form), style, parallel, form.warnings),
                      form.format.param, service, plan);
   }
-  if (!constrained) return;
   if (required) {
     return Constrain(grammars.FindCalls(Callable(form), style, parallel, form.warnings), "tool_choice", service, plan);
   }

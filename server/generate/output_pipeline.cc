@@ -88,21 +88,34 @@ void OutputPipeline::TakeToken(engine::TokenEvent& event, OutputPiece& piece) {
 void OutputPipeline::AddText(const std::string& text, OutputPiece& piece) {
   fed_bytes_ += text.size();
   characters_ += text::CountCodePoints(text);
-  const bool looks = completion_tokens_ > options_.min_tokens;
-  Give(looks ? stop_matcher_.Feed(text) : text, piece);
+  if (!tool_parser_) return Look(text, piece);
+  TakeParsed(tool_parser_->Feed(text), piece);
+  if (stop_matcher_.stopped() || options_.stop.empty()) return;
+  // White space that a call would take away may be a stop string, which comes first.
+  const std::string space(tool_parser_->held_space());
+  api::StopMatcher ahead = stop_matcher_;
+  ahead.Feed(space);
+  if (ahead.stopped()) Look(space, piece);
 }
 
-// Text that no stop string can take back.
-void OutputPipeline::Give(std::string text, OutputPiece& piece) {
-  safe_bytes_ += text.size();
-  ReleaseTokens(false, piece);
-  if (!tool_parser_) {
-    piece.content += text;
-    return;
-  }
-  api::OutputDelta delta = tool_parser_->Feed(text);
-  piece.content += delta.content;
+void OutputPipeline::TakeParsed(api::OutputDelta delta, OutputPiece& piece) {
+  Look(delta.content, piece);
+  if (stop_matcher_.stopped()) return;
   std::move(delta.calls.begin(), delta.calls.end(), std::back_inserter(piece.calls));
+  safe_bytes_ = fed_bytes_ - std::min(fed_bytes_, stop_matcher_.num_held());
+  ReleaseTokens(false, piece);
+}
+
+// Looks for stop strings in what comes next of the content.
+void OutputPipeline::Look(const std::string& content, OutputPiece& piece) {
+  Give(completion_tokens_ > options_.min_tokens ? stop_matcher_.Feed(content) : content, piece);
+}
+
+// Content that no stop string can take back.
+void OutputPipeline::Give(const std::string& text, OutputPiece& piece) {
+  safe_bytes_ = std::min(safe_bytes_ + text.size(), fed_bytes_);
+  ReleaseTokens(false, piece);
+  piece.content += text;
 }
 
 void OutputPipeline::ReleaseTokens(bool all, OutputPiece& piece) {
@@ -114,23 +127,18 @@ void OutputPipeline::ReleaseTokens(bool all, OutputPiece& piece) {
 
 void OutputPipeline::End(OutputPiece& piece) {
   done_ = true;
-  if (!stop_matcher_.stopped()) {
-    AddText(detokenizer_.Flush(), piece);
-    if (!stop_matcher_.stopped()) {
-      Give(stop_matcher_.Finish(), piece);
-      ReleaseTokens(true, piece);
-    }
-  }
-  if (!tool_parser_) return;
-  api::OutputDelta delta = tool_parser_->Finish();
-  piece.content += delta.content;
-  std::move(delta.calls.begin(), delta.calls.end(), std::back_inserter(piece.calls));
+  if (stop_matcher_.stopped()) return;
+  AddText(detokenizer_.Flush(), piece);
+  if (tool_parser_ && !stop_matcher_.stopped()) TakeParsed(tool_parser_->Finish(), piece);
+  if (stop_matcher_.stopped()) return;
+  Give(stop_matcher_.Finish(), piece);
+  ReleaseTokens(true, piece);
 }
 
 std::string OutputPipeline::finish_reason() const {
   const bool cut = !stop_matcher_.stopped() && finish_ && finish_->reason == engine::FinishReason::kLength;
   if (cut) return "length";
-  // A stop string may stand inside a call; nobody should run what is left of it.
+  // Nobody should run what is left of a call.
   const bool called = tool_parser_ && tool_parser_->has_calls() && !tool_parser_->cut();
   return called ? "tool_calls" : "stop";
 }

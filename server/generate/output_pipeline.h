@@ -1,5 +1,6 @@
 // One sequence's way back: token events in, what a client may see out. Stop strings, tool calls and
-// log-probabilities are lined up with the text here.
+// log-probabilities are lined up with the text here. Stop strings are looked for in what is content: a call has an end of
+// its own, and half of one is of no use to anybody.
 #pragma once
 
 #include <deque>
@@ -79,7 +80,9 @@ class OutputPipeline {
   void TakePromptToken(engine::TokenEvent& event, OutputPiece& piece);
   void TakeToken(engine::TokenEvent& event, OutputPiece& piece);
   void AddText(const std::string& text, OutputPiece& piece);
-  void Give(std::string text, OutputPiece& piece);
+  void Give(const std::string& text, OutputPiece& piece);
+  void Look(const std::string& content, OutputPiece& piece);
+  void TakeParsed(api::OutputDelta delta, OutputPiece& piece);
   void EmitEcho(OutputPiece& piece);
   void End(OutputPiece& piece);
   void ReleaseTokens(bool all, OutputPiece& piece);
@@ -101,7 +104,7 @@ class OutputPipeline {
 
   std::deque<Pending> pending_;  // tokens whose text is not yet out
   size_t fed_bytes_ = 0;         // of the answer, before the stop matcher
-  size_t safe_bytes_ = 0;        // of the answer, behind it
+  size_t safe_bytes_ = 0;        // of the answer: no stop string takes them back
   size_t characters_ = 0;        // of echo and answer, before the stop matcher
   int completion_tokens_ = 0;
   bool echoed_ = false;

@@ -57,6 +57,37 @@ class Structured(SharedServer):
             self.check_person(choice["message"]["content"])
             self.assertEqual("".join(t["token"] for t in choice["logprobs"]["content"]), choice["message"]["content"])
 
+    def test_log_probabilities_change_nothing(self):
+        forms = [{"response_format": json_schema(PERSON)}, {"guided_regex": "(The|A) (quick|slow) brown fox[a-z ]{0,20}"},
+                 {"tools": TOOLS, "tool_choice": "required"}]
+        for form in forms:
+            for seed in range(6):
+                body = {"temperature": 1.2, "seed": seed, "max_tokens": 200, **form}
+                answers = [self.server.chat("Describe a person.", **body, **more).json
+                           for more in ({}, {"logprobs": True, "top_logprobs": 1})]
+                messages = [a["choices"][0]["message"] for a in answers]
+                for message in messages:
+                    for call in message.get("tool_calls", []):
+                        call["id"] = ""
+                self.assertEqual(messages[0], messages[1], form)
+                self.assertEqual(*(a["usage"]["completion_tokens"] for a in answers))
+
+    def test_an_answer_beside_tools_comes_as_it_is_written(self):
+        tools = [{"type": "function", "function": {"name": "get_weather"}}]
+        schema = {"type": "object", "properties": {"text": {"type": "string", "minLength": 20, "maxLength": 60}},
+                  "required": ["text"]}
+        deltas = 0
+        for seed in range(8):
+            body = {"response_format": json_schema(schema), "tools": tools, "seed": seed, "temperature": 1,
+                    "max_tokens": 100}
+            chunks = [json.loads(e)["choices"][0]["delta"]
+                      for e in self.server.chat("Write.", stream=True, **body).events()[:-1]]
+            texts = [c["content"] for c in chunks if c.get("content")]
+            whole = self.server.chat("Write.", **body).json["choices"][0]["message"]
+            self.assertEqual("".join(texts), whole["content"] or "")
+            deltas = max(deltas, len(texts))
+        self.assertGreater(deltas, 5)
+
     def test_a_cut_answer_says_so(self):
         choice = self.server.chat("Describe a person.", response_format=json_schema(PERSON), max_tokens=4).json["choices"][0]
         self.assertEqual(choice["finish_reason"], "length")

@@ -1,23 +1,14 @@
 #include "engine/grammar/masks/grammar_constraint.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "engine/base/check.h"
 
 namespace puna::engine {
 namespace {
 
-constexpr size_t kMaxForcedBytes = 4096;
-
-// Without a character at the end that is not whole.
-std::string_view WholeChars(std::string_view text) {
-  size_t tail = 0;
-  while (tail < text.size() && tail < 4 && (static_cast<uint8_t>(text[text.size() - 1 - tail]) & 0xC0) == 0x80) ++tail;
-  if (tail >= text.size()) return text.substr(0, 0);
-  const auto lead = static_cast<uint8_t>(text[text.size() - 1 - tail]);
-  const size_t length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-  return length == tail + 1 ? text : text.substr(0, text.size() - 1 - tail);
-}
+constexpr size_t kMaxForced = 1024;
 
 }  // namespace
 
@@ -79,33 +70,32 @@ bool GrammarConstraint::AcceptText(std::string_view text) {
   return true;
 }
 
-// The bytes that must come, as the tokenizer would write them. Its last token is left to the model
-// where text may follow: a longer token could be the usual way to write it.
+// The one id that may come; none when there are several. A text can be written in many ways, and which tokens the model
+// would take is its own to say.
+TokenId GrammarConstraint::OnlyId(const StackSet& state) {
+  if (state.accepting) return state.stacks.empty() && end_ids_.size() == 1 ? end_ids_[0] : kNoToken;
+  if (arena_.NextBytes(state).count() != 1) return kNoToken;
+  const MaskCache::Mask mask = masks_.Find(arena_, state);
+  TokenId only = kNoToken;
+  for (size_t i = 0; i < mask->size(); ++i) {
+    const uint64_t word = (*mask)[i];
+    if (word == 0) continue;
+    if (only != kNoToken || !std::has_single_bit(word)) return kNoToken;
+    only = static_cast<TokenId>(i * 64 + static_cast<size_t>(std::countr_zero(word)));
+  }
+  return only;
+}
+
 std::vector<TokenId> GrammarConstraint::Forced() {
-  std::string text;
+  std::vector<TokenId> ids;
   StackSet state = state_;
-  while (text.size() < kMaxForcedBytes && !state.accepting) {
-    const ByteSet bytes = arena_.NextBytes(state);
-    if (bytes.count() != 1) break;
-    const auto byte = static_cast<uint8_t>(bytes._Find_first());
-    text += static_cast<char>(byte);
-    state = arena_.Step(state, byte);
+  while (ids.size() < kMaxForced) {
+    const TokenId id = OnlyId(state);
+    if (id == kNoToken) break;
+    ids.push_back(id);
+    if (IsEnd(id)) break;
+    state = After(state, masks_.vocabulary().TextOf(id));
   }
-  const bool ends = state.accepting && state.stacks.empty();
-  if (text.empty()) return ends && !end_ids_.empty() ? std::vector<TokenId>{end_ids_[0]} : std::vector<TokenId>{};
-  const std::string_view whole = WholeChars(text);
-  const TokenVocabulary& vocabulary = masks_.vocabulary();
-  std::vector<TokenId> ids = vocabulary.tokenizer().Encode(whole);
-  if (!(ends && whole.size() == text.size()) && !ids.empty()) ids.pop_back();
-  // Only what spells the text exactly, in tokens that may come.
-  size_t at = 0, good = 0;
-  for (; good < ids.size(); ++good) {
-    const std::string_view bytes = vocabulary.TextOf(ids[good]);
-    if (bytes.empty() || IsEnd(ids[good]) || whole.substr(at, bytes.size()) != bytes) break;
-    at += bytes.size();
-  }
-  ids.resize(good);
-  if (ends && at == text.size() && !end_ids_.empty()) ids.push_back(end_ids_[0]);
   return ids;
 }
 

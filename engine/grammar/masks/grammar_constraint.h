@@ -14,13 +14,14 @@ namespace puna::engine {
 // nothing behind it. Special tokens never come otherwise.
 class GrammarConstraint : public TokenConstraint {
  public:
-  // `masks` must outlive the constraint. `end_ids` must not be empty.
+  // `masks` must outlive the constraint. Without `end_ids` the text ends where the grammar leaves nothing to follow.
   GrammarConstraint(std::shared_ptr<const Grammar> grammar, MaskCache& masks, std::vector<TokenId> end_ids);
 
   void MaskNext(std::span<uint64_t> allowed) override;
   bool active() const override { return true; }
   void Accept(TokenId id) override;
   std::vector<TokenId> Forced() override;
+  bool ended() const override { return end_ids_.empty() && state_.accepting && state_.stacks.empty(); }
   int CountAccepted(std::span<const TokenId> ids) override;
 
   // Text that came before the constraint. False: it does not fit, and the state is as before.
@@ -31,6 +32,7 @@ class GrammarConstraint : public TokenConstraint {
 
  private:
   bool IsEnd(TokenId id) const;
+  TokenId OnlyId(const StackSet& state);
   StackSet After(const StackSet& state, std::string_view bytes);
 
   std::shared_ptr<const Grammar> grammar_;

@@ -23,7 +23,7 @@ class ToolCallConstraint : public TokenConstraint {
     const TagFinder* tag = nullptr;
   };
   struct Ends {
-    std::vector<TokenId> ids;  // not empty
+    std::vector<TokenId> ids;  // empty: the calls' own end ends the text
     // The calls do not end the text: the client has asked for more tokens (min_tokens, ignore_eos),
     // which are free again.
     bool goes_on = false;
@@ -36,6 +36,7 @@ class ToolCallConstraint : public TokenConstraint {
   bool active() const override;
   void Accept(TokenId id) override;
   std::vector<TokenId> Forced() override;
+  bool ended() const override { return !free_ && !ends_.goes_on && call_ != nullptr && call_->ended(); }
   int CountAccepted(std::span<const TokenId> ids) override;
 
  private:

@@ -42,5 +42,80 @@ TEST_CASE("constrained: what does not begin with the name is decided at its end"
   CHECK(ParseBytes(known, options).calls[0].arguments == R"({"a": 1})");
 }
 
+ToolCallParser::Options OrForm(ToolFormat format, bool constrained) {
+  ToolCallParser::Options options{format, constrained, true, {"f", "get"}};
+  for (const std::string& name : options.names) options.beginnings.push_back(CallBeginning(format, name));
+  return options;
+}
+
+TEST_CASE("an answer in its form flows from the byte on that no call has") {
+  struct Case {
+    ToolFormat format;
+    std::string text;
+    size_t held;  // bytes that a call may begin with, too
+  };
+  const Case cases[] = {{ToolFormat::kLlama, R"({"answer": "<function=f>{}</function>", "name": "f"})", 2},
+                        {ToolFormat::kLlama, R"({"name": "gus", "parameters": {"a": 1}})", 11},
+                        {ToolFormat::kLlama, R"({"name": "f", "parameters": "none"})", 28},
+                        {ToolFormat::kLlama, "[1, 2, 3]", 0},
+                        {ToolFormat::kLlama, " {\"name\": \"f\", \"parameters\": {}}", 0},
+                        {ToolFormat::kHermes, "{\"a\": \"<tool_call>\\n{}</tool_call>\"}", 0},
+                        {ToolFormat::kHermes, "<tool_call>{}", 11}};
+  for (const Case& c : cases) {
+    for (const bool constrained : {true, false}) {
+      CAPTURE(c.text);
+      IdGenerator ids(1);
+      ToolCallParser parser(OrForm(c.format, constrained), ids);
+      std::string content;
+      for (size_t i = 0; i < c.text.size(); ++i) {
+        const OutputDelta delta = parser.Feed(c.text.substr(i, 1));
+        content += delta.content;
+        CHECK(delta.calls.empty());
+        CHECK(content == (i < c.held ? "" : c.text.substr(0, i + 1)));
+      }
+      CHECK(parser.Finish().empty());
+    }
+  }
+}
+
+TEST_CASE("beside a form, what begins as a call does is one") {
+  for (const ToolFormat format : {ToolFormat::kLlama, ToolFormat::kHermes}) {
+    const CallSyntax& syntax = FormatRow(format).calls.front();
+    const std::string call = std::string(syntax.before_name) + "get" + std::string(syntax.before_arguments) +
+                             "{\"a\": [1, {}]}" + std::string(syntax.behind);
+    for (const bool constrained : {true, false}) {
+      const ParsedOutput output = ParseBytes(call, OrForm(format, constrained));
+      REQUIRE(output.calls.size() == 1);
+      CHECK(output.calls[0].name == "get");
+      CHECK(output.calls[0].arguments == "{\"a\": [1, {}]}");
+      CHECK(output.content.empty());
+    }
+  }
+}
+
+TEST_CASE("a call that was certain leaves no content, wherever it is cut") {
+  for (const ToolFormat format : {ToolFormat::kLlama, ToolFormat::kHermes}) {
+    for (const CallSyntax& syntax : FormatRow(format).calls) {
+      const std::string call = std::string(syntax.before_name) + "get" + std::string(syntax.before_arguments) +
+                               "{\"a\": \"<x>\"}" + std::string(syntax.behind);
+      const std::string text = call + std::string(syntax.between) + call;
+      const bool is_first = &syntax == &FormatRow(format).calls.front();
+      const size_t certain = syntax.tag.empty() ? std::string("{\"name\"").size() : syntax.tag.size();
+      for (const bool demanded : {true, false}) {
+        if (demanded && !is_first) continue;
+        ToolCallParser::Options options{format, true, true, {"get"}};
+        options.demanded = demanded;
+        for (size_t cut = demanded ? 0 : certain; cut <= text.size(); ++cut) {
+          const ParsedOutput output = ParseBytes(text.substr(0, cut), options);
+          CAPTURE(text.substr(0, cut));
+          CHECK(output.content.empty());
+          CHECK(output.calls.size() <= 2);
+          if (cut >= call.size()) CHECK(output.calls.at(0).arguments == "{\"a\": \"<x>\"}");
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace puna::api

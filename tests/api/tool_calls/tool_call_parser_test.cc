@@ -209,7 +209,7 @@ TEST_CASE("a constrained call that is cut gives what there is") {
   CHECK(out.content == "Well.");
   out = StreamPieces({"{\"name\": \"f\", \"para"}, llama);
   CHECK(out.calls.empty());
-  CHECK(out.content == "{\"name\": \"f\", \"para");
+  CHECK(out.content.empty());
 }
 
 TEST_CASE("constrained, arguments before the name wait for it") {
@@ -323,10 +323,9 @@ TEST_CASE("time is linear in the text") {
     for (const ToolFormat format : {ToolFormat::kLlama, ToolFormat::kHermes}) {
       for (const bool constrained : {false, true}) {
         const Streamed out = StreamPieces(CutEvery(text, 1), {format, constrained, true});
-        // Only the first and the Hermes text are calls, cut ones, and only to who has been promised
-        // that.
+        // Only the first, the tagged and the Hermes text are calls, cut ones, and only to who has been promised that.
         const bool same = out.content == text;
-        CHECK((same || (constrained && out.calls.size() == 1)));
+        CHECK((same || (constrained && (out.calls.size() == 1 || out.content.empty()))));
       }
     }
   }

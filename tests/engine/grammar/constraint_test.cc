@@ -77,12 +77,63 @@ TEST_CASE("what is forced is appended without a choice") {
     constraint.Accept(id);
     text += bench.vocabulary.TextOf(id);
   }
-  CHECK(text == "ab");  // the last token is the model's
-  REQUIRE(constraint.AcceptText("cx"));
-  CHECK_FALSE(constraint.AcceptText("cx"));
+  CHECK(text == "abc");
+  REQUIRE(constraint.AcceptText("x"));
+  CHECK_FALSE(constraint.AcceptText("x"));
   const std::vector<TokenId> rest = constraint.Forced();
   REQUIRE(rest.size() == 3);
   CHECK(rest.back() == bench.end);
+}
+
+TEST_CASE("an id is forced only where it is the only one that may come") {
+  // Tokens of one to four bytes: most texts can be written in several ways.
+  Bench bench;
+  const Tokenizer words = server::WordTokenizer({"ab", "abc", "bc", "\": ", "{\"", "na", "name", "\"}", "true"});
+  const TokenVocabulary vocabulary(words, words.vocab_size());
+  MaskCache masks(vocabulary, 64);
+  const auto grammar = Share(CompileJsonSchema(
+      R"({"type":"object","properties":{"name":{"enum":["abc","abd"]},"q":{"const":true}},"required":["name","q"]})"));
+  int forced_ids = 0;
+  for (uint64_t seed = 0; seed < 100; ++seed) {
+    std::mt19937_64 random(seed);
+    GrammarConstraint constraint(grammar, masks, {server::kEnd});
+    const auto allowed = [&] {
+      std::vector<uint64_t> mask(vocabulary.num_words(), ~uint64_t{0});
+      constraint.MaskNext(mask);
+      std::vector<TokenId> ids;
+      for (TokenId id = 0; id < vocabulary.vocab_size(); ++id) {
+        if (mask[static_cast<size_t>(id) / 64] >> (id % 64) & 1) ids.push_back(id);
+      }
+      return ids;
+    };
+    for (bool ended = false; !ended;) {
+      for (const TokenId id : constraint.Forced()) {
+        CHECK(allowed() == std::vector<TokenId>{id});
+        ended = id == server::kEnd;
+        constraint.Accept(id);
+        ++forced_ids;
+      }
+      const std::vector<TokenId> ids = allowed();
+      if (ended) break;
+      CHECK(ids.size() > 1);
+      constraint.Accept(ids[random() % ids.size()]);
+    }
+  }
+  CHECK(forced_ids > 100);
+}
+
+TEST_CASE("without an end token a form ends where nothing may follow") {
+  Bench bench;
+  GrammarConstraint constraint(Share(CompileChoice({"ab", "abc"})), bench.masks, {});
+  CHECK_FALSE(constraint.ended());
+  REQUIRE(constraint.AcceptText("ab"));
+  CHECK_FALSE(constraint.ended());
+  CHECK(bench.Allowed(constraint) == std::vector<TokenId>{'c'});
+  REQUIRE(constraint.AcceptText("c"));
+  CHECK(constraint.ended());
+  GrammarConstraint ending(Share(CompileChoice({"ab"})), bench.masks, {bench.end});
+  REQUIRE(ending.AcceptText("ab"));
+  CHECK_FALSE(ending.ended());  // its end token comes yet
 }
 
 // What begins calls in Llama's JSON form, <function=...> and Hermes'.

@@ -19,7 +19,7 @@ const json kTools = json::parse(R"([
     "properties": {"n": {"type": "integer", "minimum": 1, "maximum": 9}}, "required": ["n"]}}},
   {"type": "function", "function": {"name": "stop"}}])");
 
-json Ask(const std::string& script, bool hermes, json more = {}) {
+json Ask(const std::string& script, bool hermes, json more = {}, bool ends = true) {
   SetUpLog("off", "text");
   ServiceFixture fixture({.max_model_len = 400}, std::make_unique<ScriptedModel>(script, std::chrono::microseconds(0)));
   const std::string config = json{{"chat_template", std::string(hermes ? "{# <tool_call> #}" : "") +
@@ -29,6 +29,7 @@ json Ask(const std::string& script, bool hermes, json more = {}) {
       engine::FileSet::Memory("memory",
                               {{"tokenizer_config.json", std::as_bytes(std::span(config.data(), config.size()))}}),
       "");
+  if (!ends) fixture.service->end_ids.clear();
   json body = {{"messages", {{{"role", "user"}, {"content", "Hi"}}}},
                {"tools", kTools},
                {"temperature", 0},
@@ -84,6 +85,36 @@ TEST_CASE("Llama's calls keep to what is offered") {
   CheckCall(Ask("So: <function=evil>{\"n\": \"x\"}</function>", false));
   const std::string pythonic = "[evil(a=1)]";
   CHECK(Ask(pythonic, false)["message"]["content"] == pythonic);
+}
+
+TEST_CASE("a demanded call that is cut shows nothing of itself as content") {
+  const json demand = {{"tool_choice", "required"}};
+  for (const bool hermes : {true, false}) {
+    for (int length = 1; length < 40; ++length) {
+      json more = demand;
+      more["max_tokens"] = length;
+      const json choice = Ask("x", hermes, more);
+      CAPTURE(choice.dump());
+      CHECK(choice["finish_reason"] == "length");
+      CHECK((choice["message"]["content"].is_null() || choice["message"]["content"] == ""));
+    }
+  }
+}
+
+TEST_CASE("a model without an end token ends where its form does") {
+  const json form = {{"type", "json_schema"}, {"json_schema", {{"name", "n"}, {"schema", {{"const", json::array()}}}}}};
+  const json chosen = Ask("x", false, {{"response_format", form}, {"tool_choice", "none"}}, /*ends=*/false);
+  CHECK(chosen["finish_reason"] == "stop");
+  CHECK(chosen["message"]["content"] == "[]");
+  for (const bool hermes : {true, false}) {
+    for (const json& choice : {json("required"), json("auto")}) {
+      const std::string script = hermes ? "<tool_call>\n{\"name\": \"add" : "{\"name\": \"add";
+      const json answer = Ask(script, hermes, {{"tool_choice", choice}}, /*ends=*/false);
+      CHECK(answer["finish_reason"] == "tool_calls");
+      CHECK(answer["message"]["tool_calls"].size() == 1);
+      CheckCall(answer);
+    }
+  }
 }
 
 TEST_CASE("calls hold also where the answer has to go on") {

@@ -128,16 +128,42 @@ TEST_CASE("stop strings count only behind min_tokens") {
   CHECK(f.pipeline.finish_reason() == "stop");
 }
 
-TEST_CASE("a stop string inside a call leaves no call to run") {
-  const api::ToolCallParser::Options tools{.constrained = true};
-  Fixture f({.stop = {"Par"}, .tools = tools});
-  f.Feed(R"({"name": "f", "parameters": {"a": "Paris"}})");
+TEST_CASE("stop strings are looked for in content, and never cut a call") {
+  const std::string call = R"({"name": "f", "parameters": {"a": "Paris, France\n\n"}})";
+  const std::string hermes = "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": \"Paris\"}}\n</tool_call>";
+  for (const bool constrained : {true, false}) {
+    for (const std::string stop : {"Par", "}", "\"", "name", ", ", "call>", "\n"}) {
+      CAPTURE(stop);
+      Fixture llama({.stop = {stop}, .tools = api::ToolCallParser::Options{.constrained = constrained}});
+      std::string arguments;
+      const auto add = [&](const OutputPiece& piece) {
+        for (const api::ToolCallDelta& delta : piece.calls) arguments += delta.arguments;
+        CHECK(piece.content == "");
+      };
+      add(llama.Feed(call));
+      add(llama.Finish(FinishReason::kStop));
+      CHECK(arguments == call.substr(28, call.size() - 29));
+      CHECK(llama.pipeline.finish_reason() == "tool_calls");
+      const api::ToolCallParser::Options options{.format = api::ToolFormat::kHermes, .constrained = constrained};
+      Fixture f({.stop = {stop}, .tools = options});
+      f.Feed(hermes);
+      f.Finish(FinishReason::kStop);
+      CHECK(f.pipeline.finish_reason() == "tool_calls");
+      Fixture content({.stop = {stop}, .logprobs = true, .tools = options});
+      CHECK(content.Feed("Say " + stop + hermes).content == "Say ");
+      CHECK(content.pipeline.done());
+      CHECK(content.stream->cancelled());
+      CHECK(content.pipeline.finish_reason() == "stop");
+    }
+  }
+}
+
+TEST_CASE("a stop string of white space ends the answer when it has come, not behind it") {
+  Fixture f({.stop = {"\n\n"}, .tools = api::ToolCallParser::Options{}});
+  f.Feed("Yes.\n");
+  CHECK_FALSE(f.pipeline.done());
+  f.Feed("\n");
   CHECK(f.pipeline.done());
-  CHECK(f.pipeline.finish_reason() == "stop");
-  Fixture whole({.stop = {"!"}, .tools = tools});
-  whole.Feed(R"({"name": "f", "parameters": {"a": "Paris"}})");
-  whole.Finish(FinishReason::kStop);
-  CHECK(whole.pipeline.finish_reason() == "tool_calls");
 }
 
 TEST_CASE("a stop string that does not come lets its beginning out, with its tokens") {
