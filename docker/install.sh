@@ -2,7 +2,7 @@
 # Makes a bare Debian 12 or 13 (or Ubuntu 24.04) ready to build puna; on a ready machine it changes nothing.
 #
 #   docker/install.sh          what the build and the tests need
-#   docker/install.sh --dev    also clang with its tools, ccache, and Node for the client tests
+#   docker/install.sh --dev    also clang with its tools, ccache, Node for the client tests, and the JSON Schema suite
 #   docker/install.sh --arm64  also Debian's cross compiler for ARM64 and qemu, for the preset arm64 on another processor
 #
 # Compilers and libraries come from the system's packages (as root, or through sudo). Two libraries must be newer than
@@ -15,7 +15,7 @@ set -euo pipefail
 packages=(g++ cmake ninja-build make python3 curl ca-certificates xz-utils patch dpkg-dev
   nlohmann-json3-dev libspdlog-dev libcli11-dev libssl-dev prometheus-cpp-dev doctest-dev)
 arm64_packages=(g++-aarch64-linux-gnu qemu-user-static)
-dev_packages=(clang clang-format clang-tidy libclang-rt-dev ccache nodejs npm)
+dev_packages=(clang clang-format clang-tidy libclang-rt-dev ccache nodejs npm json-schema-test-suite)
 source_suite=trixie
 onednn_version=3.7.2
 httplib_version=0.18.7

@@ -115,7 +115,7 @@ FENCED = {
 # The headers of a room that other rooms may include. A room that is not here is all door.
 DOORS = {
     "api/template": {"chat_template.h", "json_value.h", "normalise_messages.h", "prompt_piece.h"},
-    "api/tool_calls": {"llama_calls.h", "tool_call_parser.h"},
+    "api/tool_calls": {"tool_call_parser.h", "tool_format.h"},
     "engine": {"energy_meter.h", "engine.h", "histogram.h", "stats.h"},
     "engine/checkpoint": {"open_checkpoint.h"},
     "engine/checkpoint/gguf": {"gguf_checkpoint.h", "gguf_file.h", "gguf_names.h"},

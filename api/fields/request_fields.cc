@@ -97,7 +97,8 @@ constexpr RequestField kFields[] = {
     {"return_token_ids", kText, kRefused, "use /tokenize", "false"},
     // Structured output and tools.
     {"response_format", kText, kHonoured,
-     "text, json_object (with a schema, too), json_schema; beside tools, the model may call one instead"},
+     "text, json_object (with a schema, too), json_schema; beside tools, the model may call one instead; an unknown "
+     "type or a $ref to nothing in a schema is refused, strict or not"},
     {"json_schema", kText, kHonoured, "llama.cpp's name of guided_json; what cannot be enforced is warned of"},
     {"format", kText, kHonoured, "Ollama's: json, or a JSON Schema; what cannot be enforced is warned of"},
     {"regex", kText, kHonoured, "SGLang's name of guided_regex"},
@@ -124,8 +125,8 @@ constexpr RequestField kFields[] = {
     {"guided_whitespace_pattern", kText, kRefused, "white space is the grammar's"},
     {"structural_tag", kText, kRefused, "use tools or a grammar"},
     {"tools", kChat | kResponses, kHonoured,
-     "functions; a strict one whose schema cannot be enforced is refused, any other named in a warning; tools of other "
-     "kinds are left out and named"},
+     "functions; a strict one whose schema cannot be enforced is refused, any other named in a warning; an unknown "
+     "type or a $ref to nothing in a schema is refused, strict or not; tools of other kinds are left out and named"},
     {"tool_choice", kChat | kResponses, kHonoured,
      "none, auto, required, one function, allowed_tools; auto: JSON, <function=...> and Hermes' calls keep to the "
      "offered "

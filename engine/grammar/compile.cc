@@ -84,29 +84,17 @@ NodeId CompileParameters(const ToolGrammarSpec& tool, JsonNodes& json, GrammarBu
   }
 }
 
-NodeId CompileTool(const ToolGrammarSpec& tool, ToolCallStyle style, JsonNodes& json, GrammarBuilder& b) {
-  const NodeId parameters = CompileParameters(tool, json, b);
-  const auto around = [&](const std::string& before, const std::string& behind) {
-    return b.Sequence({b.Literal(before), parameters, b.Literal(behind)});
-  };
-  const std::string named = "{\"name\": " + Json(tool.name).dump();
-  switch (style) {
-    case ToolCallStyle::kLlama:
-      return around(named + ", \"parameters\": ", "}");
-    case ToolCallStyle::kFunctionTag:
-      return around("<function=" + tool.name + ">", "</function>");
-    default:
-      return around("<tool_call>\n" + named + ", \"arguments\": ", "}\n</tool_call>");
-  }
+NodeId CompileTool(const ToolGrammarSpec& tool, const ToolCallSyntax& syntax, JsonNodes& json, GrammarBuilder& b) {
+  return b.Sequence({b.Literal(syntax.before_name + tool.name + syntax.before_arguments),
+                     CompileParameters(tool, json, b), b.Literal(syntax.behind)});
 }
 
-NodeId ToolCallsNode(const std::vector<ToolGrammarSpec>& tools, ToolCallStyle style, bool parallel, JsonNodes& json,
-                     GrammarBuilder& b) {
+NodeId ToolCallsNode(const std::vector<ToolGrammarSpec>& tools, const ToolCallSyntax& syntax, bool parallel,
+                     JsonNodes& json, GrammarBuilder& b) {
   std::vector<NodeId> branches;
-  for (const ToolGrammarSpec& tool : tools) branches.push_back(CompileTool(tool, style, json, b));
+  for (const ToolGrammarSpec& tool : tools) branches.push_back(CompileTool(tool, syntax, json, b));
   const NodeId call = b.Choice(std::move(branches));
-  const char* between = style == ToolCallStyle::kLlama ? "; " : style == ToolCallStyle::kHermes ? "\n" : "";
-  const NodeId next = b.Sequence({b.Literal(between), call});
+  const NodeId next = b.Sequence({b.Literal(syntax.between), call});
   return parallel ? b.Sequence({call, b.Repeat(next, 0, kMaxRepeatedCalls - 1)}) : call;
 }
 
@@ -158,20 +146,20 @@ Grammar CompileAnswer(const AnswerSpec& answer) {
   return CompileAnswer(answer, compilation);
 }
 
-Grammar CompileToolCalls(const std::vector<ToolGrammarSpec>& tools, ToolCallStyle style, bool parallel,
+Grammar CompileToolCalls(const std::vector<ToolGrammarSpec>& tools, const ToolCallSyntax& syntax, bool parallel,
                          Compilation& compilation) {
   GrammarBuilder b(compilation);
   JsonNodes json(b);
-  const NodeId root = ToolCallsNode(tools, style, parallel, json, b);
+  const NodeId root = ToolCallsNode(tools, syntax, parallel, json, b);
   return std::move(b).Finish(root, "tools", "#");
 }
 
-Grammar CompileAnswerOrCalls(const AnswerSpec& answer, const std::vector<ToolGrammarSpec>& tools, ToolCallStyle style,
-                             bool parallel, Compilation& compilation) {
+Grammar CompileAnswerOrCalls(const AnswerSpec& answer, const std::vector<ToolGrammarSpec>& tools,
+                             const ToolCallSyntax& syntax, bool parallel, Compilation& compilation) {
   GrammarBuilder b(compilation);
   JsonNodes json(b);
   const NodeId form = AnswerNode(answer, json, b);
-  const NodeId root = b.Choice({form, ToolCallsNode(tools, style, parallel, json, b)});
+  const NodeId root = b.Choice({form, ToolCallsNode(tools, syntax, parallel, json, b)});
   const auto [keyword, path] = NameOf(answer.kind);
   return std::move(b).Finish(root, keyword, path);
 }

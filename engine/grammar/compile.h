@@ -30,17 +30,16 @@ struct ToolGrammarSpec {
   std::string parameters;  // the text of a JSON Schema; empty: no arguments
   bool strict = true;      // as AnswerSpec
 };
-enum class ToolCallStyle {
-  kLlama,        // {"name": "f", "parameters": {...}}, several with "; " in between
-  kFunctionTag,  // <function=f>{...}</function>, several one after the other
-  kHermes        // <tool_call>\n{"name": "f", "arguments": {...}}\n</tool_call>, several with a new line
+// How a call is written: before_name NAME before_arguments {...} behind; `between` two of them.
+struct ToolCallSyntax {
+  std::string before_name, before_arguments, behind, between;
 };
 // One call of one of the tools, or several. Errors in a tool's schema have the tool in their path.
-Grammar CompileToolCalls(const std::vector<ToolGrammarSpec>& tools, ToolCallStyle style, bool parallel,
+Grammar CompileToolCalls(const std::vector<ToolGrammarSpec>& tools, const ToolCallSyntax& syntax, bool parallel,
                          Compilation& compilation);
 // Either of them: the answer in its form, or calls and nothing else.
-Grammar CompileAnswerOrCalls(const AnswerSpec& answer, const std::vector<ToolGrammarSpec>& tools, ToolCallStyle style,
-                             bool parallel, Compilation& compilation);
+Grammar CompileAnswerOrCalls(const AnswerSpec& answer, const std::vector<ToolGrammarSpec>& tools,
+                             const ToolCallSyntax& syntax, bool parallel, Compilation& compilation);
 // Whether a tool's parameters may be objects, as arguments are; true also for what is no schema.
 bool DescribesObject(std::string_view schema);
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "api/json/error.h"
-#include "api/tool_calls/llama_calls.h"
+#include "api/tool_calls/tool_format.h"
 #include "engine/grammar/masks/grammar_constraint.h"
 #include "engine/grammar/masks/tool_call_constraint.h"
 
@@ -11,7 +11,6 @@ namespace puna::server {
 namespace {
 
 using Mode = api::ToolChoice::Mode;
-using Style = engine::ToolCallStyle;
 using engine::TokenId;
 
 // Whether the model's end ids end the answer.
@@ -41,14 +40,27 @@ std::vector<api::ToolSpec> Callable(const AnswerForm& form) {
   return tools;
 }
 
+engine::ToolCallSyntax SyntaxOf(const api::CallSyntax& call) {
+  const auto text = [](std::string_view part) { return std::string(part); };
+  return {text(call.before_name), text(call.before_arguments), text(call.behind), text(call.between)};
+}
+
+// Compiling counts against the request's time.
+Deadline DeadlineOf(const Service& service, const engine::Request& request) {
+  return Deadline(service.config.request_timeout_s, request.arrival);
+}
+
 // The forms of calls that this model may begin at any time.
-std::vector<engine::ToolCallConstraint::Form> CallForms(const AnswerForm& form, bool parallel, const Service& service) {
+std::vector<engine::ToolCallConstraint::Form> CallForms(const AnswerForm& form, bool parallel, const Service& service,
+                                                        const Deadline& deadline) {
   GrammarStore& grammars = *service.grammars;
   const std::vector<api::ToolSpec> tools = Callable(form);
-  const auto find = [&](Style style) { return grammars.FindCalls(tools, style, parallel, form.warnings); };
-  if (service.chat->tool_format() == api::ToolFormat::kHermes)
-    return {{find(Style::kHermes), &grammars.Tag(std::string(api::kHermesTag))}};
-  return {{find(Style::kLlama), nullptr}, {find(Style::kFunctionTag), &grammars.Tag(std::string(api::kFunctionTag))}};
+  std::vector<engine::ToolCallConstraint::Form> forms;
+  for (const api::CallSyntax& call : api::FormatRow(service.chat->tool_format()).calls) {
+    const engine::TagFinder* tag = call.tag.empty() ? nullptr : &grammars.Tag(std::string(call.tag));
+    forms.push_back({grammars.FindCalls(tools, SyntaxOf(call), parallel, form.warnings, deadline), tag});
+  }
+  return forms;
 }
 
 // Nothing but what the grammar allows; `param` asked for it.
@@ -58,8 +70,9 @@ void Constrain(GrammarStore::GrammarPtr grammar, const std::string& param, const
 }
 
 // Whether an answer in its form may begin as one of the texts.
-bool MayBegin(const AnswerForm& form, const std::vector<std::string>& texts, GrammarStore& grammars) {
-  engine::GrammarConstraint answer(grammars.Find(form.format, form.warnings), grammars.masks(), {});
+bool MayBegin(const AnswerForm& form, const std::vector<std::string>& texts, GrammarStore& grammars,
+              const Deadline& deadline) {
+  engine::GrammarConstraint answer(grammars.Find(form.format, form.warnings, deadline), grammars.masks(), {});
   return std::any_of(texts.begin(), texts.end(), [&](const std::string& text) { return answer.Fits(text); });
 }
 
@@ -72,25 +85,27 @@ void SetTools(const AnswerForm& form, const Service& service, ChoicePlan& plan) 
   if (required && !form_is_free)
     throw api::InvalidValue("tool_choice",
                             "it demands a call, and '" + form.format.param + "' another form of answer.");
-  const Style style = format == api::ToolFormat::kHermes ? Style::kHermes : Style::kLlama;
+  const engine::ToolCallSyntax syntax = SyntaxOf(api::FormatRow(format).calls.front());
+  const Deadline deadline = DeadlineOf(service, plan.request);
   plan.output.tools = {.format = format, .constrained = true, .parallel = parallel, .demanded = required};
   for (const api::ToolSpec& tool : Callable(form)) plan.output.tools->names.push_back(tool.name);
   GrammarStore& grammars = *service.grammars;
   if (!form_is_free) {  // the answer in its form, or calls
     for (const std::string& name : plan.output.tools->names)
       plan.output.tools->beginnings.push_back(api::CallBeginning(format, name));
-    plan.output.tools->constrained = !MayBegin(form, plan.output.tools->beginnings, grammars);
-    return Constrain(grammars.FindFormOrCalls(form.format, Callable(form), style, parallel, form.warnings),
+    plan.output.tools->constrained = !MayBegin(form, plan.output.tools->beginnings, grammars, deadline);
+    return Constrain(grammars.FindFormOrCalls(form.format, Callable(form), syntax, parallel, form.warnings, deadline),
                      form.format.param, service, plan);
   }
   if (required) {
-    return Constrain(grammars.FindCalls(Callable(form), style, parallel, form.warnings), "tool_choice", service, plan);
+    return Constrain(grammars.FindCalls(Callable(form), syntax, parallel, form.warnings, deadline), "tool_choice",
+                     service, plan);
   }
   const engine::StopCriteria& stop = plan.request.stop;
   const bool goes_on = stop.min_new_tokens > 0 || !Ends(service, stop);
   const TokenId tag = service.tokenizer.SpecialId("<|python_tag|>").value_or(engine::kNoToken);
   plan.request.constraint =
-      std::make_unique<engine::ToolCallConstraint>(CallForms(form, parallel, service), grammars.masks(),
+      std::make_unique<engine::ToolCallConstraint>(CallForms(form, parallel, service, deadline), grammars.masks(),
                                                    engine::ToolCallConstraint::Ends{service.end_ids, goes_on}, tag);
 }
 
@@ -103,7 +118,7 @@ const std::vector<api::ToolSpec>& OfferedTools(const AnswerForm& form) {
 
 void SetFormat(const api::OutputFormat& format, api::Warnings& warnings, const Service& service, ChoicePlan& plan) {
   if (format.kind == api::OutputFormat::Kind::kText) return;
-  Constrain(service.grammars->Find(format, warnings), format.param, service, plan);
+  Constrain(service.grammars->Find(format, warnings, DeadlineOf(service, plan.request)), format.param, service, plan);
 }
 
 void SetForm(const AnswerForm& form, const Service& service, ChoicePlan& plan) {

@@ -24,18 +24,8 @@ void ThrowNoPlace(const Service& service) {
   throw service.stopping ? api::ShuttingDown(seconds) : api::Overloaded(seconds, stats.waiting);
 }
 
-void Deadline::Check() const {
-  if (timeout_.count() == 0 || std::chrono::steady_clock::now() - start_ < timeout_) return;
-  throw api::ApiError(504, "server_error", "request_timeout",
-                      "The request took longer than this server allows (" + std::to_string(timeout_.count()) + " s).");
-}
-
-std::chrono::steady_clock::time_point Deadline::end() const {
-  return timeout_.count() == 0 ? std::chrono::steady_clock::time_point::max() : start_ + timeout_;
-}
-
 Generation::Generation(Service& service, std::vector<ChoicePlan> plans, int choices_per_prompt, api::IdGenerator& ids)
-    : deadline_(service.config.request_timeout_s),
+    : deadline_(service.config.request_timeout_s, plans.front().request.arrival),
       choices_per_prompt_(choices_per_prompt),
       energy_terms_(service.energy) {
   if (static_cast<int>(plans.size()) > service.capacity) {

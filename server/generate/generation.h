@@ -9,6 +9,7 @@
 
 #include "api/fields/response_parts.h"
 #include "engine/request/request.h"
+#include "server/generate/deadline.h"
 #include "server/generate/output_pipeline.h"
 #include "server/generate/service.h"
 #include "server/http/access_log.h"
@@ -30,19 +31,6 @@ struct TotalUsage {
 
 // Tells the client of a sequence that the engine ended with `failure`: throws api::ApiError.
 [[noreturn]] void ThrowFailure(const engine::Finish& failure);
-
-// How long one request may take.
-class Deadline {
- public:
-  explicit Deadline(int seconds) : timeout_(seconds) {}  // 0: no limit
-  // Throws api::ApiError 504 when time is up.
-  void Check() const;
-  std::chrono::steady_clock::time_point end() const;  // max(): none
-
- private:
-  std::chrono::seconds timeout_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 // Refuses a request that found no place in the engine: throws api::ApiError.
 [[noreturn]] void ThrowNoPlace(const Service& service);

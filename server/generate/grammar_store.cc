@@ -56,8 +56,10 @@ std::string KeyOf(const api::OutputFormat& format) {
   return key;
 }
 
-std::string KeyOf(const std::vector<api::ToolSpec>& tools, engine::ToolCallStyle style, bool parallel) {
-  std::string key = "tools " + std::to_string(static_cast<int>(style)) + (parallel ? "+ " : "1 ");
+std::string KeyOf(const std::vector<api::ToolSpec>& tools, const engine::ToolCallSyntax& syntax, bool parallel) {
+  std::string key = std::string("tools ") + (parallel ? "+ " : "1 ");
+  for (const std::string& part : {syntax.before_name, syntax.before_arguments, syntax.behind, syntax.between})
+    AddToKey(part, key);
   for (const api::ToolSpec& tool : tools) {
     AddToKey(tool.name, key);
     AddToKey(tool.parameters, key);
@@ -76,7 +78,7 @@ GrammarStore::GrammarStore(const engine::Tokenizer& tokenizer, int vocab_size)
     : vocabulary_(tokenizer, vocab_size), masks_(vocabulary_) {}
 
 GrammarStore::Entry GrammarStore::FindOrCompile(const std::string& key, const std::string& param,
-                                                const Compiler& compile) {
+                                                const Deadline& deadline, const Compiler& compile) {
   {
     const engine::MutexLock lock(mutex_);
     const auto known =
@@ -87,10 +89,11 @@ GrammarStore::Entry GrammarStore::FindOrCompile(const std::string& key, const st
     }
   }
   Entry entry{key, nullptr};
-  engine::Compilation compilation;
+  engine::Compilation compilation(engine::Compilation::Mode::kStrict, deadline.end());
   try {
     entry.grammar = std::make_shared<const engine::Grammar>(compile(compilation));
   } catch (const engine::GrammarError& e) {
+    deadline.Check();
     const bool of_tool = e.path().starts_with("tool '");
     throw api::InvalidValue(of_tool ? "tools" : param, e.what());
   }
@@ -106,30 +109,33 @@ GrammarStore::GrammarPtr GrammarStore::Told(const Entry& entry, api::Warnings& w
   return entry.grammar;
 }
 
-GrammarStore::GrammarPtr GrammarStore::Find(const api::OutputFormat& format, api::Warnings& warnings) {
+GrammarStore::GrammarPtr GrammarStore::Find(const api::OutputFormat& format, api::Warnings& warnings,
+                                            const Deadline& deadline) {
   const auto compile = [&](engine::Compilation& compilation) {
     return engine::CompileAnswer(SpecOf(format), compilation);
   };
-  return Told(FindOrCompile(KeyOf(format), ParamOf(format), compile), warnings);
+  return Told(FindOrCompile(KeyOf(format), ParamOf(format), deadline, compile), warnings);
 }
 
-GrammarStore::GrammarPtr GrammarStore::FindCalls(const std::vector<api::ToolSpec>& tools, engine::ToolCallStyle style,
-                                                 bool parallel, api::Warnings& warnings) {
+GrammarStore::GrammarPtr GrammarStore::FindCalls(const std::vector<api::ToolSpec>& tools,
+                                                 const engine::ToolCallSyntax& syntax, bool parallel,
+                                                 api::Warnings& warnings, const Deadline& deadline) {
   const auto compile = [&](engine::Compilation& compilation) {
-    return engine::CompileToolCalls(SpecsOf(tools), style, parallel, compilation);
+    return engine::CompileToolCalls(SpecsOf(tools), syntax, parallel, compilation);
   };
-  return Told(FindOrCompile(KeyOf(tools, style, parallel), "tools", compile), warnings);
+  return Told(FindOrCompile(KeyOf(tools, syntax, parallel), "tools", deadline, compile), warnings);
 }
 
 GrammarStore::GrammarPtr GrammarStore::FindFormOrCalls(const api::OutputFormat& format,
                                                        const std::vector<api::ToolSpec>& tools,
-                                                       engine::ToolCallStyle style, bool parallel,
-                                                       api::Warnings& warnings) {
+                                                       const engine::ToolCallSyntax& syntax, bool parallel,
+                                                       api::Warnings& warnings, const Deadline& deadline) {
   const auto compile = [&](engine::Compilation& compilation) {
-    return engine::CompileAnswerOrCalls(SpecOf(format), SpecsOf(tools), style, parallel, compilation);
+    return engine::CompileAnswerOrCalls(SpecOf(format), SpecsOf(tools), syntax, parallel, compilation);
   };
-  return Told(FindOrCompile(KeyOf(tools, style, parallel) + " or " + KeyOf(format), ParamOf(format), compile),
-              warnings);
+  return Told(
+      FindOrCompile(KeyOf(tools, syntax, parallel) + " or " + KeyOf(format), ParamOf(format), deadline, compile),
+      warnings);
 }
 
 const engine::TagFinder& GrammarStore::Tag(const std::string& tag) {

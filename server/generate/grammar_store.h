@@ -15,6 +15,7 @@
 #include "engine/grammar/masks/mask_cache.h"
 #include "engine/grammar/masks/tag_finder.h"
 #include "engine/tokenizer/tokenizer.h"
+#include "server/generate/deadline.h"
 
 namespace puna::server {
 
@@ -26,14 +27,15 @@ class GrammarStore {
 
   GrammarStore(const engine::Tokenizer& tokenizer, int vocab_size);
 
-  // Throws api::ApiError 400: what cannot be enforced, by keyword. Not for kText.
+  // Throws api::ApiError 400: what cannot be enforced, by keyword; 504: `deadline` came first. Not for kText.
   // Where a schema, of a format or of a tool, is not strict, only those keywords fall; a warning names each with its place.
-  GrammarPtr Find(const api::OutputFormat& format, api::Warnings& warnings);
-  GrammarPtr FindCalls(const std::vector<api::ToolSpec>& tools, engine::ToolCallStyle style, bool parallel,
-                       api::Warnings& warnings);
+  GrammarPtr Find(const api::OutputFormat& format, api::Warnings& warnings, const Deadline& deadline = Deadline(0));
+  GrammarPtr FindCalls(const std::vector<api::ToolSpec>& tools, const engine::ToolCallSyntax& syntax, bool parallel,
+                       api::Warnings& warnings, const Deadline& deadline = Deadline(0));
   // Calls, or the answer in its form.
   GrammarPtr FindFormOrCalls(const api::OutputFormat& format, const std::vector<api::ToolSpec>& tools,
-                             engine::ToolCallStyle style, bool parallel, api::Warnings& warnings);
+                             const engine::ToolCallSyntax& syntax, bool parallel, api::Warnings& warnings,
+                             const Deadline& deadline = Deadline(0));
   // Finds where calls begin; it lives as long as the store.
   const engine::TagFinder& Tag(const std::string& tag);
 
@@ -47,7 +49,8 @@ class GrammarStore {
   };
   using Compiler = std::function<engine::Grammar(engine::Compilation& compilation)>;
   // `param` names what is compiled in errors, unless it is a tool.
-  Entry FindOrCompile(const std::string& key, const std::string& param, const Compiler& compile);
+  Entry FindOrCompile(const std::string& key, const std::string& param, const Deadline& deadline,
+                      const Compiler& compile);
   static GrammarPtr Told(const Entry& entry, api::Warnings& warnings);
 
   engine::TokenVocabulary vocabulary_;

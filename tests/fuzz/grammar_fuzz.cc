@@ -23,7 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         CompileGbnf(text);
         break;
       case 3:
-        CompileToolCalls({{"f", std::string(text)}}, ToolCallStyle::kLlama, true);
+        CompileToolCalls({{"f", std::string(text)}}, {"{\"name\": \"", "\", \"parameters\": ", "}", "; "}, true);
         break;
     }
   } catch (const GrammarError&) {

@@ -56,7 +56,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const ToolCallParser::Options options{format, constrained, true};
     const Result whole = Run(text, text.size() + 1, options);
     Check(whole == Run(text, piece, options));
-    if (whole.names.empty()) Check(whole.content == text);
+    // Of a call that a grammar had made certain, nothing is content when it is cut.
+    if (whole.names.empty()) Check(constrained ? text.starts_with(whole.content) : whole.content == text);
     if (constrained) continue;
     for (const std::string& arguments : whole.arguments) Check(IsJsonObject(arguments));
   }

@@ -9,6 +9,10 @@
 
 namespace puna::engine {
 
+inline const ToolCallSyntax kLlamaCalls{"{\"name\": \"", "\", \"parameters\": ", "}", "; "};
+inline const ToolCallSyntax kFunctionTagCalls{"<function=", ">", "</function>", ""};
+inline const ToolCallSyntax kHermesCalls{"<tool_call>\n{\"name\": \"", "\", \"arguments\": ", "}\n</tool_call>", "\n"};
+
 inline Grammar CompileJsonSchema(std::string_view schema) {
   return CompileAnswer({AnswerSpec::Kind::kJsonSchema, std::string(schema)});
 }
@@ -23,12 +27,12 @@ inline Grammar CompileGbnf(std::string_view text) {
   return CompileAnswer({AnswerSpec::Kind::kGbnf, std::string(text)});
 }
 
-inline Grammar CompileToolCalls(const std::vector<ToolGrammarSpec>& tools, ToolCallStyle style, bool parallel) {
+inline Grammar CompileToolCalls(const std::vector<ToolGrammarSpec>& tools, const ToolCallSyntax& style, bool parallel) {
   Compilation compilation;
   return CompileToolCalls(tools, style, parallel, compilation);
 }
 inline Grammar CompileAnswerOrCalls(const AnswerSpec& answer, const std::vector<ToolGrammarSpec>& tools,
-                                    ToolCallStyle style, bool parallel) {
+                                    const ToolCallSyntax& style, bool parallel) {
   Compilation compilation;
   return CompileAnswerOrCalls(answer, tools, style, parallel, compilation);
 }

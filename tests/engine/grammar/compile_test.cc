@@ -234,6 +234,31 @@ TEST_CASE("what is wrong, or more than a compilation may take, is refused howeve
 }
 
 // By work, which is the same on every machine; a quadratic compiler would need a hundred times as much.
+TEST_CASE("PHP's empty array of properties is an object without any") {
+  std::vector<Compilation::Loss> losses;
+  const Grammar grammar = CompileLeniently(R"({"type": "object", "properties": []})", losses);
+  REQUIRE(losses.size() == 1);
+  CHECK(losses[0].keyword == "properties");
+  CHECK(losses[0].path == "#");
+  CHECK(Whole(grammar, "{}"));
+  CHECK_FALSE(Whole(grammar, R"({"a": 1})"));
+}
+
+TEST_CASE("the work of an enum grows with its size") {
+  const auto work = [](int count, bool strings) {
+    Json values = Json::array();
+    for (int i = 0; i < count; ++i) values.push_back(strings ? Json("value " + std::to_string(i)) : Json(i));
+    Compilation compilation;
+    CompileAnswer({AnswerSpec::Kind::kJsonSchema, Json{{"enum", values}}.dump()}, compilation);
+    return compilation.work();
+  };
+  for (const bool strings : {true, false}) {
+    const int64_t small = work(2'500, strings), large = work(40'000, strings);
+    CHECK(large < 32 * small);  // 16 times as many; squared they would be 256
+    CHECK(large < Compilation::kMaxWork);
+  }
+}
+
 TEST_CASE("work grows with the schema") {
   const auto work = [](int count) {
     Json values = Json::array();
@@ -284,7 +309,7 @@ TEST_CASE("tool calls") {
   const std::vector<ToolGrammarSpec> tools{
       {"add", R"({"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"integer"}},"required":["a","b"]})"},
       {"stop", ""}};
-  const Grammar one = CompileToolCalls(tools, ToolCallStyle::kLlama, false);
+  const Grammar one = CompileToolCalls(tools, kLlamaCalls, false);
   const std::string add = R"({"name": "add", "parameters": {"a": 1, "b": 2}})",
                     stop = R"({"name": "stop", "parameters": {}})";
   CHECK(Whole(one, add));
@@ -292,14 +317,14 @@ TEST_CASE("tool calls") {
   CHECK_FALSE(Whole(one, add + "; " + stop));
   CHECK(Run(one, R"({"name": "sub)") == Match::kNo);
   CHECK(Run(one, R"({"name": "add", "parameters": {"b)") == Match::kNo);
-  CHECK(Whole(CompileToolCalls(tools, ToolCallStyle::kLlama, true), add + "; " + stop));
-  CHECK(Whole(CompileToolCalls(tools, ToolCallStyle::kHermes, false),
+  CHECK(Whole(CompileToolCalls(tools, kLlamaCalls, true), add + "; " + stop));
+  CHECK(Whole(CompileToolCalls(tools, kHermesCalls, false),
               "<tool_call>\n{\"name\": \"stop\", \"arguments\": {}}\n</tool_call>"));
-  CHECK(Whole(CompileToolCalls(tools, ToolCallStyle::kFunctionTag, true),
+  CHECK(Whole(CompileToolCalls(tools, kFunctionTagCalls, true),
               "<function=stop>{}</function><function=stop>{}</function>"));
-  CHECK_THROWS_WITH_AS(CompileToolCalls({{"f", R"({"divisibleBy":2})"}}, ToolCallStyle::kLlama, false),
+  CHECK_THROWS_WITH_AS(CompileToolCalls({{"f", R"({"divisibleBy":2})"}}, kLlamaCalls, false),
                        doctest::Contains("tool 'f'"), GrammarError);
-  const Grammar nullable = CompileToolCalls({{"f", R"({"type":["object","null"]})"}}, ToolCallStyle::kLlama, false);
+  const Grammar nullable = CompileToolCalls({{"f", R"({"type":["object","null"]})"}}, kLlamaCalls, false);
   CHECK_FALSE(Whole(nullable, R"({"name": "f", "parameters": null})"));
 }
 
@@ -307,7 +332,7 @@ TEST_CASE("an answer in a form, or calls") {
   const std::vector<ToolGrammarSpec> tools{{"stop", ""}};
   const AnswerSpec schema{
       AnswerSpec::Kind::kJsonSchema, R"({"type":"object","properties":{"name":{"const":"x"}}})", {}};
-  const Grammar either = CompileAnswerOrCalls(schema, tools, ToolCallStyle::kLlama, true);
+  const Grammar either = CompileAnswerOrCalls(schema, tools, kLlamaCalls, true);
   const std::string call = R"({"name": "stop", "parameters": {}})";
   CHECK(Whole(either, call));
   CHECK(Whole(either, call + "; " + call));
@@ -315,9 +340,9 @@ TEST_CASE("an answer in a form, or calls") {
   CHECK(Run(either, R"({"name": "y)") == Match::kNo);
   CHECK_FALSE(Whole(either, R"({"name": "x"}; )" + call));
   const AnswerSpec choice{AnswerSpec::Kind::kChoice, "", {"yes", "no"}};
-  CHECK(Whole(CompileAnswerOrCalls(choice, tools, ToolCallStyle::kHermes, false), "yes"));
+  CHECK(Whole(CompileAnswerOrCalls(choice, tools, kHermesCalls, false), "yes"));
   const AnswerSpec wrong{AnswerSpec::Kind::kRegex, "(", {}};
-  CHECK_THROWS_AS(CompileAnswerOrCalls(wrong, tools, ToolCallStyle::kLlama, true), GrammarError);
+  CHECK_THROWS_AS(CompileAnswerOrCalls(wrong, tools, kLlamaCalls, true), GrammarError);
 }
 
 TEST_CASE("arguments are objects") {

@@ -152,10 +152,9 @@ struct CallForms {
   }
 
   const Bench& bench;
-  std::shared_ptr<const Grammar> json = Share(CompileToolCalls({{"add", ""}}, ToolCallStyle::kLlama, false));
-  std::shared_ptr<const Grammar> function = Share(CompileToolCalls({{"add", ""}}, ToolCallStyle::kFunctionTag, false));
-  std::shared_ptr<const Grammar> hermes =
-      Share(CompileToolCalls({{"add", ""}, {"sub", ""}}, ToolCallStyle::kHermes, true));
+  std::shared_ptr<const Grammar> json = Share(CompileToolCalls({{"add", ""}}, kLlamaCalls, false));
+  std::shared_ptr<const Grammar> function = Share(CompileToolCalls({{"add", ""}}, kFunctionTagCalls, false));
+  std::shared_ptr<const Grammar> hermes = Share(CompileToolCalls({{"add", ""}, {"sub", ""}}, kHermesCalls, true));
   TagFinder function_tag{bench.vocabulary, "<function="}, hermes_tag{bench.vocabulary, "<tool_call>"};
 };
 

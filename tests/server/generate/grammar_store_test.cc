@@ -4,10 +4,14 @@
 
 #include "api/json/error.h"
 #include "engine/grammar/masks/grammar_constraint.h"
+#include "tests/engine/grammar/compile_support.h"
 #include "tests/server/byte_tokenizer.h"
 
 namespace puna::server {
 namespace {
+
+using engine::kHermesCalls;
+using engine::kLlamaCalls;
 
 std::vector<engine::TokenId> Allowed(engine::GrammarConstraint& constraint) {
   std::vector<uint64_t> mask(kPythonTag / 64 + 1, ~uint64_t{0});
@@ -27,7 +31,7 @@ TEST_CASE("a call is written with a vocabulary of single bytes") {
   tool.name = "f";
   tool.parameters = R"({"type": "object", "properties": {}, "additionalProperties": false})";
   api::Warnings warnings;
-  const auto style = engine::ToolCallStyle::kLlama;
+  const auto& style = kLlamaCalls;
   const auto grammar = store.FindCalls({tool}, style, /*parallel=*/false, warnings);
   CHECK(store.FindCalls({tool}, style, false, warnings) == grammar);  // compiled once
   CHECK(warnings.empty());
@@ -47,15 +51,35 @@ TEST_CASE("a tool that cannot be enforced is told of each time, and refused when
   tool.parameters = R"({"type": "object", "properties": {"a": {"not": {"multipleOf": 7}}}})";
   for (int i = 0; i < 2; ++i) {
     api::Warnings warnings;
-    store.FindCalls({tool}, engine::ToolCallStyle::kHermes, true, warnings);
-    store.FindCalls({tool}, engine::ToolCallStyle::kHermes, true, warnings);
+    store.FindCalls({tool}, kHermesCalls, true, warnings);
+    store.FindCalls({tool}, kHermesCalls, true, warnings);
     REQUIRE(warnings.texts().size() == 1);
     CHECK(warnings.texts()[0].find("tool 'f'") != std::string::npos);
     CHECK(warnings.texts()[0].find("not") != std::string::npos);
   }
   tool.strict = true;
   api::Warnings warnings;
-  CHECK_THROWS_AS(store.FindCalls({tool}, engine::ToolCallStyle::kHermes, true, warnings), api::ApiError);
+  CHECK_THROWS_AS(store.FindCalls({tool}, kHermesCalls, true, warnings), api::ApiError);
+}
+
+TEST_CASE("compiling counts against the request's time") {
+  const engine::Tokenizer tokenizer = ByteTokenizer();
+  GrammarStore store(tokenizer, kPythonTag + 1);
+  api::Warnings warnings;
+  api::OutputFormat format;
+  format.kind = api::OutputFormat::Kind::kJsonSchema;
+  format.source = R"({"type": "object"})";
+  format.param = "response_format";
+  const Deadline past(1, Deadline::Clock::now() - std::chrono::seconds(2));
+  try {
+    store.Find(format, warnings, past);
+    FAIL("expected an error");
+  } catch (const api::ApiError& error) {
+    CHECK(error.status() == 504);
+    CHECK(error.code() == "request_timeout");
+  }
+  CHECK(store.Find(format, warnings, Deadline(3600)) != nullptr);
+  CHECK(store.Find(format, warnings, past) != nullptr);  // it is there
 }
 
 }  // namespace
