@@ -54,8 +54,8 @@ void Engine::Impl::Run() {
     beat = step_start = NowNanoseconds();
     const int num_ended = core.Step();
     step_start = 0;
+    inbox.Left(num_ended);  // before the figures: who sees that the engine is free finds room in it
     stats.Set(core.stats());
-    inbox.Left(num_ended);
   }
   for (Request& request : inbox.Take(/*wait=*/false)) core.Add(std::move(request));
   inbox.Left(core.EndAll(FinishReason::kShutdown));
