@@ -54,8 +54,8 @@ void Engine::Impl::Run() {
     beat = step_start = NowNanoseconds();
     const int num_ended = core.Step();
     step_start = 0;
-    inbox.Left(num_ended);  // before the figures: who sees that the engine is free finds room in it
     stats.Set(core.stats());
+    inbox.Left(num_ended);
   }
   for (Request& request : inbox.Take(/*wait=*/false)) core.Add(std::move(request));
   inbox.Left(core.EndAll(FinishReason::kShutdown));
@@ -93,7 +93,8 @@ const std::string& Engine::fingerprint() const { return impl_->core.fingerprint(
 
 EngineStats Engine::stats() const {
   EngineStats stats = impl_->stats.Get();
-  stats.waiting += impl_->inbox.size();
+  // What is inside and not running waits, also between the inbox and the figures of the next step.
+  stats.waiting = std::max(0, impl_->inbox.num_inside() - stats.running);
   stats.max_waiting = impl_->max_waiting;
   const auto since = [](int64_t start) {
     return 1e-9 * static_cast<double>(std::max<int64_t>(0, NowNanoseconds() - start));

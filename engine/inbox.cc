@@ -50,9 +50,9 @@ bool Inbox::stopped() const {
   return stopped_;
 }
 
-int Inbox::size() const {
+int Inbox::num_inside() const {
   const MutexLock lock(mutex_);
-  return static_cast<int>(requests_.size());
+  return num_inside_;
 }
 
 bool Inbox::WaitUntilEmpty(std::chrono::milliseconds timeout) {

@@ -29,7 +29,7 @@ class Inbox {
   void Close();  // nobody comes in any more
   void Stop();   // and whoever takes stops waiting
   bool stopped() const;
-  int size() const;  // put and not yet taken
+  int num_inside() const;
 
   // Waits until nobody is inside; false when that took longer than `timeout`.
   bool WaitUntilEmpty(std::chrono::milliseconds timeout);
