@@ -1,7 +1,7 @@
 """Runs the fuzz targets, each for some seconds, from seeds out of the tests' data and from what earlier runs found.
 
 cmake --preset fuzz && cmake --build --preset fuzz
-python3 tests/fuzz/run.py                          every target for 10 seconds
+python3 tests/fuzz/run.py                          every target but those of BY_NAME for 10 seconds
 python3 tests/fuzz/run.py --seconds 300 grammar    one of them for minutes
 python3 tests/fuzz/run.py --runs 5000              a fixed number of inputs from a fixed seed: the same each time
 
@@ -22,6 +22,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, "build", "fuzz")
 MAX_SEED_BYTES = 1 << 16
+BY_NAME = {"http_request", "model_folder"}  # young: built and run where they are named, until a long run finds nothing
 
 
 def read(*path):
@@ -105,13 +106,14 @@ def run(target, seconds, runs):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("targets", nargs="*", help="names without _fuzz; none: all")
+    parser.add_argument("targets", nargs="*", help="names without _fuzz; none: all but BY_NAME's")
     parser.add_argument("--seconds", type=int, default=10, help="for each target")
     parser.add_argument("--runs", type=int, default=0, help="inputs for each target, if fewer than the seconds allow")
     arguments = parser.parse_args()
     sources = glob.glob(os.path.join(ROOT, "tests", "fuzz", "*_fuzz.cc"))
     everything = sorted(os.path.basename(path)[:-len("_fuzz.cc")] for path in sources)
-    good = [run(target, arguments.seconds, arguments.runs) for target in arguments.targets or everything]
+    usual = [target for target in everything if target not in BY_NAME]
+    good = [run(target, arguments.seconds, arguments.runs) for target in arguments.targets or usual]
     print(f"# pass {sum(good)}\n# fail {len(good) - sum(good)}")
     return 0 if all(good) else 1
 
