@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "api/fields/output_format.h"
 #include "api/fields/request_fields.h"
@@ -139,47 +140,45 @@ ToolSpec ReadLegacyFunction(const Json& value, std::string_view text, const std:
   return tool;
 }
 
-}  // namespace
-
-std::vector<ToolSpec> ReadTools(ObjectReader& body, std::string_view text, ToolForm form, Warnings& warnings) {
+// The functions of the list `member` of the body `text`, each of another name. read_one(entry, its text, its path) gives
+// one of them, or none for what is left out.
+template <typename ReadOne>
+std::vector<ToolSpec> ReadEach(ObjectReader& body, const std::string& member, std::string_view text,
+                               const ReadOne& read_one) {
   std::vector<ToolSpec> tools;
-  const Json* value = body.Find("tools");
+  const Json* value = body.Find(member);
   if (!value) return tools;
-  const auto& array = ReadArray(*value, "tools");
+  const auto& array = ReadArray(*value, member);
   if (array.size() > kMaxTools) {
-    throw InvalidValue("tools", "at most 1024 tools can be given.", "array_above_max_length");
+    throw InvalidValue(member, "at most 1024 " + member + " can be given.", "array_above_max_length");
   }
-  const std::vector<std::string_view> raw = RawElements(RawMember(text, "tools"));
+  const std::vector<std::string_view> raw = RawElements(RawMember(text, member));
   for (size_t i = 0; i < array.size(); ++i) {
-    const std::string path = IndexPath("tools", i);
-    if (IsLeftOut(array[i], path, warnings)) continue;
-    ToolSpec tool = ReadTool(array[i], raw.at(i), path, form, warnings);
-    if (IsOffered(tools, tool.name)) {
-      throw InvalidValue(path, "there is another function '" + tool.name + "' before it; names must differ.");
+    const std::string path = IndexPath(member, i);
+    std::optional<ToolSpec> tool = read_one(array[i], raw.at(i), path);
+    if (!tool) continue;
+    if (IsOffered(tools, tool->name)) {
+      throw InvalidValue(path, "there is another function '" + tool->name + "' before it; names must differ.");
     }
-    tools.push_back(std::move(tool));
+    tools.push_back(std::move(*tool));
   }
   return tools;
 }
 
+}  // namespace
+
+std::vector<ToolSpec> ReadTools(ObjectReader& body, std::string_view text, ToolForm form, Warnings& warnings) {
+  return ReadEach(body, "tools", text,
+                  [&](const Json& tool, std::string_view raw, const std::string& path) -> std::optional<ToolSpec> {
+                    if (IsLeftOut(tool, path, warnings)) return std::nullopt;
+                    return ReadTool(tool, raw, path, form, warnings);
+                  });
+}
+
 std::vector<ToolSpec> ReadLegacyFunctions(ObjectReader& body, std::string_view text, Warnings& warnings) {
-  std::vector<ToolSpec> tools;
-  const Json* value = body.Find("functions");
-  if (!value) return tools;
-  const auto& array = ReadArray(*value, "functions");
-  if (array.size() > kMaxTools) {
-    throw InvalidValue("functions", "at most 1024 functions can be given.", "array_above_max_length");
-  }
-  const std::vector<std::string_view> raw = RawElements(RawMember(text, "functions"));
-  for (size_t i = 0; i < array.size(); ++i) {
-    const std::string path = IndexPath("functions", i);
-    ToolSpec tool = ReadLegacyFunction(array[i], raw.at(i), path, warnings);
-    if (IsOffered(tools, tool.name)) {
-      throw InvalidValue(path, "there is another function '" + tool.name + "' before it; names must differ.");
-    }
-    tools.push_back(std::move(tool));
-  }
-  return tools;
+  return ReadEach(body, "functions", text, [&](const Json& function, std::string_view raw, const std::string& path) {
+    return std::optional<ToolSpec>(ReadLegacyFunction(function, raw, path, warnings));
+  });
 }
 
 ToolChoice ReadLegacyChoice(ObjectReader& body, const std::vector<ToolSpec>& functions, Warnings& warnings) {

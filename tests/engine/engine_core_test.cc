@@ -42,16 +42,22 @@ TEST_CASE("a conversation that comes back keeps its cache while one-shot request
   }
 }
 
+// The same 70 ids each time, pooled or answered with three more, to the end.
+Client AskSeventy(EngineCore& core, Pooling pooling) {
+  Client client;
+  for (int i = 0; i < 70; ++i) client.asked.prompt.push_back(i);
+  client.asked.pooling = pooling;
+  client.asked.stop.max_new_tokens = pooling == Pooling::kNone ? 3 : 0;
+  Submit(core, client);
+  while (!core.idle()) core.Step();
+  Collect(*client.reader, milliseconds(0), client.answer, client.finish);
+  return client;
+}
+
 TEST_CASE("an embedding reads what is cached only where it pools the last position") {
   EngineCore core(std::make_unique<FakeModel>(), SmallOptions());
   const auto ask = [&core](Pooling pooling) {
-    Client client;
-    for (int i = 0; i < 70; ++i) client.asked.prompt.push_back(i);
-    client.asked.pooling = pooling;
-    client.asked.stop.max_new_tokens = pooling == Pooling::kNone ? 3 : 0;
-    Submit(core, client);
-    while (!core.idle()) core.Step();
-    Collect(*client.reader, milliseconds(0), client.answer, client.finish);
+    const Client client = AskSeventy(core, pooling);
     CheckEqual(client, ReferenceRun({}).Run(client.asked, core.limits().max_model_len));
     CHECK(client.answer.embedding.size() == (pooling == Pooling::kNone ? 0 : FakeModel::kHiddenSize));
     return client.finish->usage.cached_tokens;
@@ -76,13 +82,7 @@ TEST_CASE("hidden states that are no numbers end an embedding with an error, and
   };
   EngineCore core(std::make_unique<Broken>(), SmallOptions());
   for (const Pooling pooling : {Pooling::kMean, Pooling::kLast, Pooling::kNone}) {
-    Client client;
-    for (int i = 0; i < 70; ++i) client.asked.prompt.push_back(i);
-    client.asked.pooling = pooling;
-    client.asked.stop.max_new_tokens = pooling == Pooling::kNone ? 3 : 0;
-    Submit(core, client);
-    while (!core.idle()) core.Step();
-    Collect(*client.reader, milliseconds(0), client.answer, client.finish);
+    const Client client = AskSeventy(core, pooling);
     CHECK(client.answer.embedding.empty());
     CHECK(client.finish->reason == (pooling == Pooling::kNone ? FinishReason::kLength : FinishReason::kError));
   }

@@ -14,6 +14,17 @@
 namespace puna::engine {
 namespace {
 
+// The ids that may come next.
+std::vector<TokenId> AllowedIds(const TokenVocabulary& vocabulary, TokenConstraint& constraint) {
+  std::vector<uint64_t> mask(vocabulary.num_words(), ~uint64_t{0});
+  constraint.MaskNext(mask);
+  std::vector<TokenId> ids;
+  for (TokenId id = 0; id < vocabulary.vocab_size(); ++id) {
+    if (mask[static_cast<size_t>(id) / 64] >> (id % 64) & 1) ids.push_back(id);
+  }
+  return ids;
+}
+
 // The tokenizer of the server's tests: a token for each byte, and special ones.
 struct Bench {
   Tokenizer tokenizer = server::ByteTokenizer();
@@ -21,15 +32,7 @@ struct Bench {
   MaskCache masks{vocabulary, 64};
   TokenId end = server::kEnd;
 
-  std::vector<TokenId> Allowed(TokenConstraint& constraint) const {
-    std::vector<uint64_t> mask(vocabulary.num_words(), ~uint64_t{0});
-    constraint.MaskNext(mask);
-    std::vector<TokenId> ids;
-    for (TokenId id = 0; id < vocabulary.vocab_size(); ++id) {
-      if (mask[static_cast<size_t>(id) / 64] >> (id % 64) & 1) ids.push_back(id);
-    }
-    return ids;
-  }
+  std::vector<TokenId> Allowed(TokenConstraint& constraint) const { return AllowedIds(vocabulary, constraint); }
 };
 
 std::shared_ptr<const Grammar> Share(Grammar grammar) { return std::make_shared<const Grammar>(std::move(grammar)); }
@@ -97,15 +100,7 @@ TEST_CASE("an id is forced only where it is the only one that may come") {
   for (uint64_t seed = 0; seed < 100; ++seed) {
     std::mt19937_64 random(seed);
     GrammarConstraint constraint(grammar, masks, {server::kEnd});
-    const auto allowed = [&] {
-      std::vector<uint64_t> mask(vocabulary.num_words(), ~uint64_t{0});
-      constraint.MaskNext(mask);
-      std::vector<TokenId> ids;
-      for (TokenId id = 0; id < vocabulary.vocab_size(); ++id) {
-        if (mask[static_cast<size_t>(id) / 64] >> (id % 64) & 1) ids.push_back(id);
-      }
-      return ids;
-    };
+    const auto allowed = [&] { return AllowedIds(vocabulary, constraint); };
     for (bool ended = false; !ended;) {
       for (const TokenId id : constraint.Forced()) {
         CHECK(allowed() == std::vector<TokenId>{id});

@@ -60,16 +60,21 @@ TEST_CASE("every folder of the cases ends in numbers or in a sentence") {
 
 std::string Config(const std::string& more) { return puna::testing::TinyConfigJson({.head_dim = 32}, more); }
 
+// The same config.json with another value of `key`, as JSON.
+std::string ConfigWith(const std::string& key, const std::string& value) {
+  std::string config = Config("");
+  const std::string quoted = "\"" + key + "\":";
+  const size_t at = config.find(quoted) + quoted.size();
+  return config.replace(at, config.find_first_of(",}", at) - at, value);
+}
+
 TEST_CASE("whatever a config.json says is run or refused") {
   CHECK(DriveConfig(Config("")).ran);
   for (const char* key : {"head_dim", "hidden_size", "num_attention_heads", "num_key_value_heads", "intermediate_size",
                           "vocab_size", "num_hidden_layers", "max_position_embeddings"}) {
     for (const char* value : {"-1", "0",   "1",   "2",          "3",    "5",   "7",    "31",     "33", "63",  "65",
                               "96", "127", "513", "2147483647", "1e30", "0.5", "null", "\"32\"", "[]", "true"}) {
-      std::string config = Config("");
-      const std::string quoted = std::string("\"") + key + "\":";
-      const size_t at = config.find(quoted) + quoted.size();
-      config.replace(at, config.find_first_of(",}", at) - at, value);
+      const std::string config = ConfigWith(key, value);
       CAPTURE(config);
       const Driven driven = DriveConfig(config);
       CAPTURE(driven.refusal);
@@ -81,10 +86,7 @@ TEST_CASE("whatever a config.json says is run or refused") {
 TEST_CASE("whatever a config.json says of rope and norm is run or refused") {
   for (const char* value : {"-1", "0", "1e-30", "1e30", "1e999", "-1e30", "null", "\"x\""}) {
     for (const std::string key : {"rope_theta", "rms_norm_eps"}) {
-      std::string config = Config("");
-      const std::string quoted = "\"" + key + "\":";
-      const size_t at = config.find(quoted) + quoted.size();
-      config.replace(at, config.find_first_of(",}", at) - at, value);
+      const std::string config = ConfigWith(key, value);
       CAPTURE(config);
       const Driven driven = DriveConfig(config);
       CAPTURE(driven.refusal);
