@@ -6,11 +6,8 @@
 #include <set>
 #include <sstream>
 
+#include "config/flags.h"
 #include "config/options.h"
-
-// The parsing of flags is our own and not a library's: flags, environment and file then share one
-// setter, one wording of errors and one list of names to suggest from, and there is nothing to
-// register twice.
 
 namespace puna::config {
 namespace {
@@ -93,100 +90,24 @@ void ApplyEnvironment(const std::vector<Variable>& variables, Loaded& loaded) {
   }
 }
 
-struct Flag {
-  const Option* option;
-  std::string name, value;
-};
+// Beside the table: the file of options, and the model as llama-server spells it.
+constexpr ExtraFlag kConfig = {"--config", "a file"};
+constexpr std::string_view kRepository = "ORG/NAME[:QUANTISATION]";
+constexpr ExtraFlag kExtra[] = {kConfig, {"-hf", kRepository}, {"-hfr", kRepository}, {"--hf-repo", kRepository}};
 
-struct Flags {
-  std::vector<Flag> values;
-  std::string config_file;
-  Loaded::Want want = Loaded::Want::kRun;
-};
-
-[[noreturn]] void UnknownFlag(const std::string& name) {
-  std::vector<std::string> names = {"--config", "--help"};
-  for (const Option& option : Options()) names.push_back(option.flag());
-  throw ConfigError("unknown flag " + name + DidYouMean(name, names) + " (--help lists them all)");
-}
-
-// Takes arguments apart without setting anything, because --config's file must be read before the
-// flags count.
-class FlagReader {
- public:
-  explicit FlagReader(std::span<const std::string> arguments) : arguments_(arguments) {}
-
-  Flags Read() {
-    while (next_ < arguments_.size()) ReadOne(arguments_[next_++]);
-    return std::move(flags_);
-  }
-
- private:
-  void ReadOne(const std::string& argument) {
-    if (argument == "--help" || argument == "-h") {
-      flags_.want = Loaded::Want::kHelp;
-    } else if (argument == "--help-markdown") {
-      flags_.want = Loaded::Want::kHelpMarkdown;
-    } else if (argument.rfind("-", 0) != 0) {
-      if (!model_.empty()) {
-        throw ConfigError("unexpected argument \"" + argument + "\": \"" + model_ + "\" is the model already");
-      }
-      model_ = argument;
-      flags_.values.push_back({FindByKey("model"), "the model argument", argument});
+// Takes --config out of the flags, the last one, and makes --model of -hf.
+std::string TakeExtraFlags(std::vector<Flag>& flags) {
+  std::string file;
+  for (Flag& flag : flags) {
+    if (flag.option) continue;
+    if (flag.name == kConfig.name) {
+      file = flag.value;
     } else {
-      ReadFlag(argument);
+      flag.option = FindByKey("model");
+      flag.value = "hf:" + flag.value;
     }
   }
-
-  void ReadFlag(const std::string& argument) {
-    const size_t equals = argument.find('=');
-    const std::string name = argument.substr(0, equals);
-    const bool joined = equals != std::string::npos;
-    if (name == "--config") {
-      flags_.config_file = joined ? argument.substr(equals + 1) : Value(name, "a file");
-      return;
-    }
-    if (const Option* off = name.rfind("--no-", 0) == 0 && !joined ? FindByFlag("--" + name.substr(5)) : nullptr;
-        off && std::holds_alternative<SwitchOption>(off->type)) {
-      flags_.values.push_back({off, name, "false"});
-      return;
-    }
-    const Option* option = FindByFlag(name);
-    if (!option) UnknownFlag(name);
-    if (joined) {
-      flags_.values.push_back({option, name, argument.substr(equals + 1)});
-    } else if (std::holds_alternative<SwitchOption>(option->type)) {
-      flags_.values.push_back({option, name, "true"});
-    } else {
-      flags_.values.push_back({option, name, Value(name, option->range())});
-    }
-  }
-
-  std::string Value(const std::string& name, const std::string& expected) {
-    if (next_ == arguments_.size()) throw ConfigError("flag " + name + ": a value is missing, expected " + expected);
-    return arguments_[next_++];
-  }
-
-  std::span<const std::string> arguments_;
-  size_t next_ = 0;
-  std::string model_;
-  Flags flags_;
-};
-
-// A flag that stands several times adds to its list; for everything else the last one counts.
-void ApplyFlags(const std::vector<Flag>& flags, Config& config) {
-  std::set<const Option*> begun;
-  for (const Flag& flag : flags) {
-    const std::string where = flag.name[0] == '-' ? "flag " + flag.name : flag.name;
-    const auto* list = std::get_if<ListOption>(&flag.option->type);
-    std::vector<std::string> before;
-    if (list && !begun.insert(flag.option).second) before = list->field(config);
-    SetFromText(*flag.option, config, flag.value, where);
-    if (list) {
-      auto& values = list->field(config);
-      values.insert(values.begin(), before.begin(), before.end());
-    }
-  }
+  return file;
 }
 
 void ReadApiKeys(ServerConfig& server) {
@@ -203,15 +124,11 @@ void ReadApiKeys(ServerConfig& server) {
       throw ConfigError("api_key_file: no key in " + server.api_key_file + "; write one key a line");
   }
   for (const std::string& key : server.api_keys) {
-    if (key.empty()) throw ConfigError("api_key: a key is empty; leave it out, or make one");
-    for (const unsigned char c : key) {
-      if (c <= ' ' || c > '~' || c == '%') {
-        throw ConfigError(
-            "api_key: a key holds a character other than printable ASCII without space and %; make "
-            "another key");
-      }
-    }
+    if (const std::string fault = FaultOfKey(key); !fault.empty())
+      throw ConfigError("api_key: a key " + fault + "; make another key");
   }
+  if (!server.keys_file.empty())
+    server.named_keys = ReadClientKeys(ReadFile(server.keys_file, "keys_file"), server.keys_file);
 }
 
 void CheckTogether(const Config& config) {
@@ -222,6 +139,11 @@ void CheckTogether(const Config& config) {
   }
   if (s.host.empty())
     throw ConfigError("host: found nothing, expected an address; 127.0.0.1 for this machine alone, 0.0.0.0 for all");
+  if (s.host == "unix:")
+    throw ConfigError("host: found \"unix:\", expected a path behind it, as in unix:/run/puna/puna.sock");
+  const std::string& prefix = s.path_prefix;
+  if (!prefix.empty() && (prefix[0] != '/' || prefix.back() == '/' || prefix.find_first_of("?#% *") != prefix.npos))
+    throw ConfigError("path_prefix: found \"" + prefix + "\", expected a path as in /llm, without a slash at its end");
   if (s.metrics_port != 0 && s.metrics_port == s.port)
     throw ConfigError("metrics_port: found " + std::to_string(s.port) + ", which is port, too; expected another");
   const EngineConfig& e = config.engine;
@@ -234,13 +156,14 @@ void CheckTogether(const Config& config) {
 
 }  // namespace
 
-Loaded Load(std::span<const std::string> arguments, std::span<const std::string> environment) {
+Loaded Load(std::span<const std::string> arguments, std::span<const std::string> environment, KeyFiles keys) {
   Loaded loaded;
-  const Flags flags = FlagReader(arguments).Read();
-  loaded.want = flags.want;
+  FlagList list = ListFlags(Options(), kExtra, true, arguments);
+  if (list.help) loaded.want = Loaded::Want::kHelp;
+  if (list.help_markdown) loaded.want = Loaded::Want::kHelpMarkdown;
   if (loaded.want != Loaded::Want::kRun) return loaded;
   const std::vector<Variable> variables = OwnVariables(environment);
-  std::string file = flags.config_file, where = "flag --config";
+  std::string file = TakeExtraFlags(list.flags), where = "flag --config";
   for (const Variable& variable : variables) {
     if (file.empty() && variable.name == "PUNA_CONFIG") {
       file = variable.value;
@@ -249,8 +172,8 @@ Loaded Load(std::span<const std::string> arguments, std::span<const std::string>
   }
   if (!file.empty()) ApplyFile(file, where, loaded.config);
   ApplyEnvironment(variables, loaded);
-  ApplyFlags(flags.values, loaded.config);
-  ReadApiKeys(loaded.config.server);
+  ApplyFlags(list.flags, &loaded.config);
+  if (keys == KeyFiles::kRead) ReadApiKeys(loaded.config.server);
   CheckTogether(loaded.config);
   return loaded;
 }

@@ -1,71 +1,60 @@
 #include "config/options.h"
 
-#include <algorithm>
-#include <cctype>
-#include <charconv>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <utility>
 
 namespace puna::config {
 namespace {
 
-// The part of the configuration, const or not, that has the member.
-template <typename Part, typename AnyConfig>
-auto& PartOf(AnyConfig& config) {
+// The part of the configuration that has the member.
+template <typename Part>
+constexpr auto PartOf() {
   if constexpr (std::is_same_v<Part, EngineConfig>) {
-    return config.engine;
+    return &Config::engine;
   } else {
-    return config.server;
+    return &Config::server;
   }
 }
 
-template <auto kMember, typename Part, typename T>
-Field<T> MakeField(T Part::*) {
-  return {[](Config& config) -> T& { return PartOf<Part>(config).*kMember; },
-          [](const Config& config) -> const T& { return PartOf<Part>(config).*kMember; }};
-}
-
-// MakeField<&ServerConfig::port> is config.server.port.
 template <auto kMember>
-auto MakeField() {
-  return MakeField<kMember>(kMember);
-}
+constexpr auto kPart = PartOf<typename Path<kMember>::Struct>();
 
 template <auto kMember>
-OptionType Integer(int min, int max) {
-  return IntegerOption{MakeField<kMember>(), min, max};
+auto Integer(int min, int max) {
+  return IntegerAt<kPart<kMember>, kMember>(min, max);
 }
 template <auto kMember>
-OptionType Number(double min, double max) {
-  return NumberOption{MakeField<kMember>(), min, max};
+auto Number(double min, double max) {
+  return NumberAt<kPart<kMember>, kMember>(min, max);
 }
 template <auto kMember>
-OptionType Switch() {
-  return SwitchOption{MakeField<kMember>()};
+auto Switch() {
+  return SwitchAt<kPart<kMember>, kMember>();
 }
 template <auto kMember>
-OptionType Choice(std::vector<std::string> choices) {
-  return ChoiceOption{MakeField<kMember>(), std::move(choices)};
+auto Choice(std::vector<std::string> choices) {
+  return ChoiceAt<kPart<kMember>, kMember>(std::move(choices));
 }
 template <auto kMember>
-OptionType Text() {
-  return TextOption{MakeField<kMember>()};
+auto Text() {
+  return TextAt<kPart<kMember>, kMember>();
 }
 template <auto kMember>
-OptionType List() {
-  return ListOption{MakeField<kMember>()};
+auto List() {
+  return ListAt<kPart<kMember>, kMember>();
 }
 
 using E = EngineConfig;
 using S = ServerConfig;
 
-const std::vector<Option>& Table() {
-  static const std::vector<Option> table = {
+const OptionTable<Config>& Table() {
+  static const OptionTable<Config> table = {{
       {"model", "Model", "MODEL",
-       "folder from Hugging Face or Meta, .gguf file, or "
-       "random:llama-3.2-3b for random weights; empty: the small built-in demo model",
-       Text<&E::model>()},
+       "hf:ORG/NAME[:QUANTISATION], ollama:NAME:TAG or oci://... by name; a folder from Hugging Face or Meta, a .gguf "
+       "file, or random:llama-3.2-3b for random weights; empty: the small built-in demo model",
+       Text<&E::model>(), Option::Use::kFlagOrArgument},
+      {"offline", "Model", "", "take models by name from this machine alone and ask no hub, as HF_HUB_OFFLINE=1 does",
+       Switch<&E::offline>()},
       {"served_model_name", "Model", "NAME",
        "names under which clients ask for it, separated by commas, the first is in answers; empty: "
        "the folder's name",
@@ -86,7 +75,8 @@ const std::vector<Option>& Table() {
       {"max_num_seqs", "Engine", "N", "sequences computed side by side", Integer<&E::max_num_seqs>(1, 1024)},
       {"max_num_batched_tokens", "Engine", "N", "tokens computed in one step",
        Integer<&E::max_num_batched_tokens>(16, 65536)},
-      {"max_waiting", "Engine", "N", "requests that may wait in line; one more gets 429",
+      {"max_waiting", "Engine", "N",
+       "requests that may wait in line; one more gets 429; a quarter more for those who have less than an equal part",
        Integer<&E::max_waiting>(0, 100000)},
       {"kv_cache_gib", "Engine", "GIB", "memory of the KV cache; 0: from the memory that is left",
        Number<&E::kv_cache_gib>(0, 65536)},
@@ -94,34 +84,79 @@ const std::vector<Option>& Table() {
        Choice<&E::kv_cache_dtype>({"auto", "bf16", "int8"})},
       {"prefix_caching", "Engine", "", "keep the KV cache of prompts that may come again",
        Switch<&E::prefix_caching>()},
+      {"kv_disk_path", "Engine", "FOLDER",
+       "folder in which the KV cache of prompts survives restarts, and which servers of the same model may share; its "
+       "files "
+       "hold what was asked, readable by this user alone; empty: memory only",
+       Text<&E::kv_disk_path>()},
+      {"kv_disk_gib", "Engine", "GIB", "most that this folder may hold, whoever wrote it",
+       Number<&E::kv_disk_gib>(0.001, 65536)},
       {"itl_target_ms", "Engine", "MS",
        "longest pause between tokens while prompts arrive; -1: 2.4 times the pause without; 0: none, "
        "throughput first",
        Number<&E::itl_target_ms>(-1, 60000)},
       {"speculation", "Engine", "", "guess repeated text and verify it; the output stays the same",
        Switch<&E::speculation>()},
+      {"draft_model", "Engine", "MODEL",
+       "a small Llama of the same vocabulary, plain or PARD, that guesses ahead: a folder, a .gguf file or a name; the "
+       "output stays the same; off: none; empty: none, but the demo model has one of its own",
+       Text<&E::draft_model>()},
+      {"draft_window", "Engine", "TOKENS",
+       "of a prompt of which the draft model has not computed more than this, it reads only so many tokens; 0: all of "
+       "it",
+       Integer<&E::draft_window>(0, 8192)},
+      {"remembered_tokens", "Engine", "TOKENS",
+       "tokens of finished answers that are kept to guess from (about 14 bytes each), those of each cache_salt apart; "
+       "0: "
+       "none",
+       Integer<&E::remembered_tokens>(0, 1 << 30)},
+      {"share_answers", "Engine", "",
+       "guess from everybody's answers: how fast an answer comes then tells whether somebody got it before",
+       Switch<&E::share_answers>()},
       {"isa", "Engine", "SET", "instruction set of the kernels, for tests and comparisons",
        Choice<&E::isa>({"auto", "avx512bf16", "avx512", "avx2vnni", "avx2", "i8mm", "dotprod", "neon", "scalar"})},
 
-      {"host", "Network", "ADDRESS", "address to listen on; 0.0.0.0 for all, then set an API key", Text<&S::host>()},
+      {"host", "Network", "ADDRESS",
+       "address to listen on; 0.0.0.0 for all, then set an API key; unix:PATH for a Unix socket", Text<&S::host>()},
       {"port", "Network", "PORT", "port to listen on; 0: any free one, printed at start", Integer<&S::port>(0, 65535)},
+      {"path_prefix", "Network", "PATH",
+       "path under which everything is answered, as in /llm behind a proxy that leaves it on; /health and /metrics are "
+       "answered without it, too",
+       Text<&S::path_prefix>()},
       {"metrics_port", "Network", "PORT",
        "second port that answers /health and /metrics alone, without a key, whatever the first one "
        "is busy with; 0: none",
        Integer<&S::metrics_port>(0, 65535)},
+      {"metrics_names", "Network", "NAMES",
+       "names in /metrics: puna_... by Prometheus' rules, or vLLM's own where it has the figure, for its boards and "
+       "for inference "
+       "gateways",
+       Choice<&S::metrics_names>({"puna", "vllm"})},
+      {"ui", "Network", "", "the page at /, for people who open the address in a browser", Switch<&S::ui>()},
+      {"ollama_api", "Network", "", "answer Ollama's API, too: what lies under /api, and its name at /",
+       Switch<&S::ollama_api>()},
       {"max_connections", "Network", "N", "connections held at once; each stream holds one",
        Integer<&S::max_connections>(1, 65536)},
       {"max_body_mib", "Network", "MIB", "largest request body", Integer<&S::max_body_mib>(1, 4096)},
+      {"max_request_memory_mib", "Network", "MIB",
+       "memory for all requests together: bodies, what is made of them, answers that slow clients have not taken; 0: a "
+       "sixteenth of the "
+       "memory limit, within 128 MiB and 2 GiB",
+       Integer<&S::max_request_memory_mib>(0, 1 << 20)},
       {"request_timeout_s", "Network", "SECONDS", "longest time for one request; 0: no limit",
        Integer<&S::request_timeout_s>(0, 86400)},
       {"keep_alive_timeout_s", "Network", "SECONDS",
        "how long an idle connection stays open; longer than a proxy's own",
        Integer<&S::keep_alive_timeout_s>(1, 86400)},
       {"keep_alive_comment_s", "Network", "SECONDS",
-       "pause between the comments that keep a stream open while its prompt is computed; 0: none",
+       "pause between the signs of life (comments, pings) in a stream while its prompt is computed; 0: none",
        Integer<&S::keep_alive_comment_s>(0, 3600)},
       {"drain_timeout_s", "Network", "SECONDS", "time that running requests get to finish after SIGTERM",
        Integer<&S::drain_timeout_s>(0, 3600)},
+      {"drain_delay_s", "Network", "SECONDS",
+       "time after SIGTERM in which /health/ready says no and requests are still taken, until whoever spreads them has "
+       "noticed",
+       Integer<&S::drain_delay_s>(0, 3600)},
       {"hang_timeout_s", "Network", "SECONDS",
        "an engine without a sign of life for so long is reported as hanging by /health and the log",
        Integer<&S::hang_timeout_s>(1, 86400)},
@@ -132,14 +167,40 @@ const std::vector<Option>& Table() {
        List<&S::api_keys>()},
       {"api_key_file", "Security", "FILE", "file with keys, one a line, as Docker secrets have it",
        Text<&S::api_key_file>()},
+      {"keys_file", "Security", "FILE",
+       "JSON file with named keys, each with its limits: requests and tokens a minute, streams, its share of the "
+       "engine; read again "
+       "on SIGHUP",
+       Text<&S::keys_file>()},
+      {"cache_salt_by_key", "Security", "",
+       "divide the prefix cache by key, so that nobody can tell by the time what others asked; keys_file can say so "
+       "for one",
+       Switch<&S::cache_salt_by_key>()},
       {"cors_origin", "Security", "ORIGIN", "web origins that may call from a browser, separated by commas; * for any",
        List<&S::cors_origins>()},
       {"allowed_host", "Security", "NAME",
        "names by which clients without a key may call, separated by commas, beside localhost and addresses; * for any",
        List<&S::allowed_hosts>()},
+      {"trusted_proxies", "Security", "NETWORKS",
+       "proxies whose X-Forwarded-For or Forwarded says who the client is: addresses, networks such as 10.0.0.0/8, or "
+       "unix, separated "
+       "by commas",
+       List<&S::trusted_proxies>()},
       {"tls_cert_file", "Security", "FILE", "certificate chain (PEM); together with tls_key_file it turns on HTTPS",
        Text<&S::tls_cert_file>()},
       {"tls_key_file", "Security", "FILE", "private key (PEM)", Text<&S::tls_key_file>()},
+
+      {"responses_path", "Storage", "FOLDER",
+       "folder in which stored responses survive restarts, and which servers may share; its files hold what was asked "
+       "and answered, readable by this user alone; empty: memory only",
+       Text<&S::responses_path>()},
+      {"responses_days", "Storage", "DAYS", "how long a stored response is kept; 0: for as long as there is room",
+       Number<&S::responses_days>(0, 36500)},
+      {"responses_mib", "Storage", "MIB",
+       "most that stored responses may take, the least recently used go first; 0: 1024 in a folder, 64 in memory",
+       Integer<&S::responses_mib>(0, 1 << 24)},
+      {"max_responses", "Storage", "N", "most responses that are stored; 0: 100000 in a folder, 1024 in memory",
+       Integer<&S::max_responses>(0, 1 << 30)},
 
       {"power_watts", "Energy", "WATTS",
        "what the machine draws at work, for usage.energy; 0: measured where the processor's counters "
@@ -156,205 +217,38 @@ const std::vector<Option>& Table() {
        Choice<&S::log_level>({"trace", "debug", "info", "warn", "error", "off"})},
       {"log_format", "Logging", "FORMAT", "text for people, json for collectors",
        Choice<&S::log_format>({"text", "json"})},
-  };
+  }};
   return table;
 }
 
-std::string Join(const std::vector<std::string>& parts, const std::string& separator) {
-  std::string joined;
-  for (const std::string& part : parts) joined += (joined.empty() ? "" : separator) + part;
-  return joined;
-}
-
-// Shortest decimal that reads back the same.
-std::string Print(double x) {
-  char buffer[32];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, x, std::chars_format::fixed).ptr;
-  return std::string(buffer, end);
-}
-
-[[noreturn]] void Refuse(const Option& option, const std::string& found, const std::string& where) {
-  const std::string clue = found.rfind("tcp://", 0) == 0
-                               ? " (Kubernetes sets such variables for a service named puna: set "
-                                 "enableServiceLinks: false)"
-                               : "";
-  throw ConfigError(where + ": found \"" + found + "\", expected " + option.range() + clue);
-}
-
-template <typename T>
-std::optional<T> Parse(const std::string& text) {
-  T value{};
-  const char* end = text.data() + text.size();
-  const auto result = std::from_chars(text.data(), end, value);
-  if (text.empty() || result.ec != std::errc() || result.ptr != end) return std::nullopt;
-  return value;
-}
-
-std::optional<bool> ParseSwitch(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  for (const char* yes : {"true", "1", "on", "yes"})
-    if (text == yes) return true;
-  for (const char* no : {"false", "0", "off", "no"})
-    if (text == no) return false;
-  return std::nullopt;
-}
-
-std::string Trimmed(const std::string& text) {
-  const size_t begin = text.find_first_not_of(" \t");
-  return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(" \t") + 1 - begin);
-}
-
-// "a, b": what stands between commas, without the spaces around it.
-std::vector<std::string> Split(const std::string& text) {
-  std::vector<std::string> parts;
-  for (size_t begin = 0; begin <= text.size();) {
-    const size_t end = std::min(text.find(',', begin), text.size());
-    const std::string part = Trimmed(text.substr(begin, end - begin));
-    if (!part.empty()) parts.push_back(part);
-    begin = end + 1;
-  }
-  return parts;
-}
-
-template <typename... Ts>
-struct Overloaded : Ts... {
-  using Ts::operator()...;
-};
-template <typename... Ts>
-Overloaded(Ts...) -> Overloaded<Ts...>;
-
 }  // namespace
 
-std::string Option::flag() const {
-  std::string name = "--" + std::string(key);
-  std::replace(name.begin(), name.end(), '_', '-');
-  return name;
-}
+OptionSet ServeOptions() { return Table().set(); }
 
-std::string Option::environment() const {
-  std::string name = "PUNA_" + std::string(key);
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::toupper(c); });
-  return name;
-}
-
-std::string Option::range() const {
-  return std::visit(Overloaded{
-                        [](const IntegerOption& o) {
-                          return "a whole number from " + std::to_string(o.min) + " to " + std::to_string(o.max);
-                        },
-                        [](const NumberOption& o) { return "a number from " + Print(o.min) + " to " + Print(o.max); },
-                        [](const SwitchOption&) { return std::string("true or false"); },
-                        [](const ChoiceOption& o) { return "one of " + Join(o.choices, ", "); },
-                        [](const TextOption&) { return std::string("text"); },
-                        [](const ListOption&) { return std::string("text, or a list of texts"); },
-                    },
-                    type);
-}
-
-std::span<const Option> Options() { return Table(); }
+std::span<const Option> Options() { return Table().rows(); }
 
 const Option* FindByKey(std::string_view key) {
-  for (const Option& option : Table())
+  for (const Option& option : Options())
     if (option.key == key) return &option;
   return nullptr;
 }
 
-const Option* FindByFlag(std::string_view flag) {
-  for (const Option& option : Table())
-    if (option.flag() == flag) return &option;
-  return nullptr;
-}
+const Option* FindByFlag(std::string_view flag) { return FindByFlag(Options(), flag); }
 
 void SetFromText(const Option& option, Config& config, const std::string& text, const std::string& where) {
-  std::visit(Overloaded{
-                 [&](const IntegerOption& o) {
-                   const auto value = Parse<int>(text);
-                   if (!value || *value < o.min || *value > o.max) Refuse(option, text, where);
-                   o.field(config) = *value;
-                 },
-                 [&](const NumberOption& o) {
-                   const auto value = Parse<double>(text);
-                   if (!value || !(*value >= o.min && *value <= o.max)) Refuse(option, text, where);
-                   o.field(config) = *value;
-                 },
-                 [&](const SwitchOption& o) {
-                   const auto value = ParseSwitch(text);
-                   if (!value) Refuse(option, text, where);
-                   o.field(config) = *value;
-                 },
-                 [&](const ChoiceOption& o) {
-                   if (std::find(o.choices.begin(), o.choices.end(), text) == o.choices.end()) {
-                     throw ConfigError(where + ": found \"" + text + "\", expected " + option.range() +
-                                       DidYouMean(text, o.choices));
-                   }
-                   o.field(config) = text;
-                 },
-                 [&](const TextOption& o) { o.field(config) = text; },
-                 [&](const ListOption& o) {
-                   o.field(config) = Split(text);
-                   // Commas alone are a mistake: for the keys it would open the server to everybody.
-                   if (o.field(config).empty() && !text.empty()) Refuse(option, text, where);
-                 },
-             },
-             option.type);
+  SetOptionText(option, &config, text, where);
 }
 
 void SetFromJson(const Option& option, Config& config, const nlohmann::json& value, const std::string& where) {
-  if (const auto* list = std::get_if<ListOption>(&option.type); list && value.is_array()) {
-    std::vector<std::string> items;
-    for (const auto& item : value) {
-      if (!item.is_string()) Refuse(option, item.dump(), where);
-      items.push_back(item.get<std::string>());
-    }
-    list->field(config) = std::move(items);
-    return;
-  }
-  const bool fits = std::visit(Overloaded{
-                                   [&](const IntegerOption&) { return value.is_number_integer(); },
-                                   [&](const NumberOption&) { return value.is_number(); },
-                                   [&](const SwitchOption&) { return value.is_boolean(); },
-                                   [&](const auto&) { return value.is_string(); },
-                               },
-                               option.type);
-  if (!fits) Refuse(option, value.dump(), where);
-  SetFromText(option, config, value.is_string() ? value.get<std::string>() : value.dump(), where);
+  SetOptionJson(option, &config, value, where);
 }
 
-nlohmann::ordered_json GetAsJson(const Option& option, const Config& config) {
-  return std::visit([&](const auto& o) { return nlohmann::ordered_json(o.field(config)); }, option.type);
-}
+nlohmann::ordered_json GetAsJson(const Option& option, const Config& config) { return GetOption(option, &config); }
 
 nlohmann::ordered_json ToJson(const Config& config) {
   nlohmann::ordered_json all = nlohmann::ordered_json::object();
-  for (const Option& option : Table()) all[std::string(option.key)] = GetAsJson(option, config);
+  for (const Option& option : Options()) all[std::string(option.key)] = GetAsJson(option, config);
   return all;
-}
-
-std::string DidYouMean(std::string_view name, const std::vector<std::string>& names) {
-  // Levenshtein's distance, one row at a time.
-  const auto distance = [](std::string_view a, std::string_view b) {
-    std::vector<size_t> row(b.size() + 1);
-    for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-    for (size_t i = 0; i < a.size(); ++i) {
-      size_t diagonal = std::exchange(row[0], i + 1);
-      for (size_t j = 0; j < b.size(); ++j) {
-        const size_t replace = diagonal + (a[i] == b[j] ? 0 : 1);
-        diagonal = row[j + 1];
-        row[j + 1] = std::min({replace, row[j] + 1, diagonal + 1});
-      }
-    }
-    return row.back();
-  };
-  const std::string* best = nullptr;
-  size_t least = std::max<size_t>(2, name.size() / 3) + 1;
-  for (const std::string& candidate : names) {
-    const size_t d = distance(name, candidate);
-    if (d < least) {
-      least = d;
-      best = &candidate;
-    }
-  }
-  return best ? "; did you mean " + *best + "?" : "";
 }
 
 }  // namespace puna::config

@@ -6,7 +6,8 @@
 set -euo pipefail
 
 [[ $# == 1 ]] || { sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}" >&2; exit 2; }
-packages=(libc6-dev nlohmann-json3-dev libspdlog-dev libcli11-dev libssl-dev prometheus-cpp-dev doctest-dev)
+packages=(libc6-dev nlohmann-json3-dev libspdlog-dev libssl-dev libcurl4-openssl-dev libedit-dev libsqlite3-dev libxxhash-dev zlib1g-dev libbrotli-dev libzstd-dev
+  prometheus-cpp-dev doctest-dev)
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Makes a bare Debian 12 or 13 (or Ubuntu 24.04) ready to build puna; on a ready machine it changes nothing.
 #
-#   docker/install.sh          what the build and the tests need
-#   docker/install.sh --dev    also clang with its tools, ccache, Node for the client tests, and the JSON Schema suite
-#   docker/install.sh --arm64  also Debian's cross compiler for ARM64 and qemu, for the preset arm64 on another processor
+#   docker/install.sh            what the build and the tests need, with Node to build the page (also for the client tests)
+#   docker/install.sh --dev      also clang with its tools, ccache, and the JSON Schema suite
+#   docker/install.sh --browser  also Chromium, for the page's tests
+#   docker/install.sh --arm64    also Debian's cross compiler for ARM64 and qemu, for the preset arm64 on another processor
 #
+# Several of these at once are fine.
 # Compilers and libraries come from the system's packages (as root, or through sudo). Two libraries must be newer than
 # Debian 12 has them: oneDNN and cpp-httplib. Their source comes from Debian 13, through an apt of our own in a
 # temporary folder: the system's list of sources and its packages stay as they are, and this part needs no root.
@@ -13,9 +15,13 @@
 set -euo pipefail
 
 packages=(g++ cmake ninja-build make python3 curl ca-certificates xz-utils patch dpkg-dev
-  nlohmann-json3-dev libspdlog-dev libcli11-dev libssl-dev prometheus-cpp-dev doctest-dev)
+  nlohmann-json3-dev libspdlog-dev libssl-dev libcurl4-openssl-dev libedit-dev libsqlite3-dev libxxhash-dev zlib1g-dev
+  libbrotli-dev libzstd-dev prometheus-cpp-dev doctest-dev)
 arm64_packages=(g++-aarch64-linux-gnu qemu-user-static)
-dev_packages=(clang clang-format clang-tidy libclang-rt-dev ccache nodejs npm json-schema-test-suite)
+dev_packages=(clang clang-format clang-tidy libclang-rt-dev ccache json-schema-test-suite)
+browser_packages=(chromium)
+# A Node from elsewhere brings its own npm, and Debian's conflicts with it.
+command -v npm >/dev/null || packages+=(nodejs npm)
 source_suite=trixie
 onednn_version=3.7.2
 httplib_version=0.18.7
@@ -125,7 +131,7 @@ build_onednn() {
   # On a terminal, ninja's own line of progress; elsewhere, each fiftieth.
   local build=(cmake "-DSOURCE_DIR=$cache/src/onednn-$onednn_version" "-DPREFIX=$onednn"
     -P "$here/../engine/layers/build_onednn.cmake")
-  say "building oneDNN $onednn_version, once, into $cache: about 20 minutes on two cores"
+  say "building oneDNN $onednn_version, once, into $cache: some 8 to 15 minutes on two cores"
   if [[ -t 1 ]]; then
     "${build[@]}" || fail "oneDNN's build failed; it is taken up again where it stopped"
   else
@@ -173,13 +179,15 @@ install_libraries() {
   has_onednn || build_onednn
 }
 
-case ${1:-} in
-  "") ;;
-  --dev) packages+=("${dev_packages[@]}") ;;
-  --arm64) packages+=("${arm64_packages[@]}") ;;
-  -h | --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit ;;
-  *) fail "unknown option '$1'; known: --dev, --arm64, --help" ;;
-esac
+for option in "$@"; do
+  case $option in
+    --dev) packages+=("${dev_packages[@]}") ;;
+    --browser) packages+=("${browser_packages[@]}") ;;
+    --arm64) packages+=("${arm64_packages[@]}") ;;
+    -h | --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit ;;
+    *) fail "unknown option '$option'; known: --dev, --browser, --arm64, --help" ;;
+  esac
+done
 codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 command -v apt-get >/dev/null ||
   fail "no apt-get here; CONTRIBUTING.md lists what the build needs, for another system's package manager"

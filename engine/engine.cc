@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <new>
 #include <span>
 #include <thread>
 #include <utility>
@@ -12,6 +13,8 @@
 #include "engine/engine_core.h"
 #include "engine/inbox.h"
 #include "engine/published.h"
+#include "engine/scheduler/scheduler.h"
+#include "engine/view_recorder.h"
 
 namespace puna::engine {
 namespace {
@@ -27,38 +30,62 @@ bool AllBelow(std::span<const TokenId> ids, int vocab_size) {
 
 }  // namespace
 
+int64_t RememberedBytes(int64_t remembered_tokens) {
+  return remembered_tokens > 0 ? AnswerIndex::BytesFor(remembered_tokens) : 0;
+}
+
 struct Engine::Impl {
   Impl(std::unique_ptr<Model> model, const EngineOptions& options)
-      : core(std::move(model), options),
-        inbox(options.max_num_seqs + options.max_waiting),
+      : inbox(options.max_num_seqs + options.max_waiting),
+        core(std::move(model), options, [this] { inbox.Wake(); }),
         max_waiting(options.max_waiting),
-        stats(core.stats()) {}
+        stats(core.stats()),
+        recorder(core) {}
 
   void Run();
+  void Add(Request request);
   void Stop();
 
-  EngineCore core;  // its limits and fingerprint never change; everything else is the engine thread's
   Inbox inbox;
+  EngineCore core;  // its limits and fingerprint never change; everything else is the engine thread's
   const int max_waiting;
   std::atomic<int64_t> step_start{0};           // nanoseconds of the steady clock; 0: idle
   std::atomic<int64_t> beat{NowNanoseconds()};  // the last turn of the loop began
+  std::atomic<int64_t> flush_until{0};          // nanoseconds of the steady clock: what the disk gets at the end
   Published<EngineStats> stats;
+  std::atomic<int> watchers{0};
+  ViewRecorder recorder;  // the engine thread's, but for Get
   std::thread thread;
 };
+
+// A request for which there is no memory ends, and nobody else.
+void Engine::Impl::Add(Request request) {
+  const std::shared_ptr<TokenStream> stream = request.stream;
+  const uint64_t tenant = request.tenant;
+  try {
+    core.Add(std::move(request));
+  } catch (const std::bad_alloc&) {
+    stream->End({FinishReason::kError, kNoMemory, {}});
+    inbox.Left(std::span(&tenant, 1));
+  }
+}
 
 // The engine thread, whole.
 void Engine::Impl::Run() {
   pthread_setname_np(pthread_self(), "puna-engine");
   while (!inbox.stopped()) {
-    for (Request& request : inbox.Take(/*wait=*/core.idle())) core.Add(std::move(request));
+    for (Request& request : inbox.Take(/*wait=*/core.has_nothing_to_do())) Add(std::move(request));
     beat = step_start = NowNanoseconds();
-    const int num_ended = core.Step();
+    core.Step();
     step_start = 0;
     stats.Set(core.stats());
-    inbox.Left(num_ended);
+    if (watchers.load(std::memory_order_relaxed) > 0) recorder.Note(core, ViewRecorder::Clock::now());
+    inbox.Left(core.tenants_of_ended());
   }
-  for (Request& request : inbox.Take(/*wait=*/false)) core.Add(std::move(request));
-  inbox.Left(core.EndAll(FinishReason::kShutdown));
+  for (Request& request : inbox.Take(/*wait=*/false)) Add(std::move(request));
+  core.EndAll(FinishReason::kShutdown);
+  inbox.Left(core.tenants_of_ended());
+  core.FlushToDisk(std::chrono::steady_clock::time_point(std::chrono::nanoseconds(flush_until)));
 }
 
 void Engine::Impl::Stop() {
@@ -105,7 +132,16 @@ EngineStats Engine::stats() const {
   return stats;
 }
 
+std::shared_ptr<void> Engine::Watch() const {
+  ++impl_->watchers;
+  impl_->inbox.Wake();  // an idle engine makes a picture, too: the last one may be old
+  return {impl_.get(), [](void* impl) { --static_cast<Impl*>(impl)->watchers; }};
+}
+
+EngineView Engine::view() const { return impl_->recorder.Get(); }
+
 bool Engine::Drain(std::chrono::milliseconds timeout) {
+  impl_->flush_until = NowNanoseconds() + std::chrono::nanoseconds(timeout).count();
   impl_->inbox.Close();
   const bool all_ended = impl_->inbox.WaitUntilEmpty(timeout);
   impl_->Stop();

@@ -4,16 +4,23 @@
 #include <cmath>
 #include <cstdio>
 #include <exception>
+#include <limits>
+#include <new>
+#include <system_error>
 #include <utility>
 
 #include "engine/base/check.h"
-#include "engine/scheduler/ngram_proposer.h"
+#include "engine/guessers.h"
+#include "engine/kv_disk/folder_key.h"
 #include "engine/step_input.h"
 
 namespace puna::engine {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// Blocks that a step copies for the disk beside as many as it computed: a block takes about 0.2 ms.
+constexpr int kKeptBeside = 4;
 
 double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
@@ -23,19 +30,46 @@ EngineLimits MakeLimits(const Model& model, const EngineOptions& options) {
   return {.max_model_len = length, .vocab_size = model.vocab_size(), .hidden_size = model.hidden_size()};
 }
 
-SchedulerOptions MakeSchedulerOptions(const EngineOptions& options, const EngineLimits& limits) {
+std::unique_ptr<DiskCache> MakeDiskCache(Model& model, const EngineOptions& options, std::function<void()> wake) {
+  if (!options.kv_disk.folder || !options.prefix_caching) return nullptr;
+  DiskCacheOptions disk;
+  disk.folder = options.kv_disk.folder;
+  disk.limit_bytes = options.kv_disk.limit_bytes;
+  disk.block_bytes = static_cast<int64_t>(model.kv_bytes_per_block());
+  disk.label = options.kv_disk.label;
+  disk.content = [&model](const std::atomic<bool>& stop) { return model.ContentFingerprint(stop); };
+  disk.prepare = [&model](std::span<const BlockId> blocks) { model.PrepareBlocks(blocks); };
+  disk.write_block = [&model](BlockId block, std::span<const uint8_t> bytes) { model.WriteBlock(block, bytes); };
+  disk.wake = std::move(wake);
+  disk.report = options.kv_disk.report ? options.kv_disk.report : [](const std::string&) {};
+  return std::make_unique<DiskCache>(std::move(disk));
+}
+
+// With a folder on disk, names are those that all who share it have.
+std::optional<HashKey> NamesOf(const KvDiskOptions& disk) {
+  if (!disk.folder) return std::nullopt;
+  int error = 0;
+  const HashKey key = FolderKey(*disk.folder, error);
+  if (error < 0 && disk.report) {
+    disk.report(disk.folder->path() +
+                " has no key for names, so nothing of it is found: " + std::generic_category().message(-error));
+  }
+  return key;
+}
+
+SchedulerOptions MakeSchedulerOptions(const EngineOptions& options, const EngineLimits& limits, KvTier* tier,
+                                      AnswerIndex* answers, Drafter* drafter) {
   SchedulerOptions result;
+  result.tier = tier;
+  result.tier_policy = options.kv_disk.policy;
+  if (tier != nullptr) result.hash_key = NamesOf(options.kv_disk);
   result.num_blocks = options.num_blocks;
   result.max_num_seqs = options.max_num_seqs;
   result.max_num_batched_tokens = options.max_num_batched_tokens;
   result.max_model_len = limits.max_model_len;
   result.prefix_caching = options.prefix_caching;
   result.step_target_seconds = options.itl_target_ms / 1000;
-  if (options.speculation) {
-    result.make_proposer = [](const Request& request) {
-      return std::make_unique<NgramProposer>(static_cast<int>(request.prompt.size()), request.prediction);
-    };
-  }
+  AddGuessers(options, answers, drafter, result);
   return result;
 }
 
@@ -64,64 +98,134 @@ void FillTimes(Sequence& s) {
 
 }  // namespace
 
-EngineCore::EngineCore(std::unique_ptr<Model> model, const EngineOptions& options)
+EngineCore::EngineCore(std::unique_ptr<Model> model, const EngineOptions& options, std::function<void()> wake)
     : model_(std::move(model)),
       limits_(MakeLimits(*model_, options)),
       fingerprint_(MakeFingerprint(*model_)),
-      scheduler_(MakeSchedulerOptions(options, limits_)),
+      disk_(MakeDiskCache(*model_, options, std::move(wake))),
+      answers_(MakeAnswers(options)),
+      drafter_(MakeDrafter(options, limits_.vocab_size)),
+      scheduler_(MakeSchedulerOptions(options, limits_, disk_.get(), answers_.get(), drafter_.get())),
       sampler_(limits_.vocab_size, model_->isa()),
       energy_meter_(options.energy_meter),
       report_fault_(options.report_fault) {
   model_->AllocateKvCache(options.num_blocks);
+  tenants_of_ended_.reserve(
+      static_cast<size_t>(2 * (options.max_num_seqs + options.max_waiting)));  // more are never there
 }
 
 void EngineCore::Add(Request request) {
   Sequence& s = scheduler_.Add(std::move(request));
-  if (s.request.prompt_logprobs) PushToken(s, TokenEvent::Kind::kPromptToken, s.tokens[0], std::nullopt);
-  AppendForced(s);
+  try {
+    if (s.request.prompt_logprobs) PushToken(s, TokenEvent::Kind::kPromptToken, s.tokens[0], std::nullopt);
+    AppendForced(s);
+  } catch (const std::exception& e) {  // it is there, and ends as all others do
+    Report(e, {});
+    scheduler_.Finish(s, FinishReason::kError, ErrorOf(e));
+  }
 }
 
 int EngineCore::Step() {
   scheduler_.FinishCancelled();
-  const BatchPlan plan = scheduler_.Schedule();
   if (energy_meter_) totals_.idle_joules += energy_meter_->Take(/*busy=*/false);
-  if (!plan.empty()) {
-    const auto start = step_start_ = Clock::now();
-    for (const PlanItem& item : plan.items) {
-      if (!item.sequence->first_scheduled) item.sequence->first_scheduled = start;
-    }
-    std::string failure;
-    try {
-      Compute(plan);
-    } catch (const std::exception& e) {
-      failure = e.what();
-      FailStep(plan, e);
-    }
-    if (energy_meter_) ShareEnergy(plan);
-    scheduler_.EndStep(plan);
-    if (!failure.empty()) CheckBooks(failure);
-    totals_.last_step_seconds = Seconds(Clock::now() - start);
-    scheduler_.ObserveStep(plan, totals_.last_step_seconds);
-    ++totals_.steps;
-    totals_.step_time.Observe(totals_.last_step_seconds);
-    totals_.step_tokens.Observe(plan.num_tokens());
-    totals_.step_sequences.Observe(static_cast<double>(plan.items.size()));
-  }
+  const auto start = Clock::now();
+  const BatchPlan plan = scheduler_.Schedule();  // a draft model computes in there
+  planned_nothing_ = plan.empty() && !plan.given_up;
+  if (!plan.empty()) RunPlan(plan, start);
+  KeepOnDisk(kKeptBeside + plan.num_tokens() / kBlockSize);
   return SendEnds();
+}
+
+void EngineCore::RunPlan(const BatchPlan& plan, Clock::time_point start) {
+  step_start_ = start;
+  for (const PlanItem& item : plan.items) {
+    if (item.sequence->first_scheduled) continue;
+    item.sequence->first_scheduled = start;
+    item.sequence->request.ticket.reset();
+  }
+  bool failed = false;
+  try {
+    Compute(plan);
+  } catch (const std::exception& e) {
+    failed = true;
+    FailStep(plan, e);
+  }
+  const double joules = energy_meter_ ? ShareEnergy(plan) : 0;
+  scheduler_.EndStep(plan);
+  if (failed) CheckBooks();
+  totals_.last_step_seconds = Seconds(Clock::now() - start);
+  scheduler_.ObserveStep(plan, totals_.last_step_seconds - plan.draft_seconds);
+  NoteSavings(plan, totals_.last_step_seconds, joules);
+  ++totals_.steps;
+  totals_.step_time.Observe(totals_.last_step_seconds);
+  totals_.step_tokens.Observe(plan.num_tokens());
+  totals_.step_sequences.Observe(static_cast<double>(plan.items.size()));
+  last_step_ = {.number = totals_.steps,
+                .prompt_rows = plan.num_prompt_tokens,
+                .decode_rows = plan.num_decode_tokens,
+                .sequences = static_cast<int>(plan.items.size()),
+                .seconds = static_cast<float>(totals_.last_step_seconds)};
+}
+
+// A block for which there is no memory is not kept, and neither are those of this step that follow it.
+void EngineCore::KeepOnDisk(int max_blocks) {
+  try {
+    for (; max_blocks > 0 && disk_ && disk_->HasRoom(); --max_blocks) {
+      const auto kept = scheduler_.TakeKept();
+      if (!kept) return;
+      disk_->Write(kept->name, [&](std::span<uint8_t> bytes) { model_->ReadBlock(kept->block, bytes); });
+    }
+  } catch (const std::bad_alloc&) {
+  }
+}
+
+void EngineCore::FlushToDisk(Clock::time_point until) {
+  if (!disk_) return;
+  do {
+    KeepOnDisk(std::numeric_limits<int>::max());
+  } while (disk_->Flush(until) && scheduler_.has_kept());
+}
+
+bool EngineCore::has_nothing_to_do() const {
+  return (idle() || planned_nothing_) && !scheduler_.has_finished() &&
+         !(disk_ && disk_->HasRoom() && scheduler_.has_kept());
 }
 
 // A step that throws ends its own sequences. A check that failed is a bug of ours: the report says what is needed to
 // repeat it, the client only that it was not to blame.
 void EngineCore::FailStep(const BatchPlan& plan, const std::exception& e) {
-  const bool is_check = dynamic_cast<const CheckError*>(&e) != nullptr;
-  if (report_fault_) report_fault_(std::string(e.what()) + "; the step: " + Describe(plan));
-  scheduler_.FailStep(plan, is_check ? "an internal check failed; the server's log says which" : e.what());
+  Report(e, plan);
+  scheduler_.FailStep(plan, ErrorOf(e));
 }
 
-// The other sequences go on only if the books balance without those of the failed step.
-void EngineCore::CheckBooks(const std::string& failure) const {
-  const std::string fault = scheduler_.FindFault();
-  PUNA_CHECK(fault.empty()) << fault << ", after " << failure;
+// Where even this has no memory, nothing else is lost by it.
+void EngineCore::Report(const std::exception& e, const BatchPlan& plan) const {
+  try {
+    if (report_fault_) report_fault_(std::string(e.what()) + "; the step: " + Describe(plan));
+  } catch (const std::bad_alloc&) {
+  }
+}
+
+std::string EngineCore::ErrorOf(const std::exception& e) const {
+  try {
+    if (dynamic_cast<const std::bad_alloc*>(&e) != nullptr) return kNoMemory;
+    const bool is_check = dynamic_cast<const CheckError*>(&e) != nullptr;
+    return is_check ? "an internal check failed; the server's log says which" : e.what();
+  } catch (const std::bad_alloc&) {
+    return kNoMemory;
+  }
+}
+
+// The other sequences go on only if the books balance without those of the failed step; where there is no memory for looking,
+// they do as far as anybody knows.
+void EngineCore::CheckBooks() const {
+  std::string fault;
+  try {
+    fault = scheduler_.FindFault();
+  } catch (const std::bad_alloc&) {
+    return;
+  }
+  PUNA_CHECK(fault.empty()) << fault << ", after a step that failed";
 }
 
 int EngineCore::EndAll(FinishReason reason) {
@@ -190,6 +294,10 @@ bool EngineCore::DrawNext(Sequence& s, std::span<const float> logits) {
   task.position = static_cast<uint64_t>(s.num_tokens());
   task.num_logprobs = s.request.num_logprobs;
   SampledToken drawn = sampler_.Sample(logits, task);
+  if (drawn.id == kNoToken && task.constraint != nullptr && !task.forbidden.empty()) {
+    task.forbidden = {};  // the grammar leaves nothing but an end: it says more about the text than min_tokens does
+    drawn = sampler_.Sample(logits, task);
+  }
   if (drawn.id == kNoToken) {
     scheduler_.Finish(s, FinishReason::kError,
                       "no token may follow: everything is forbidden, or the logits are not numbers");
@@ -200,7 +308,8 @@ bool EngineCore::DrawNext(Sequence& s, std::span<const float> logits) {
   return scheduler_.Append(s, drawn.id);
 }
 
-// Where a grammar leaves one way only, the model need not be asked (unless its log-probabilities are wanted).
+// Where a grammar leaves one id only, drawing would give nothing else, so the model need not be asked (unless its
+// log-probabilities are wanted).
 void EngineCore::AppendForced(Sequence& s) {
   if (s.ended() || !s.request.constraint || s.request.num_logprobs >= 0) return;
   for (const TokenId id : s.request.constraint->Forced()) {
@@ -211,85 +320,21 @@ void EngineCore::AppendForced(Sequence& s) {
   }
 }
 
-void EngineCore::NoteToken(Sequence& s) {
-  const auto now = Clock::now();
-  ++totals_.generated_tokens;
-  if (!s.first_token) {
-    s.first_token = now;
-    totals_.time_to_first_token.Observe(Seconds(now - s.request.arrival));
-  } else if (*s.last_token < step_start_) {  // tokens of one step come together
-    totals_.inter_token_latency.Observe(Seconds(now - *s.last_token));
-  }
-  s.last_token = now;
-}
-
-// By the tokens that each sequence computed: what reading the weights costs is shared by all of them.
-void EngineCore::ShareEnergy(const BatchPlan& plan) {
-  const double joules = energy_meter_->Take(/*busy=*/true);
-  int tokens = 0;
-  for (const PlanItem& item : plan.items) tokens += item.num_tokens;
-  for (const PlanItem& item : plan.items) item.sequence->usage.energy_joules += joules * item.num_tokens / tokens;
-  totals_.busy_joules += joules;
-}
-
-void EngineCore::NoteEnd(const Sequence& s) {
-  switch (s.finish->reason) {
-    case FinishReason::kStop:
-      ++totals_.finished_stop;
-      break;
-    case FinishReason::kLength:
-      ++totals_.finished_length;
-      break;
-    case FinishReason::kError:
-      ++totals_.finished_error;
-      return;
-    case FinishReason::kShutdown:
-      ++totals_.finished_cancelled;
-      return;
-    case FinishReason::kCancelled:
-      if (!s.request.stream->had_enough()) {
-        ++totals_.finished_cancelled;
-        return;
-      }
-      ++totals_.finished_stop;
-      break;
-  }
-  const Usage& usage = s.finish->usage;
-  totals_.e2e_latency.Observe(usage.queue_seconds + usage.prefill_seconds + usage.decode_seconds);
-  totals_.queue_time.Observe(usage.queue_seconds);
-  totals_.prefill_time.Observe(usage.prefill_seconds);
-  totals_.decode_time.Observe(usage.decode_seconds);
-  totals_.prompt_lengths.Observe(s.num_prompt());
-  totals_.output_lengths.Observe(s.num_output());
-}
-
+// Who has ended is told so; for want of memory, in the next step.
 int EngineCore::SendEnds() {
-  const auto ended = scheduler_.TakeFinished();
-  for (const auto& s : ended) {
-    FillTimes(*s);
-    NoteEnd(*s);
-    s->request.stream->Push(
-        {.kind = TokenEvent::Kind::kEnd, .id = kNoToken, .logprobs = {}, .finish = std::move(*s->finish)});
+  tenants_of_ended_.clear();
+  try {
+    const auto ended = scheduler_.TakeFinished();
+    for (const auto& s : ended) {
+      tenants_of_ended_.push_back(s->request.tenant);
+      FillTimes(*s);
+      NoteEnd(*s);
+      s->request.stream->End(*std::move(s->finish));
+    }
+    return static_cast<int>(ended.size());
+  } catch (const std::bad_alloc&) {
+    return 0;
   }
-  return static_cast<int>(ended.size());
-}
-
-EngineStats EngineCore::stats() const {
-  EngineStats stats = totals_;
-  const SchedulerCounts& counts = scheduler_.counts();
-  const BlockPool& pool = scheduler_.pool();
-  stats.running = scheduler_.num_running();
-  stats.waiting = scheduler_.num_waiting();
-  stats.blocks_total = pool.num_blocks();
-  stats.blocks_used = pool.num_held();
-  stats.blocks_cached = pool.num_cached();
-  stats.prompt_tokens = counts.prompt_tokens;
-  stats.prefix_cache_query_tokens = counts.query_tokens;
-  stats.prefix_cache_hit_tokens = counts.hit_tokens;
-  stats.preemptions = counts.preemptions;
-  stats.draft_tokens = counts.draft_tokens;
-  stats.accepted_draft_tokens = counts.accepted_draft_tokens;
-  return stats;
 }
 
 }  // namespace puna::engine

@@ -1,13 +1,26 @@
 #include "engine/inbox.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "engine/base/check.h"
+
 namespace puna::engine {
+
+bool Inbox::HasPlace(uint64_t tenant) const {
+  if (num_inside_ < capacity_) return true;
+  const auto own = inside_.find(tenant);
+  const int has = own == inside_.end() ? 0 : own->second;
+  const int tenants = static_cast<int>(inside_.size()) + (has == 0);
+  return has < capacity_ / tenants && num_inside_ < capacity_ + std::max(1, capacity_ / 4);
+}
 
 bool Inbox::Put(Request& request) {
   {
     const MutexLock lock(mutex_);
-    if (closed_ || num_inside_ >= capacity_) return false;
+    if (closed_ || !HasPlace(request.tenant)) return false;
+    requests_.reserve(requests_.size() + 1);  // whatever has no memory fails before anything has changed
+    ++inside_[request.tenant];
     ++num_inside_;
     requests_.push_back(std::move(request));
   }
@@ -18,16 +31,30 @@ bool Inbox::Put(Request& request) {
 std::vector<Request> Inbox::Take(bool wait) {
   MutexLock lock(mutex_);
   const auto beat = std::chrono::steady_clock::now() + kIdleBeat;
-  while (wait && !stopped_ && requests_.empty() && arrived_.WaitUntil(lock, beat)) {
+  while (wait && !stopped_ && !woken_ && requests_.empty() && arrived_.WaitUntil(lock, beat)) {
   }
+  woken_ = false;
   return std::exchange(requests_, {});
 }
 
-void Inbox::Left(int count) {
-  if (count == 0) return;
+void Inbox::Wake() {
   {
     const MutexLock lock(mutex_);
-    num_inside_ -= count;
+    woken_ = true;
+  }
+  arrived_.NotifyOne();
+}
+
+void Inbox::Left(std::span<const uint64_t> tenants) {
+  if (tenants.empty()) return;
+  {
+    const MutexLock lock(mutex_);
+    num_inside_ -= static_cast<int>(tenants.size());
+    for (const uint64_t tenant : tenants) {
+      const auto place = inside_.find(tenant);
+      PUNA_CHECK(place != inside_.end()) << tenant;
+      if (--place->second == 0) inside_.erase(place);
+    }
   }
   left_.NotifyAll();
 }

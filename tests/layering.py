@@ -14,12 +14,14 @@ from rooms import ALLOWED, DOORS, FENCED, FORBIDDEN, ONE_HOME
 
 TOP_FOLDERS = {".ci", "api", "config", "docker", "engine", "server", "tests"}
 MAX_LINES = 400
+WIDTH = 132
 ROOMS_PAGE = "ARCHITECTURE.md"
 LIMITED = (".cc", ".h", ".py", ".mjs")  # generated tables are .inc, and have no limit
 NOT_OURS = {".git", ".cache", "build", "node_modules", "__pycache__"}
 # A file of ours in a comment or a document: with its path, or by its name alone.
 MENTION = re.compile(r"(?<![-\w./*<])((?:(?:api|config|engine|server|tests|docker)/[\w/]*)?\w\w+\.(?:cc|h|inc))\b")
 PROCESSOR = re.compile(r"_(x86|arm64)\.(?=cc$)")
+RAW_STRING = re.compile(r'R"\w*\(|\)\w*"')  # cannot be broken
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
@@ -78,6 +80,8 @@ def check_file(root, path):
     if top != "tests" and room_of(path) is None:
         findings.append((1, f"{os.path.dirname(path) or 'the root'}/ is no room: name it in tests/rooms.py"))
     for number, line in enumerate(lines, 1):
+        if len(line) > WIDTH and not RAW_STRING.search(line):
+            findings.append((number, f"{len(line)} characters; at most {WIDTH} (clang-format leaves comments as they are)"))
         match = INCLUDE.match(line)
         message = match and check_include(path, *match.groups(), top)
         if message:

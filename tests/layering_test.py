@@ -144,6 +144,12 @@ class LayeringTest(unittest.TestCase):
         self.expect_one({"server/http/long.cc": "\n" * 401}, "server/http/long.cc:401:", "401 lines")
         self.expect_one({"tests/long.py": "\n" * 401}, "401 lines")
 
+    def test_a_line_too_long(self):
+        self.assertEqual([], self.findings({"server/http/ok.cc": "// " + "x" * 129 + "\n", "tests/server/ok_test.cc":
+                                            'const char* text = R"(' + "x" * 200 + ')";\n'}))
+        self.expect_one({"server/http/wide.h": "// ok\n// " + "x" * 130 + "\n"}, "server/http/wide.h:2:", "133 characters")
+        self.expect_one({"tests/server/wide_test.cc": "  //" + "x" * 140 + "\n"}, "144 characters")
+
     def test_a_folder_that_does_not_belong(self):
         self.expect_one({"third_party/README.md": "\n"}, "third_party/")
 

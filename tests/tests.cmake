@@ -2,13 +2,13 @@
 # unit. The libraries are what the tests use beside the room.
 add_library(puna_test_main STATIC tests/support/doctest_main.cc)
 target_link_libraries(puna_test_main PUBLIC doctest::doctest nlohmann_json::nlohmann_json)
+add_library(puna_test_allocations STATIC tests/support/failing_allocations.cc)  # replaces operator new where it is used
+target_include_directories(puna_test_allocations PUBLIC ${CMAKE_SOURCE_DIR})
 add_custom_target(unit_tests)
 add_custom_target(thread_tests)
 # Where threads meet: what ThreadSanitizer looks at. Of engine/ itself, the tests of the thread and what it publishes.
-set(threaded_rooms engine_base engine_request engine_layers server_host server_http server_model server_generate server_endpoints
+set(threaded_rooms engine_base engine_request engine_kv_disk engine_layers server_host server_store server_http server_model server_generate server_endpoints
   server_operate server_bench)
-puna_precompile(puna_test_header "doctest::doctest;nlohmann_json::nlohmann_json" -O1
-  <doctest/doctest.h> <algorithm> <functional> <map> <memory> <nlohmann/json.hpp> <optional> <string> <vector>)
 
 function(puna_add_tests folder name)
   file(GLOB sources CONFIGURE_DEPENDS tests/${folder}/*_test.cc)
@@ -22,7 +22,6 @@ function(puna_add_tests folder name)
   target_include_directories(test_${name} PRIVATE ${CMAKE_SOURCE_DIR})
   if(NOT name MATCHES "kernels|layers|model|quantize")  # whose references compute
     target_compile_options(test_${name} PRIVATE -O1)
-    puna_use_precompiled(test_${name} puna_test_header)
   endif()
   add_test(NAME ${name} COMMAND test_${name})
   set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 3600)
@@ -40,6 +39,8 @@ endfunction()
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 add_test(NAME layering COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/layering.py ${CMAKE_SOURCE_DIR})
 add_test(NAME layering_test COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/layering_test.py)
+add_test(NAME documents COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/documents.py ${CMAKE_SOURCE_DIR})
+add_test(NAME documents_test COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/documents_test.py)
 add_test(NAME object_code_test COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/object_code_test.py)
 
 # puna_watch_object_code(library pattern): stack traffic in the inner loops of a library's objects is a failure. Only where the
@@ -60,7 +61,7 @@ foreach(script IN LISTS scripts)
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/integration)
   list(JOIN CMAKE_CROSSCOMPILING_EMULATOR " " runner)
   set_tests_properties(${test} PROPERTIES LABELS integration TIMEOUT 3600
-    ENVIRONMENT "PUNA_BINARY=$<TARGET_FILE:puna>;PUNA_RUNNER=${runner};PUNA_CLIENTS_DIR=${CMAKE_BINARY_DIR}/clients")
+    ENVIRONMENT "PUNA_BINARY=$<TARGET_FILE:puna>;PUNA_RUNNER=${runner};PUNA_CLIENTS_DIR=${CMAKE_BINARY_DIR}/clients;PUNA_PAGE_TESTS_DIR=${CMAKE_BINARY_DIR}/page_tests")
 endforeach()
-# Says so, rather than passing, where there is no Node or nothing to install the client from.
-set_tests_properties(integration_clients PROPERTIES SKIP_REGULAR_EXPRESSION "skipped: ")
+# They say so, rather than passing, where there is no Node, no browser, or nothing to install their packages from.
+set_tests_properties(integration_clients integration_page PROPERTIES SKIP_REGULAR_EXPRESSION "skipped: ")

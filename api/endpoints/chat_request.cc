@@ -7,7 +7,6 @@
 #include "api/fields/tool_reader.h"
 #include "api/json/error.h"
 #include "api/json/json_reader.h"
-#include "api/json/raw_json.h"
 #include "api/json/request_body.h"
 
 namespace puna::api {
@@ -35,7 +34,7 @@ std::string ReadPrediction(ObjectReader& body, Warnings& warnings) {
   return text;
 }
 
-void ReadTemplateFields(ObjectReader& body, std::string_view text, ChatRequest& request) {
+void ReadTemplateFields(ObjectReader& body, const Places& places, ChatRequest& request) {
   request.add_generation_prompt = body.Get<bool>("add_generation_prompt", true);
   request.continue_final_message = body.Get<bool>("continue_final_message", false);
   request.echo = body.Get<bool>("echo", false);
@@ -47,17 +46,17 @@ void ReadTemplateFields(ObjectReader& body, std::string_view text, ChatRequest& 
   }
   if (const Json* kwargs = body.Find("chat_template_kwargs")) {
     if (!kwargs->is_object()) throw InvalidType("chat_template_kwargs", "an object", TypeName(*kwargs));
-    request.chat_template_kwargs = RawMember(text, "chat_template_kwargs");
+    request.chat_template_kwargs = places.TextOf(*kwargs);
   }
 }
 
 // `tools`, or `functions` from clients that have not heard of them.
-void ReadCallables(ObjectReader& body, std::string_view text, ChatRequest& request) {
+void ReadCallables(ObjectReader& body, const Places& places, ChatRequest& request) {
   request.parallel_tool_calls = body.Get<bool>("parallel_tool_calls", true);
-  request.tools = ReadLegacyFunctions(body, text, request.warnings);
+  request.tools = ReadLegacyFunctions(body, places, request.warnings);
   const ToolChoice legacy_choice = ReadLegacyChoice(body, request.tools, request.warnings);
   if (request.tools.empty()) {
-    request.tools = ReadTools(body, text, ToolForm::kNested, request.warnings);
+    request.tools = ReadTools(body, places, ToolForm::kNested, request.warnings);
     request.tool_choice = ReadToolChoice(body, request.tools, ToolForm::kNested, request.warnings);
     return;
   }
@@ -74,25 +73,26 @@ void ReadCallables(ObjectReader& body, std::string_view text, ChatRequest& reque
 
 ChatRequest ParseChatRequest(std::string_view bytes) {
   const RequestBody request_body(bytes);
-  const std::string_view text = request_body.text();
+  const Places& places = request_body.places();
   ObjectReader body(request_body.json(), "");
   ChatRequest request;
   CheckFields(kChat, body, request.warnings);
   request.model = body.Get<std::string>("model", "");
-  request.messages = ReadMessages(body.Require("messages"), RawMember(text, "messages"), "messages", request.warnings);
-  ReadCallables(body, text, request);
+  request.messages = ReadMessages(body.Require("messages"), places, "messages", request.warnings);
+  ReadCallables(body, places, request);
   request.sampling = ReadSampling(body, /*min_max_tokens=*/1);
-  request.format = ReadOutputFormat(body, text, request.warnings);
+  request.format = ReadOutputFormat(body, places, request.warnings);
   request.streaming = ReadStream(body, request.warnings);
   request.n = body.Optional<int>("n", 1, kMaxChoices).value_or(1);
   request.num_logprobs = ReadLogprobs(body);
   request.prediction = ReadPrediction(body, request.warnings);
-  ReadTemplateFields(body, text, request);
+  ReadTemplateFields(body, places, request);
   request.tokens_as_ids = body.Get<bool>("return_tokens_as_token_ids", false);
   request.user = body.Get<std::string>("user", "");
   const std::string safety = body.Get<std::string>("safety_identifier", "");
   if (request.user.empty()) request.user = safety;
   request.service_tier = ReadServiceTier(body, request.warnings);
+  body.Optional<std::string>("prompt_cache_key");
   return request;
 }
 

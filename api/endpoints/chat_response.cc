@@ -19,6 +19,12 @@ Json TokenJson(const TokenLogprob& token, bool as_id) {
 Json ToolCallJson(const ToolCall& call) {
   Json json;
   json["id"] = call.id;
+  if (call.custom) {
+    json["type"] = "custom";
+    json["custom"]["name"] = call.name;
+    json["custom"]["input"] = call.arguments;
+    return json;
+  }
   json["type"] = "function";
   json["function"]["name"] = call.name;
   json["function"]["arguments"] = call.arguments;
@@ -26,14 +32,15 @@ Json ToolCallJson(const ToolCall& call) {
 }
 
 Json ToolCallDeltaJson(const ToolCallDelta& delta) {
+  const char* type = delta.custom ? "custom" : "function";
   Json json;
   json["index"] = delta.index;
   if (!delta.id.empty()) {
     json["id"] = delta.id;
-    json["type"] = "function";
-    json["function"]["name"] = delta.name;
+    json["type"] = type;
+    json[type]["name"] = delta.name;
   }
-  json["function"]["arguments"] = delta.arguments;
+  json[type][delta.custom ? "input" : "arguments"] = delta.arguments;
   return json;
 }
 

@@ -61,7 +61,6 @@ std::vector<PromptInput> ReadPrompts(ObjectReader& body, const char* name) {
 
 CompletionRequest ParseCompletionRequest(std::string_view bytes) {
   const RequestBody request_body(bytes);
-  const std::string_view text = request_body.text();
   ObjectReader body(request_body.json(), "");
   CompletionRequest request;
   CheckFields(kCompletions, body, request.warnings);
@@ -70,7 +69,7 @@ CompletionRequest ParseCompletionRequest(std::string_view bytes) {
   request.echo = body.Get<bool>("echo", false);
   request.sampling = ReadSampling(body, /*min_max_tokens=*/request.echo ? 0 : 1);
   if (!body.Has("max_tokens")) request.sampling.max_tokens = kDefaultMaxTokens;
-  request.format = ReadOutputFormat(body, text, request.warnings);
+  request.format = ReadOutputFormat(body, request_body.places(), request.warnings);
   request.streaming = ReadStream(body, request.warnings);
   ReadChoices(body, request);
   request.num_logprobs = body.Optional<int>("logprobs", 0, kMaxLogprobs).value_or(-1);
@@ -80,6 +79,7 @@ CompletionRequest ParseCompletionRequest(std::string_view bytes) {
   const std::string safety = body.Get<std::string>("safety_identifier", "");
   if (request.user.empty()) request.user = safety;
   request.service_tier = ReadServiceTier(body, request.warnings);
+  body.Optional<std::string>("prompt_cache_key");
   return request;
 }
 

@@ -1,7 +1,11 @@
 #include "api/endpoints/responses_builder.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "api/endpoints/responses_object.h"
+#include "api/endpoints/responses_past.h"
+#include "api/fields/local_shell.h"
 #include "api/fields/sse.h"
 
 namespace puna::api {
@@ -9,9 +13,23 @@ namespace puna::api {
 using JsonValue = nlohmann::ordered_json;
 using Kind = ResponseItem::Kind;
 
-ResponseBuilder::ResponseBuilder(const ResponsesRequest& request, std::string model, int64_t created_at,
+ResponseBuilder::ResponseBuilder(const ResponsesRequest& request, const std::string& model, int64_t created_at,
                                  IdGenerator& ids)
-    : request_(request), ids_(ids), id_(ids.Next("resp_")), model_(std::move(model)), created_at_(created_at) {}
+    : ids_(ids),
+      id_(ids.Next("resp_")),
+      begun_(std::make_shared<const JsonValue>(BegunResponseJson(request, id_, model, created_at))),
+      tools_(&request.tools),
+      status_(request.background ? Status::kQueued : Status::kInProgress) {}
+
+ResponseBuilder::ResponseBuilder(const std::string& begun, std::string_view events, IdGenerator& ids)
+    : ids_(ids), begun_(std::make_shared<const JsonValue>(JsonValue::parse(begun))), status_(Status::kIncomplete) {
+  begun_->at("id").get_to(id_);
+  PastEvents past = ReadPastEvents(events);
+  output_ = std::move(past.output);
+  open_ = past.open;
+  is_local_shell_ = past.open && output_.back().json.size() > 0;
+  sequence_number_ = past.next_number;
+}
 
 std::string ResponseBuilder::Event(const char* type, JsonValue members) {
   JsonValue json;
@@ -29,7 +47,14 @@ std::string ResponseBuilder::ResponseEvent(const char* type) {
 
 std::string ResponseBuilder::Start() {
   std::string events = ResponseEvent("response.created");
-  return events += ResponseEvent("response.in_progress");
+  return events += ResponseEvent(status_ == Status::kQueued ? "response.queued" : "response.in_progress");
+}
+
+std::string ResponseBuilder::Queued() { return ResponseEvent("response.queued"); }
+
+std::string ResponseBuilder::InProgress() {
+  status_ = Status::kInProgress;
+  return ResponseEvent("response.in_progress");
 }
 
 std::string ResponseBuilder::Add(const OutputDelta& delta, const std::vector<PositionLogprobs>& logprobs) {
@@ -66,14 +91,31 @@ std::string ResponseBuilder::OpenMessage() {
   return events + Event("response.content_part.added", std::move(part));
 }
 
+// A local_shell_call has its action in place of arguments.
+void ResponseBuilder::ShowLocalShellCall(ResponseItem& item) const {
+  item.json = Dump(JsonValue{{"id", item.id},
+                             {"type", "local_shell_call"},
+                             {"status", item.status},
+                             {"call_id", item.call_id},
+                             {"action", LocalShellAction(item.arguments)}});
+}
+
 std::string ResponseBuilder::OpenCall(const ToolCallDelta& call) {
   std::string events = CloseItem(false);
   ResponseItem& item = output_.emplace_back();
-  item.kind = Kind::kFunctionCall;
-  item.id = ids_.Next("fc_");
+  item.kind = call.custom ? Kind::kCustomCall : Kind::kFunctionCall;
   item.status = "in_progress";
   item.call_id = call.id;
   item.name = call.name;
+  const std::vector<ToolSpec>& tools = *tools_;
+  const auto tool = std::find_if(tools.begin(), tools.end(), [&](const ToolSpec& t) { return t.name == call.name; });
+  is_local_shell_ = tool != tools.end() && tool->local_shell;
+  item.id = ids_.Next(call.custom ? "ctc_" : is_local_shell_ ? "lsh_" : "fc_");
+  if (is_local_shell_) ShowLocalShellCall(item);
+  if (tool != tools.end() && !tool->space.empty()) {
+    item.space = tool->space;
+    item.name = tool->own_name;
+  }
   open_ = true;
   JsonValue added;
   added["output_index"] = output_.size() - 1;
@@ -97,10 +139,14 @@ std::string ResponseBuilder::AddText(const std::string& text, const std::vector<
 }
 
 std::string ResponseBuilder::AddArguments(const std::string& arguments) {
-  output_.back().arguments += arguments;
+  ResponseItem& item = output_.back();
+  const bool custom = item.kind == Kind::kCustomCall;
+  (custom ? item.text : item.arguments) += arguments;
+  if (is_local_shell_) return {};  // there is no event for a part of an action
   JsonValue delta = Position();
   delta["delta"] = arguments;
-  return Event("response.function_call_arguments.delta", std::move(delta));
+  return Event(custom ? "response.custom_tool_call_input.delta" : "response.function_call_arguments.delta",
+               std::move(delta));
 }
 
 std::string ResponseBuilder::CloseItem(bool cut) {
@@ -110,10 +156,15 @@ std::string ResponseBuilder::CloseItem(bool cut) {
   item.status = cut ? "incomplete" : "completed";
   std::string events;
   JsonValue done = Position();
-  if (item.kind == Kind::kFunctionCall) {
+  if (item.kind == Kind::kFunctionCall && is_local_shell_) {
+    ShowLocalShellCall(item);
+  } else if (item.kind == Kind::kFunctionCall) {
     done["name"] = item.name;
     done["arguments"] = item.arguments;
     events = Event("response.function_call_arguments.done", std::move(done));
+  } else if (item.kind == Kind::kCustomCall) {
+    done["input"] = item.text;
+    events = Event("response.custom_tool_call_input.done", std::move(done));
   } else {
     done["content_index"] = 0;
     JsonValue part = done;
@@ -129,7 +180,7 @@ std::string ResponseBuilder::CloseItem(bool cut) {
   return events + Event("response.output_item.done", std::move(closed));
 }
 
-std::string ResponseBuilder::Finish(Status status, const Usage& usage, const std::string& error) {
+std::string ResponseBuilder::Finish(Status status, const Usage& usage, const std::string& error, int64_t now) {
   std::string events;
   // An answer without a word still has its message, as clients expect one.
   if (status == Status::kCompleted && output_.empty()) events = OpenMessage();
@@ -137,10 +188,24 @@ std::string ResponseBuilder::Finish(Status status, const Usage& usage, const std
   status_ = status;
   usage_ = usage;
   error_ = error;
-  const char* type = status == Status::kCompleted    ? "response.completed"
-                     : status == Status::kIncomplete ? "response.incomplete"
-                                                     : "response.failed";
-  return events + ResponseEvent(type);
+  if (status == Status::kCompleted) completed_at_ = now;
+  return events + End();
+}
+
+std::string ResponseBuilder::Interrupt(const std::string& reason) {
+  std::string events = sequence_number_ == 0 ? ResponseEvent("response.created") : "";
+  events += CloseItem(true);
+  status_ = Status::kIncomplete;
+  reason_ = reason;
+  counted_ = false;
+  return events + End();
+}
+
+std::string ResponseBuilder::End() {
+  const char* type = status_ == Status::kCompleted    ? "response.completed"
+                     : status_ == Status::kIncomplete ? "response.incomplete"
+                                                      : "response.failed";
+  return ResponseEvent(type);
 }
 
 std::string ResponseBuilder::Json() const { return Dump(ResponseJson()); }

@@ -1,12 +1,20 @@
 // From items to the conversation of the chat template: the part of responses_items.h that deals
 // with messages.
 #include "api/endpoints/responses_items.h"
+#include "api/fields/custom_tool.h"
+#include "api/fields/tool_reader.h"
 
 namespace puna::api {
 
 namespace {
 
 using Kind = ResponseItem::Kind;
+
+// As the model wrote it.
+ToolCall CallOf(const ResponseItem& item) {
+  const std::string name = item.space.empty() ? item.name : SpacedName(item.space, item.name);
+  return {item.call_id, name, item.kind == Kind::kCustomCall ? CustomArguments(item.text) : item.arguments};
+}
 
 void AddItem(const ResponseItem& item, std::vector<Message>& messages) {
   Message message;
@@ -16,12 +24,11 @@ void AddItem(const ResponseItem& item, std::vector<Message>& messages) {
       message.content = item.text;
       break;
     case Kind::kFunctionCall:
-      if (!messages.empty() && messages.back().role == "assistant") {
-        messages.back().tool_calls.push_back({item.call_id, item.name, item.arguments});
-        return;
-      }
+    case Kind::kCustomCall:
+      if (!messages.empty() && messages.back().role == "assistant")
+        return messages.back().tool_calls.push_back(CallOf(item));
       message.role = "assistant";
-      message.tool_calls.push_back({item.call_id, item.name, item.arguments});
+      message.tool_calls.push_back(CallOf(item));
       break;
     case Kind::kFunctionCallOutput:
       message.role = "tool";

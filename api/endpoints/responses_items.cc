@@ -4,6 +4,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "api/fields/local_shell.h"
 #include "api/fields/message_reader.h"
 #include "api/fields/request_fields.h"
 #include "api/json/error.h"
@@ -31,7 +32,16 @@ void ReadFunctionCall(ObjectReader& object, ResponseItem& item) {
   item.kind = Kind::kFunctionCall;
   item.call_id = object.Required<std::string>("call_id");
   item.name = object.Required<std::string>("name");
+  item.space = object.Get<std::string>("namespace", "");
   item.arguments = object.IsNull("arguments") ? "" : object.Required<std::string>("arguments");
+}
+
+void ReadCustomCall(ObjectReader& object, ResponseItem& item) {
+  item.kind = Kind::kCustomCall;
+  item.call_id = object.Required<std::string>("call_id");
+  item.name = object.Required<std::string>("name");
+  item.space = object.Get<std::string>("namespace", "");
+  item.text = object.IsNull("input") ? "" : object.Required<std::string>("input");
 }
 
 void ReadFunctionCallOutput(ObjectReader& object, ResponseItem& item, Warnings& warnings) {
@@ -48,7 +58,9 @@ bool IsForeign(const std::string& type) {
 }
 
 // The arguments of a call that is no function's; empty: it has none that could be shown.
-std::string ForeignArguments(const Json& item) {
+std::string ForeignArguments(const Json& item, const std::string& type) {
+  const auto action = item.find("action");
+  if (type == "local_shell_call" && action != item.end() && action->is_object()) return LocalShellArguments(*action);
   if (const auto input = item.find("input"); input != item.end() && input->is_string())
     return Dump({{"input", *input}});
   for (const char* name : {"action", "operation", "arguments"}) {
@@ -65,7 +77,7 @@ bool ReadForeign(ObjectReader& object, const std::string& type, ResponseItem& it
   const Json& json = object.json();
   const std::string call_id = object.Get<std::string>("call_id", "");
   const bool result = type.ends_with("_output") && object.Has("output") && !call_id.empty();
-  const std::string arguments = type.ends_with("_call") && !call_id.empty() ? ForeignArguments(json) : "";
+  const std::string arguments = type.ends_with("_call") && !call_id.empty() ? ForeignArguments(json, type) : "";
   if (!result && arguments.empty()) {
     warnings.Add("'" + object.path() + "' of type " + type.substr(0, 80) + " is passed over: the model cannot read it");
     return false;
@@ -89,11 +101,15 @@ bool ReadItem(const Json& value, const std::string& path, ResponseItem& item, Wa
     ReadMessageItem(object, item, warnings);
   } else if (type == "function_call") {
     ReadFunctionCall(object, item);
+  } else if (type == "custom_tool_call") {
+    ReadCustomCall(object, item);
   } else if (type == "function_call_output") {
     ReadFunctionCallOutput(object, item, warnings);
   } else if (type == "item_reference") {
     item.kind = Kind::kReference;
     item.id = object.Required<std::string>("id");
+  } else if (type == kAdditionalTools) {
+    return false;  // read with the tools
   } else if (type == "reasoning") {
     warnings.Add("'" + path + "' of type reasoning has no effect: the model has no reasoning phase");
     return false;
@@ -179,6 +195,15 @@ Json ItemJson(const ResponseItem& item) {
       json["call_id"] = item.call_id;
       json["name"] = item.name;
       json["arguments"] = item.arguments;
+      if (!item.space.empty()) json["namespace"] = item.space;
+      break;
+    case Kind::kCustomCall:
+      json["type"] = "custom_tool_call";
+      json["status"] = item.status.empty() ? "completed" : item.status;
+      json["call_id"] = item.call_id;
+      json["name"] = item.name;
+      json["input"] = item.text;
+      if (!item.space.empty()) json["namespace"] = item.space;
       break;
     case Kind::kFunctionCallOutput:
       json["type"] = "function_call_output";
@@ -219,6 +244,16 @@ std::vector<ResponseItem> ResolveReferences(const std::vector<ResponseItem>& ite
     resolved.push_back(*std::move(found));
   }
   return resolved;
+}
+
+void GiveIds(std::vector<ResponseItem>& items, IdGenerator& ids) {
+  for (ResponseItem& item : items) {
+    if (!item.id.empty()) continue;
+    item.id = ids.Next(item.kind == Kind::kMessage        ? "msg_"
+                       : item.kind == Kind::kFunctionCall ? "fc_"
+                       : item.kind == Kind::kCustomCall   ? "ctc_"
+                                                          : "fco_");
+  }
 }
 
 }  // namespace puna::api

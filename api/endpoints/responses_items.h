@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/fields/id_generator.h"
 #include "api/fields/message.h"
 #include "api/fields/response_parts.h"
 #include "api/fields/warnings.h"
@@ -19,24 +20,28 @@ struct ResponseItem {
     kMessage,
     kFunctionCall,
     kFunctionCallOutput,
-    kReference,  // item_reference: an item of a stored response, by its id
+    kCustomCall,  // of a custom tool: its input stands in `text`
+    kReference,   // item_reference: an item of a stored response, by its id
   };
   Kind kind = Kind::kMessage;
-  std::string id;      // msg_..., fc_...; a client may leave it out
+  std::string id;      // msg_..., fc_..., ctc_...; a client may leave it out
   std::string status;  // in_progress, completed, incomplete; empty: not said
   std::string role;    // kMessage: system, user or assistant
-  std::string text;    // kMessage: its content; kFunctionCallOutput: the output
+  std::string text;    // kMessage: its content; kFunctionCallOutput: the output; kCustomCall: the input
   std::string call_id;
-  std::string name;                        // kFunctionCall
+  std::string name;                        // kFunctionCall, kCustomCall
+  std::string space;                       // of them: the namespace of the tool; empty: none
   std::string arguments;                   // kFunctionCall
   std::string json;                        // as it came: a call or result of another tool, shown as a function's
   std::vector<PositionLogprobs> logprobs;  // kMessage of ours, when asked for
 };
 
-// `input`: a string (one user message) or an array of items. Messages may leave out their type.
-// Reasoning items and
-// those of tools that others run are passed over with a warning, unless the model can be shown them as a function's; kinds that this model cannot read are refused by
-// name. Throws ApiError.
+// The type of items that bring tools, in place of the body's `tools` or beside them: Codex sends them for some models.
+inline constexpr std::string_view kAdditionalTools = "additional_tools";
+
+// `input`: a string (one user message) or an array of items. Messages may leave out their type. Reasoning items and those of
+// tools that others run are passed over with a warning, unless the model can be shown them as a function's; kinds that this
+// model cannot read are refused by name. Items that bring tools are left to who reads the tools. Throws ApiError.
 std::vector<ResponseItem> ReadItems(const nlohmann::ordered_json& input, const std::string& path, Warnings& warnings);
 
 nlohmann::ordered_json ItemJson(const ResponseItem& item);
@@ -52,6 +57,9 @@ std::string ItemListJson(const std::vector<ResponseItem>& items, bool has_more =
 // ApiError 404.
 using ItemFinder = std::function<std::optional<ResponseItem>(const std::string& id)>;
 std::vector<ResponseItem> ResolveReferences(const std::vector<ResponseItem>& items, const ItemFinder& find);
+
+// To those that have none.
+void GiveIds(std::vector<ResponseItem>& items, IdGenerator& ids);
 
 // The conversation for the chat template: `instructions` first as a system message (none when
 // empty), then the items of earlier responses, then those of the request. Calls join the

@@ -3,11 +3,11 @@
 #include <nlohmann/json.hpp>
 
 #include "api/endpoints/chat_request.h"
+#include "api/fields/metadata.h"
 #include "api/fields/request_fields.h"
 #include "api/fields/tool_reader.h"
 #include "api/json/error.h"
 #include "api/json/json_reader.h"
-#include "api/json/raw_json.h"
 #include "api/json/request_body.h"
 
 namespace puna::api {
@@ -24,13 +24,13 @@ bool ReadInclude(ObjectReader& body, Warnings& warnings) {
     const std::string name = ReadValue<std::string>(entry, IndexPath("include", i++));
     if (name == "message.output_text.logprobs")
       logprobs = true;
-    else
+    else if (name != "reasoning.encrypted_content")  // of which nothing is left out: there is no reasoning
       warnings.Add("'include' " + name.substr(0, 80) + " has no effect: there is no such output");
   }
   return logprobs;
 }
 
-OutputFormat ReadText(ObjectReader& body, std::string_view text, Warnings& warnings) {
+OutputFormat ReadText(ObjectReader& body, const Places& places, Warnings& warnings) {
   const Json* value = body.Find("text");
   if (!value) return {};
   ObjectReader object(*value, "text");
@@ -41,8 +41,7 @@ OutputFormat ReadText(ObjectReader& body, std::string_view text, Warnings& warni
   OutputFormat format;
   if (const Json* inner = object.Find("format")) {
     ObjectReader reader(*inner, "text.format");
-    format = ReadFormatObject(reader, RawMember(RawMember(text, "text"), "format"),
-                              /*wrapped=*/false, warnings);
+    format = ReadFormatObject(reader, places, /*wrapped=*/false, warnings);
   }
   WarnUnread(object, warnings);
   return format;
@@ -56,19 +55,19 @@ bool ReadTruncation(ObjectReader& body) {
   return truncation == "auto";
 }
 
-std::string ReadMetadata(ObjectReader& body, std::string_view text) {
-  const Json* value = body.Find("metadata");
+// By its id, or as an object with it; empty: none.
+std::string ReadConversation(ObjectReader& body, Warnings& warnings) {
+  const Json* value = body.Find("conversation");
   if (!value) return {};
-  if (!value->is_object()) throw InvalidType("metadata", "an object", TypeName(*value));
-  if (value->size() > 16) {
-    throw InvalidValue("metadata", "at most 16 entries can be given.", "object_above_max_properties");
-  }
-  for (const auto& [key, entry] : value->items()) {
-    const std::string path = MemberPath("metadata", key);
-    if (key.size() > 64) throw InvalidValue(path, "a key has at most 64 bytes.");
-    if (ReadValue<std::string>(entry, path).size() > 512) throw InvalidValue(path, "a value has at most 512 bytes.");
-  }
-  return std::string(RawMember(text, "metadata"));
+  if (body.Has("previous_response_id"))
+    throw InvalidValue("conversation", "it cannot stand beside 'previous_response_id'.",
+                       "mutually_exclusive_parameters");
+  if (value->is_string()) return value->get<std::string>();
+  if (!value->is_object()) throw InvalidType("conversation", "a string or an object", TypeName(*value));
+  ObjectReader object(*value, "conversation");
+  const std::string id = object.Required<std::string>("id");
+  WarnUnread(object, warnings);
+  return id;
 }
 
 void ReadStreamOptions(ObjectReader& body, ResponsesRequest& request) {
@@ -83,8 +82,24 @@ void ReadStreamOptions(ObjectReader& body, ResponsesRequest& request) {
   WarnUnread(options, request.warnings);
 }
 
-void ReadTools(ObjectReader& body, std::string_view text, ResponsesRequest& request) {
-  request.tools = ReadTools(body, text, ToolForm::kFlat, request.warnings);
+// Of the items of the input that bring some. Agents send their history again: what was brought twice counts once, as it came last.
+void ReadAdditionalTools(ObjectReader& body, const Places& places, ResponsesRequest& request) {
+  const Json* input = body.Find("input");
+  if (!input || !input->is_array()) return;
+  for (size_t i = 0; i < input->size(); ++i) {
+    const Json& value = (*input)[i];
+    if (!value.is_object() || value.value("type", Json()) != kAdditionalTools) continue;
+    ObjectReader item(value, IndexPath("input", i));
+    for (const char* name : {"type", "role", "id", "status"}) item.Find(name);
+    item.Require("tools");
+    AddTools(ReadTools(item, places, ToolForm::kFlat, request.warnings), request.tools);
+    WarnUnread(item, request.warnings);
+  }
+}
+
+void ReadTools(ObjectReader& body, const Places& places, ResponsesRequest& request) {
+  request.tools = ReadTools(body, places, ToolForm::kFlat, request.warnings);
+  ReadAdditionalTools(body, places, request);
   request.tool_choice = ReadToolChoice(body, request.tools, ToolForm::kFlat, request.warnings);
   request.parallel_tool_calls = body.Get<bool>("parallel_tool_calls", true);
 }
@@ -93,35 +108,46 @@ void ReadTools(ObjectReader& body, std::string_view text, ResponsesRequest& requ
 
 ResponsesRequest ParseResponsesRequest(std::string_view bytes) {
   const RequestBody request_body(bytes);
-  const std::string_view text = request_body.text();
+  const Places& places = request_body.places();
   ObjectReader body(request_body.json(), "");
   ResponsesRequest request;
   CheckFields(kResponses, body, request.warnings);
   request.model = body.Get<std::string>("model", "");
   request.instructions = body.Get<std::string>("instructions", "");
   request.previous_response_id = body.Get<std::string>("previous_response_id", "");
+  request.conversation = ReadConversation(body, request.warnings);
   request.input = ReadItems(body.Require("input"), "input", request.warnings);
-  if (request.input.empty() && request.instructions.empty() && request.previous_response_id.empty()) {
+  if (request.input.empty() && request.instructions.empty() && request.previous_response_id.empty() &&
+      request.conversation.empty()) {
     throw InvalidValue("input", "there must be at least one item.", "empty_array");
   }
-  ReadTools(body, text, request);
+  ReadTools(body, places, request);
   request.sampling = ReadSamplingCore(body);
   request.sampling.max_tokens = ReadTokenBound(body, "max_output_tokens", 1);
   request.sampling.max_tokens_param = "max_output_tokens";
-  request.format = ReadText(body, text, request.warnings);
+  request.format = ReadText(body, places, request.warnings);
   ReadStreamOptions(body, request);
   request.store = body.Get<bool>("store", true);
+  request.background = body.Get<bool>("background", false);
+  if (request.background && !request.store)
+    throw InvalidValue("background", "it needs 'store', or nobody could come back for the response.");
   request.truncation_auto = ReadTruncation(body);
   const bool logprobs = ReadInclude(body, request.warnings);
   const int top = body.Optional<int>("top_logprobs", 0, kMaxLogprobs).value_or(0);
   request.num_logprobs = logprobs || top > 0 ? top : -1;
   request.user = body.Get<std::string>("user", body.Get<std::string>("safety_identifier", ""));
   request.service_tier = ReadServiceTier(body, request.warnings);
-  request.metadata_json = ReadMetadata(body, text);
-  request.tools_json = RawMember(text, "tools");
-  request.tool_choice_json = RawMember(text, "tool_choice");
-  request.text_json = RawMember(text, "text");
-  request.reasoning_json = RawMember(text, "reasoning");
+  body.Optional<std::string>("prompt_cache_key");
+  const Json* client_metadata = body.Find("client_metadata");
+  if (client_metadata && !client_metadata->is_object())
+    throw InvalidType("client_metadata", "an object", TypeName(*client_metadata));
+  request.metadata_json = ReadMetadata(body, places);
+  request.tools_json = places.TextOf(body.json(), "tools");
+  request.tool_choice_json = places.TextOf(body.json(), "tool_choice");
+  request.text_json = places.TextOf(body.json(), "text");
+  request.reasoning_json = places.TextOf(body.json(), "reasoning");
+  request.prompt_cache_key_json = places.TextOf(body.json(), "prompt_cache_key");
+  request.safety_identifier_json = places.TextOf(body.json(), "safety_identifier");
   return request;
 }
 

@@ -18,6 +18,7 @@ struct ResponsesRequest {
   std::vector<ResponseItem> input;
   std::string instructions;
   std::string previous_response_id;  // empty: none
+  std::string conversation;          // likewise
   std::vector<ToolSpec> tools;
   ToolChoice tool_choice;
   bool parallel_tool_calls = true;
@@ -25,12 +26,14 @@ struct ResponsesRequest {
   OutputFormat format;
   bool stream = false;
   bool store = true;
+  bool background = false;  // made while nobody waits
   bool truncation_auto = false;
   int num_logprobs = -1;  // -1: none; 0: of the chosen tokens; k: also the k most likely
   std::string user;
   std::string service_tier;
   // As they came, for the response to repeat; empty: not given.
-  std::string tools_json, tool_choice_json, text_json, metadata_json, reasoning_json;
+  std::string tools_json, tool_choice_json, text_json, metadata_json, reasoning_json, prompt_cache_key_json,
+      safety_identifier_json;
   Warnings warnings;
 };
 

@@ -8,16 +8,15 @@
 #include "api/fields/tool_reader.h"
 #include "api/json/error.h"
 #include "api/json/json_reader.h"
-#include "api/json/raw_json.h"
 #include "api/json/request_body.h"
 
 namespace puna::api {
 
 namespace {
 
-void ReadConversation(ObjectReader& body, std::string_view text, TokenizeRequest& request) {
-  request.messages = ReadMessages(body.Require("messages"), RawMember(text, "messages"), "messages", request.warnings);
-  request.tools = ReadTools(body, text, ToolForm::kNested, request.warnings);
+void ReadConversation(ObjectReader& body, const Places& places, TokenizeRequest& request) {
+  request.messages = ReadMessages(body.Require("messages"), places, "messages", request.warnings);
+  request.tools = ReadTools(body, places, ToolForm::kNested, request.warnings);
   request.continue_final_message = body.Get<bool>("continue_final_message", false);
   request.add_generation_prompt = body.Get<bool>("add_generation_prompt", !request.continue_final_message);
   if (request.continue_final_message && request.add_generation_prompt) {
@@ -25,7 +24,7 @@ void ReadConversation(ObjectReader& body, std::string_view text, TokenizeRequest
   }
   if (const Json* kwargs = body.Find("chat_template_kwargs")) {
     if (!kwargs->is_object()) throw InvalidType("chat_template_kwargs", "an object", TypeName(*kwargs));
-    request.chat_template_kwargs = RawMember(text, "chat_template_kwargs");
+    request.chat_template_kwargs = places.TextOf(*kwargs);
   }
   if (body.Has("chat_template")) throw Unsupported("chat_template", "only the operator chooses the template.");
 }
@@ -34,7 +33,6 @@ void ReadConversation(ObjectReader& body, std::string_view text, TokenizeRequest
 
 TokenizeRequest ParseTokenizeRequest(std::string_view bytes) {
   const RequestBody request_body(bytes);
-  const std::string_view text = request_body.text();
   ObjectReader body(request_body.json(), "");
   TokenizeRequest request;
   request.model = body.Get<std::string>("model", "");
@@ -44,7 +42,7 @@ TokenizeRequest ParseTokenizeRequest(std::string_view bytes) {
   }
   if (!request.prompt) {
     if (!body.Has("messages")) throw MissingField("prompt");
-    ReadConversation(body, text, request);
+    ReadConversation(body, request_body.places(), request);
   }
   request.add_special_tokens = body.Get<bool>("add_special_tokens", request.prompt.has_value());
   request.return_token_strs = body.Get<bool>("return_token_strs", false);

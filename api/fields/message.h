@@ -10,6 +10,7 @@ struct ToolCall {
   std::string id;
   std::string name;
   std::string arguments;  // as the model or the client wrote it: usually the text of a JSON object
+  bool custom = false;    // of an answer: a custom tool's, and `arguments` are its input
 };
 
 struct Message {
@@ -22,12 +23,27 @@ struct Message {
   std::string tool_call_id;          // tool
 };
 
+// What the input of a custom tool keeps to.
+struct InputGrammar {
+  enum class Syntax { kNone, kLark, kRegex };  // kNone: any text
+  Syntax syntax = Syntax::kNone;
+  std::string definition;
+};
+
 struct ToolSpec {
-  std::string name;
+  enum class Kind {
+    kFunction,
+    kCustom,  // its one argument, `input`, is a text
+  };
+  Kind kind = Kind::kFunction;
+  std::string name;  // as the model is told; of one in a namespace SPACE__OWN_NAME
   std::string description;
   std::string parameters;  // the text of its JSON Schema; empty when none was given: no arguments
   bool strict = false;
-  std::string json;  // the whole tool as it came, for the template
+  InputGrammar input;           // kCustom
+  std::string space, own_name;  // of one in a namespace; else empty
+  bool local_shell = false;     // kFunction: its calls are local_shell_call items (responses)
+  std::string json;             // the whole tool, for the template: as it came, or what stands for it there
 };
 
 struct ToolChoice {

@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "api/fields/custom_tool.h"
 #include "api/fields/request_fields.h"
 #include "api/fields/tool_results.h"
 #include "api/json/error.h"
 #include "api/json/json_reader.h"
-#include "api/json/raw_json.h"
+#include "api/json/places.h"
 
 namespace puna::api {
 
@@ -42,32 +43,43 @@ std::string ReadPart(ObjectReader& part, const std::vector<std::string_view>& te
 }
 
 // Arguments are a string that holds JSON; some clients send the object itself.
-std::string ReadArguments(ObjectReader& function, std::string_view text) {
+std::string ReadArguments(ObjectReader& function, const Places& places) {
   if (function.IsNull("arguments")) return {};
   const Json& value = function.Require("arguments");
-  if (value.is_object()) return std::string(RawMember(text, "arguments"));
+  if (value.is_object()) return std::string(places.TextOf(value));
   return ReadValue<std::string>(value, function.Path("arguments"));
 }
 
-ToolCall ReadToolCall(const Json& value, std::string_view text, const std::string& path, Warnings& warnings) {
+void ReadCustomCall(ObjectReader& call, ToolCall& result, Warnings& warnings) {
+  ObjectReader custom(call.Require("custom"), call.Path("custom"));
+  result.name = custom.Required<std::string>("name");
+  result.arguments = CustomArguments(custom.Get<std::string>("input", ""));
+  WarnUnread(custom, warnings);
+  WarnUnread(call, warnings);
+}
+
+ToolCall ReadToolCall(const Json& value, const Places& places, const std::string& path, Warnings& warnings) {
   ObjectReader call(value, path);
   ToolCall result;
   result.id = call.Get<std::string>("id", "");
   const std::string type = call.Get<std::string>("type", "function");
-  if (type != "function") {
-    throw InvalidValue(call.Path("type"), "expected 'function', but got '" + type.substr(0, 80) + "'.",
-                       "unsupported_value");
-  }
   call.Find("index");  // accumulated stream deltas carry it
+  if (type == "custom") {
+    ReadCustomCall(call, result, warnings);
+    return result;
+  }
+  if (type != "function")
+    throw InvalidValue(call.Path("type"), "expected function or custom, but got '" + type.substr(0, 80) + "'.",
+                       "unsupported_value");
   ObjectReader function(call.Require("function"), call.Path("function"));
   result.name = function.Required<std::string>("name");
-  result.arguments = ReadArguments(function, RawMember(text, "function"));
+  result.arguments = ReadArguments(function, places);
   WarnUnread(function, warnings);
   WarnUnread(call, warnings);
   return result;
 }
 
-void ReadToolCalls(ObjectReader& message, std::string_view text, Message& result, Warnings& warnings) {
+void ReadToolCalls(ObjectReader& message, const Places& places, Message& result, Warnings& warnings) {
   const Json* value = message.Find("tool_calls");
   if (!value) return;
   const std::string path = message.Path("tool_calls");
@@ -75,29 +87,28 @@ void ReadToolCalls(ObjectReader& message, std::string_view text, Message& result
   constexpr size_t kMaxCalls = 1024;
   if (array.size() > kMaxCalls)
     throw InvalidValue(path, "at most 1024 calls can stand in one message.", "array_above_max_length");
-  const std::vector<std::string_view> raw = RawElements(RawMember(text, "tool_calls"));
   for (size_t i = 0; i < array.size(); ++i) {
-    result.tool_calls.push_back(ReadToolCall(array[i], raw.at(i), IndexPath(path, i), warnings));
+    result.tool_calls.push_back(ReadToolCall(array[i], places, IndexPath(path, i), warnings));
   }
 }
 
 // What chat completions had before tool_calls. Its result comes with the role function and no id.
-void ReadLegacyCall(ObjectReader& message, std::string_view text, Message& result, Warnings& warnings) {
+void ReadLegacyCall(ObjectReader& message, const Places& places, Message& result, Warnings& warnings) {
   const Json* value = message.Find("function_call");
   if (!value) return;
   if (!result.tool_calls.empty()) throw InvalidValue(message.Path("function_call"), "it contradicts 'tool_calls'.");
   ObjectReader function(*value, message.Path("function_call"));
   ToolCall call;
   call.name = function.Required<std::string>("name");
-  call.arguments = ReadArguments(function, RawMember(text, "function_call"));
+  call.arguments = ReadArguments(function, places);
   WarnUnread(function, warnings);
   result.tool_calls.push_back(std::move(call));
 }
 
-void ReadAssistant(ObjectReader& message, std::string_view text, Message& result, Warnings& warnings) {
+void ReadAssistant(ObjectReader& message, const Places& places, Message& result, Warnings& warnings) {
   if (message.Has("audio")) throw Unsupported(message.Path("audio"), "this model reads text only.");
-  ReadToolCalls(message, text, result, warnings);
-  ReadLegacyCall(message, text, result, warnings);
+  ReadToolCalls(message, places, result, warnings);
+  ReadLegacyCall(message, places, result, warnings);
   const std::optional<std::string> refusal = message.Optional<std::string>("refusal");
   message.Find("annotations");
   if (const Json* content = message.Find("content")) {
@@ -109,27 +120,27 @@ void ReadAssistant(ObjectReader& message, std::string_view text, Message& result
   }
 }
 
-void ReadToolResult(ObjectReader& message, std::string_view text, Message& result, Warnings& warnings) {
+void ReadToolResult(ObjectReader& message, const Places& places, Message& result, Warnings& warnings) {
   result.tool_call_id = message.Get<std::string>("tool_call_id", "");
   if (message.IsNull("content")) return;
   const Json& content = message.Require("content");
   // Templates print a result that is not text by their own rules.
   if (content.is_object() || content.is_number() || content.is_boolean()) {
-    result.content_json = RawMember(text, "content");
+    result.content_json = places.TextOf(content);
   } else {
     result.content = ReadTextContent(content, message.Path("content"), {"text"}, warnings);
   }
 }
 
-Message ReadMessage(const Json& value, std::string_view text, const std::string& path, Warnings& warnings) {
+Message ReadMessage(const Json& value, const Places& places, const std::string& path, Warnings& warnings) {
   ObjectReader message(value, path);
   Message result;
   result.role = ReadRole(message);
   result.name = message.Get<std::string>("name", "");
   if (result.role == "assistant") {
-    ReadAssistant(message, text, result, warnings);
+    ReadAssistant(message, places, result, warnings);
   } else if (result.role == "tool") {
-    ReadToolResult(message, text, result, warnings);
+    ReadToolResult(message, places, result, warnings);
   } else {
     result.content = ReadTextContent(message.Require("content"), message.Path("content"), {"text"}, warnings);
   }
@@ -153,15 +164,14 @@ std::string ReadTextContent(const Json& content, const std::string& path,
   return text;
 }
 
-std::vector<Message> ReadMessages(const Json& array, std::string_view text, const std::string& path,
+std::vector<Message> ReadMessages(const Json& array, const Places& places, const std::string& path,
                                   Warnings& warnings) {
   const auto& values = ReadArray(array, path);
   if (values.empty()) throw InvalidValue(path, "there must be at least one message.", "empty_array");
-  const std::vector<std::string_view> raw = RawElements(text);
   std::vector<Message> messages;
   messages.reserve(values.size());
   for (size_t i = 0; i < values.size(); ++i) {
-    messages.push_back(ReadMessage(values[i], raw.at(i), IndexPath(path, i), warnings));
+    messages.push_back(ReadMessage(values[i], places, IndexPath(path, i), warnings));
   }
   MatchToolResults(messages, path);
   return messages;

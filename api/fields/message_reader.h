@@ -11,11 +11,13 @@
 
 namespace puna::api {
 
-// `array` is the value at `path` and `text` its text. Roles system, developer (counts as system),
+class Places;
+
+// `array` is the value at `path`. Roles system, developer (counts as system),
 // user, assistant and tool (Llama's own name ipython too). A content is a string or parts of type
 // text, which are joined with a newline; images, sounds and files are refused by name. The
 // deprecated function_call and role function are read as a call and its result. Throws ApiError, also for results of no call.
-std::vector<Message> ReadMessages(const nlohmann::ordered_json& array, std::string_view text, const std::string& path,
+std::vector<Message> ReadMessages(const nlohmann::ordered_json& array, const Places& places, const std::string& path,
                                   Warnings& warnings);
 
 // A string, or an array of parts whose types are all in `text_types` ("text"), joined with a

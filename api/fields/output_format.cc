@@ -15,9 +15,8 @@ namespace {
 using Kind = OutputFormat::Kind;
 
 // A schema given as an object (or true), or as a string that holds one.
-std::string ReadSchema(const Json& value, std::string_view raw, const std::string& path) {
-  if (value.is_object()) return std::string(raw);
-  if (value.is_boolean()) return std::string(raw);
+std::string ReadSchema(const Json& value, const Places& places, const std::string& path) {
+  if (value.is_object() || value.is_boolean()) return std::string(places.TextOf(value));
   if (!value.is_string()) throw InvalidType(path, "a JSON Schema", TypeName(value));
   std::string schema = value.get<std::string>();
   if (!IsJsonObject(schema)) throw InvalidValue(path, "the string does not hold a JSON object.");
@@ -35,9 +34,8 @@ std::vector<std::string> ReadChoices(const Json& value, const std::string& path)
   return choices;
 }
 
-// One of the guided fields: `name` in `object`, whose text is `text`. Returns false when it is not
-// there.
-bool ReadGuided(ObjectReader& object, std::string_view text, const char* name, Kind kind, OutputFormat& format,
+// One of the guided fields: `name` in `object`. Returns false when it is not there.
+bool ReadGuided(ObjectReader& object, const Places& places, const char* name, Kind kind, OutputFormat& format,
                 bool strict = true) {
   const Json* value = object.Find(name);
   if (!value) return false;
@@ -49,7 +47,7 @@ bool ReadGuided(ObjectReader& object, std::string_view text, const char* name, K
   format.param = path;
   switch (kind) {
     case Kind::kJsonSchema:
-      format.source = ReadSchema(*value, RawMember(text, name), path);
+      format.source = ReadSchema(*value, places, path);
       format.strict = strict;
       return true;
     case Kind::kChoice:
@@ -65,16 +63,15 @@ bool ReadGuided(ObjectReader& object, std::string_view text, const char* name, K
   }
 }
 
-void ReadStructuredOutputs(ObjectReader& body, std::string_view text, OutputFormat& format, Warnings& warnings) {
+void ReadStructuredOutputs(ObjectReader& body, const Places& places, OutputFormat& format, Warnings& warnings) {
   const Json* value = body.Find("structured_outputs");
   if (!value) return;
   ObjectReader outputs(*value, "structured_outputs");
-  const std::string_view raw = RawMember(text, "structured_outputs");
-  ReadGuided(outputs, raw, "json", Kind::kJsonSchema, format);
-  ReadGuided(outputs, raw, "regex", Kind::kRegex, format);
-  ReadGuided(outputs, raw, "choice", Kind::kChoice, format);
-  ReadGuided(outputs, raw, "grammar", Kind::kGrammar, format);
-  ReadGuided(outputs, raw, "json_object", Kind::kJsonObject, format);
+  ReadGuided(outputs, places, "json", Kind::kJsonSchema, format);
+  ReadGuided(outputs, places, "regex", Kind::kRegex, format);
+  ReadGuided(outputs, places, "choice", Kind::kChoice, format);
+  ReadGuided(outputs, places, "grammar", Kind::kGrammar, format);
+  ReadGuided(outputs, places, "json_object", Kind::kJsonObject, format);
   for (const char* name : {"structural_tag", "whitespace_pattern"}) {
     if (outputs.Has(name)) throw Unsupported(outputs.Path(name), "use json, regex, choice, grammar or json_object.");
   }
@@ -82,15 +79,15 @@ void ReadStructuredOutputs(ObjectReader& body, std::string_view text, OutputForm
 }
 
 // The same under the names that other servers have; their clients send an empty text for "none".
-void ReadOtherNames(ObjectReader& body, std::string_view text, OutputFormat& format) {
+void ReadOtherNames(ObjectReader& body, const Places& places, OutputFormat& format) {
   const auto given = [&](const char* name) { return body.Has(name) && *body.Find(name) != ""; };
-  if (given("json_schema")) ReadGuided(body, text, "json_schema", Kind::kJsonSchema, format, /*strict=*/false);
-  if (given("regex")) ReadGuided(body, text, "regex", Kind::kRegex, format);
-  if (given("grammar")) ReadGuided(body, text, "grammar", Kind::kGrammar, format);
-  if (given("ebnf")) ReadGuided(body, text, "ebnf", Kind::kGrammar, format);
+  if (given("json_schema")) ReadGuided(body, places, "json_schema", Kind::kJsonSchema, format, /*strict=*/false);
+  if (given("regex")) ReadGuided(body, places, "regex", Kind::kRegex, format);
+  if (given("grammar")) ReadGuided(body, places, "grammar", Kind::kGrammar, format);
+  if (given("ebnf")) ReadGuided(body, places, "ebnf", Kind::kGrammar, format);
   if (!given("format")) return;
   if (*body.Find("format") != "json") {
-    ReadGuided(body, text, "format", Kind::kJsonSchema, format, /*strict=*/false);
+    ReadGuided(body, places, "format", Kind::kJsonSchema, format, /*strict=*/false);
   } else if (format.kind != Kind::kText) {
     throw InvalidValue("format", "it contradicts '" + format.param + "'; only one can say what form the answer has.");
   } else {
@@ -99,7 +96,7 @@ void ReadOtherNames(ObjectReader& body, std::string_view text, OutputFormat& for
   }
 }
 
-void ReadJsonSchema(ObjectReader& schema, std::string_view text, OutputFormat& format, Warnings& warnings) {
+void ReadJsonSchema(ObjectReader& schema, const Places& places, OutputFormat& format, Warnings& warnings) {
   format.name = schema.Required<std::string>("name");
   CheckName(format.name, schema.Path("name"));
   schema.Optional<std::string>("description");  // for a model that was trained to read it; checked only
@@ -107,7 +104,7 @@ void ReadJsonSchema(ObjectReader& schema, std::string_view text, OutputFormat& f
   format.param = schema.Path("schema");
   const Json& value = schema.Require("schema");
   if (!value.is_object() && !value.is_boolean()) throw InvalidType(format.param, "a JSON Schema", TypeName(value));
-  format.source = RawMember(text, "schema");
+  format.source = places.TextOf(value);
   if (schema.path() != "text.format") WarnUnread(schema, warnings);
 }
 
@@ -121,24 +118,24 @@ void CheckName(const std::string& name, const std::string& path) {
     throw InvalidValue(path, "expected 1 to 256 of a-z, A-Z, 0-9, '_' and '-', but got '" + name.substr(0, 80) + "'.");
 }
 
-OutputFormat ReadFormatObject(ObjectReader& object, std::string_view text, bool wrapped, Warnings& warnings) {
+OutputFormat ReadFormatObject(ObjectReader& object, const Places& places, bool wrapped, Warnings& warnings) {
   OutputFormat format;
   const std::string type = object.Required<std::string>("type");
   if (type == "json_object" && wrapped && object.Has("schema")) {  // llama.cpp's and others' way to say json_schema
-    ReadGuided(object, text, "schema", Kind::kJsonSchema, format, object.Get<bool>("strict", false));
+    ReadGuided(object, places, "schema", Kind::kJsonSchema, format, object.Get<bool>("strict", false));
   } else if (type == "json_object") {
     format.kind = Kind::kJsonObject;
     format.param = object.path();
   } else if (type == "json_schema" && wrapped && !object.Has("json_schema") && object.Has("schema")) {
     object.Optional<std::string>("name");
-    ReadGuided(object, text, "schema", Kind::kJsonSchema, format, object.Get<bool>("strict", false));
+    ReadGuided(object, places, "schema", Kind::kJsonSchema, format, object.Get<bool>("strict", false));
   } else if (type == "json_schema") {
     format.kind = Kind::kJsonSchema;
     if (wrapped) {
       ObjectReader schema(object.Require("json_schema"), object.Path("json_schema"));
-      ReadJsonSchema(schema, RawMember(text, "json_schema"), format, warnings);
+      ReadJsonSchema(schema, places, format, warnings);
     } else {
-      ReadJsonSchema(object, text, format, warnings);
+      ReadJsonSchema(object, places, format, warnings);
     }
   } else if (type != "text") {
     throw InvalidValue(object.Path("type"),
@@ -148,18 +145,18 @@ OutputFormat ReadFormatObject(ObjectReader& object, std::string_view text, bool 
   return format;
 }
 
-OutputFormat ReadOutputFormat(ObjectReader& body, std::string_view text, Warnings& warnings) {
+OutputFormat ReadOutputFormat(ObjectReader& body, const Places& places, Warnings& warnings) {
   OutputFormat format;
   if (const Json* value = body.Find("response_format")) {
     ObjectReader object(*value, "response_format");
-    format = ReadFormatObject(object, RawMember(text, "response_format"), /*wrapped=*/true, warnings);
+    format = ReadFormatObject(object, places, /*wrapped=*/true, warnings);
   }
-  ReadGuided(body, text, "guided_json", Kind::kJsonSchema, format);
-  ReadGuided(body, text, "guided_regex", Kind::kRegex, format);
-  ReadGuided(body, text, "guided_choice", Kind::kChoice, format);
-  ReadGuided(body, text, "guided_grammar", Kind::kGrammar, format);
-  ReadStructuredOutputs(body, text, format, warnings);
-  ReadOtherNames(body, text, format);
+  ReadGuided(body, places, "guided_json", Kind::kJsonSchema, format);
+  ReadGuided(body, places, "guided_regex", Kind::kRegex, format);
+  ReadGuided(body, places, "guided_choice", Kind::kChoice, format);
+  ReadGuided(body, places, "guided_grammar", Kind::kGrammar, format);
+  ReadStructuredOutputs(body, places, format, warnings);
+  ReadOtherNames(body, places, format);
   return format;
 }
 

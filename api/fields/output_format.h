@@ -2,12 +2,12 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace puna::api {
 
 class ObjectReader;
+class Places;
 class Warnings;
 
 struct OutputFormat {
@@ -20,14 +20,12 @@ struct OutputFormat {
   std::string param;  // the field that asked for it, for errors of the compiler
 };
 
-// Throws ApiError; at most one of the fields may ask for more than text. `text` is the text of the
-// body.
-OutputFormat ReadOutputFormat(ObjectReader& body, std::string_view text, Warnings& warnings);
+// Throws ApiError; at most one of the fields may ask for more than text.
+OutputFormat ReadOutputFormat(ObjectReader& body, const Places& places, Warnings& warnings);
 
 // {"type": "text" | "json_object" | "json_schema", ...}. `wrapped`: the schema stands in a member
-// json_schema (response_format); otherwise beside the type (text.format of responses). `text` is
-// the text of the object.
-OutputFormat ReadFormatObject(ObjectReader& format, std::string_view text, bool wrapped, Warnings& warnings);
+// json_schema (response_format); otherwise beside the type (text.format of responses).
+OutputFormat ReadFormatObject(ObjectReader& format, const Places& places, bool wrapped, Warnings& warnings);
 
 // 1 to 256 of a-z, A-Z, 0-9, _ and -: what OpenAI allows for the names of functions and schemas, and longer ones, as MCP
 // clients make them from a server's name and a tool's.

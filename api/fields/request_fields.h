@@ -1,4 +1,4 @@
-// Every field of a request body that OpenAI documents, and vLLM's that we know: what becomes of it.
+// Every field of a request body that OpenAI, Anthropic and Ollama document, and vLLM's that we know: what becomes of it.
 // Parsing checks bodies against this table, and /v1/capabilities and the documentation are printed
 // from it, so that they cannot differ.
 #pragma once
@@ -16,10 +16,15 @@ namespace puna::api {
 class ObjectReader;
 
 enum Endpoint : unsigned {
-  kChat = 1,         // /v1/chat/completions
-  kCompletions = 2,  // /v1/completions
-  kResponses = 4,    // /v1/responses
-  kEmbeddings = 8,   // /v1/embeddings
+  kChat = 1,             // /v1/chat/completions
+  kCompletions = 2,      // /v1/completions
+  kResponses = 4,        // /v1/responses
+  kEmbeddings = 8,       // /v1/embeddings
+  kMessages = 16,        // /v1/messages, Anthropic's
+  kOllamaChat = 32,      // /api/chat, Ollama's
+  kOllamaGenerate = 64,  // /api/generate
+  kOllamaEmbed = 128,    // /api/embed
+  kConversations = 256,  // /v1/conversations
 };
 
 enum class FieldStatus {

@@ -35,6 +35,19 @@ Json EnergyJson(const EnergyUsage& energy) {
   return {{"joules", energy.joules}, {"gco2e", energy.grams_co2e}, {"source", energy.source}};
 }
 
+Json SpeculationJson(const std::vector<GuessUsage>& sources) {
+  Json json = {{"proposed_tokens", 0}, {"accepted_tokens", 0}, {"by_source", Json::object()}};
+  int proposed = 0, accepted = 0;
+  for (const GuessUsage& guesses : sources) {
+    proposed += guesses.proposed;
+    accepted += guesses.accepted;
+    json["by_source"][guesses.source] = {{"proposed_tokens", guesses.proposed}, {"accepted_tokens", guesses.accepted}};
+  }
+  json["proposed_tokens"] = proposed;
+  json["accepted_tokens"] = accepted;
+  return json;
+}
+
 Json UsageJson(const Usage& usage) {
   Json json;
   json["prompt_tokens"] = usage.prompt_tokens;
@@ -49,6 +62,8 @@ Json UsageJson(const Usage& usage) {
   completion["accepted_prediction_tokens"] = usage.accepted_prediction_tokens;
   completion["rejected_prediction_tokens"] = usage.rejected_prediction_tokens;
   if (usage.energy) json["energy"] = EnergyJson(*usage.energy);
+  if (usage.cache_report) json["cache_report"] = CacheReportJson(*usage.cache_report);
+  if (usage.speculation) json["speculation"] = SpeculationJson(*usage.speculation);
   return json;
 }
 

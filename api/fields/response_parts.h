@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "api/fields/cache_report.h"
+
 namespace puna::api {
 
 // This server's own: what an answer cost.
@@ -16,14 +18,23 @@ struct EnergyUsage {
   std::string source;  // measured or estimated
 };
 
+// This server's own: tokens that were guessed ahead, and how many of them came true.
+struct GuessUsage {
+  std::string source;
+  int proposed = 0;
+  int accepted = 0;
+};
+
 struct Usage {
   int prompt_tokens = 0;
   int cached_tokens = 0;  // of the prompt
   int completion_tokens = 0;
   int accepted_prediction_tokens = 0;
   int rejected_prediction_tokens = 0;
-  int cache_write_tokens = 0;              // of the prompt, kept for the next one
-  std::optional<EnergyUsage> energy = {};  // when it was asked for
+  int cache_write_tokens = 0;                               // of the prompt, kept for the next one
+  std::optional<EnergyUsage> energy = {};                   // when it was asked for
+  std::optional<CacheReport> cache_report = {};             // the same
+  std::optional<std::vector<GuessUsage>> speculation = {};  // likewise; each source
 };
 
 // The same in every chunk of one answer.
@@ -55,6 +66,7 @@ std::string TokenName(const TokenLogprob& token, bool as_id);
 
 // The bytes as numbers; null for an id that has no text.
 nlohmann::ordered_json BytesJson(const std::string& bytes);
+nlohmann::ordered_json SpeculationJson(const std::vector<GuessUsage>& sources);
 nlohmann::ordered_json UsageJson(const Usage& usage);
 nlohmann::ordered_json HeadJson(const ResponseHead& head, const char* object);
 // A finite number; -9999 for minus infinity, as OpenAI has it.

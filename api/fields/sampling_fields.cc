@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "api/fields/request_fields.h"
@@ -76,6 +77,38 @@ void ReadMaxTokens(ObjectReader& body, int min, SamplingFields& fields) {
   fields.max_tokens_param = newer ? "max_completion_tokens" : "max_tokens";
 }
 
+std::string ReadGuessSource(const Json& value, const std::string& path) {
+  std::string source = ReadValue<std::string>(value, path);
+  if (std::find(std::begin(kGuessSources), std::end(kGuessSources), source) == std::end(kGuessSources))
+    throw InvalidValue(path, "expected one of prediction, grammar, lookup, remembered, draft.");
+  return source;
+}
+
+// true, false, or an object.
+SpeculationFields ReadSpeculation(ObjectReader& body) {
+  SpeculationFields fields;
+  fields.sources.assign(std::begin(kGuessSources), std::end(kGuessSources));
+  const Json* value = body.Find("speculation");
+  if (!value) return fields;
+  fields.asked = true;
+  if (value->is_boolean()) {
+    if (!value->get<bool>()) fields.max = 0;
+    return fields;
+  }
+  if (!value->is_object()) throw InvalidType("speculation", "true, false or an object", TypeName(*value));
+  ObjectReader options(*value, "speculation");
+  fields.max = options.Optional<int>("max", 0, kMaxCount);
+  if (const Json* sources = options.Find("sources")) {
+    fields.sources.clear();
+    const auto& array = ReadArray(*sources, "speculation.sources");
+    for (size_t i = 0; i < array.size(); ++i)
+      fields.sources.push_back(ReadGuessSource(array[i], IndexPath("speculation.sources", i)));
+  }
+  const std::vector<std::string> unknown = options.Unread();
+  if (!unknown.empty()) throw InvalidValue(unknown[0], "it is not known; speculation has sources and max.");
+  return fields;
+}
+
 }  // namespace
 
 std::optional<int> ReadTokenBound(ObjectReader& body, std::string_view name, int min) {
@@ -96,6 +129,13 @@ SamplingFields ReadSamplingCore(ObjectReader& body) {
   fields.presence_penalty = body.Optional<double>("presence_penalty", -2, 2).value_or(0);
   fields.seed = body.Optional<int64_t>("seed");
   fields.include_energy = body.Get<bool>("include_energy", false);
+  fields.include_cache_report = body.Get<bool>("include_cache_report", false);
+  fields.priority = body.Optional<int>("priority", -kMaxCount, kMaxCount).value_or(0);
+  fields.speculation = ReadSpeculation(body);
+  if (const auto salt = body.Optional<std::string>("cache_salt")) {
+    if (salt->empty()) throw InvalidValue("cache_salt", "it is empty; leave it out for the cache that all share.");
+    fields.cache_salt = *salt;
+  }
   return fields;
 }
 

@@ -12,6 +12,13 @@ namespace puna::api {
 
 class ObjectReader;
 
+// This server's own: `speculation`, what may be guessed ahead. It changes how fast an answer comes, never the answer.
+struct SpeculationFields {
+  bool asked = false;                // usage.speculation is wanted
+  std::vector<std::string> sources;  // of kGuessSources; all of them where the client named none
+  std::optional<int> max;            // guessed at once; 0: nothing
+};
+
 // What the client left out stays empty: the checkpoint's generation_config.json and OpenAI's
 // defaults are the caller's.
 struct SamplingFields {
@@ -25,7 +32,11 @@ struct SamplingFields {
   std::vector<std::pair<int, double>>
       logit_bias;  // token id to [-100, 100]; whether ids exist is the caller's to check
   std::optional<int64_t> seed;
-  bool include_energy = false;                  // usage.energy is wanted
+  std::string cache_salt;             // empty: none
+  int priority = 0;                   // lower ones come first, among the requests of one client
+  bool include_energy = false;        // usage.energy is wanted
+  bool include_cache_report = false;  // usage.cache_report is
+  SpeculationFields speculation;
   std::optional<int> max_tokens;                // none: as many as there is room for
   std::string max_tokens_param = "max_tokens";  // what the client calls it
   int min_tokens = 0;
@@ -35,6 +46,9 @@ struct SamplingFields {
   bool include_stop_str_in_output = false;
   bool skip_special_tokens = true;
 };
+
+// The names of what guesses come from.
+inline constexpr const char* kGuessSources[] = {"prediction", "grammar", "lookup", "remembered", "draft"};
 
 // Throws ApiError. `min_max_tokens`: the least that may be asked for, 0 where only the prompt may
 // be wanted.

@@ -1,56 +1,10 @@
 #include "api/fields/template_json.h"
 
 #include "api/json/raw_json.h"
-#include "engine/text/json_quote.h"
 
 namespace puna::api {
 
 namespace {
-
-void AppendMember(const char* name, const std::string& value, std::string& out) {
-  out.append(", \"").append(name).append("\": ");
-  text::AppendJsonString(value, out);
-}
-
-void AppendArguments(const std::string& arguments, std::string& out) {
-  if (arguments.find_first_not_of(" \t\r\n") == std::string::npos)
-    out += "{}";
-  else if (IsJsonObject(arguments))
-    out += arguments;
-  else
-    text::AppendJsonString(arguments, out);
-}
-
-void AppendToolCall(const ToolCall& call, std::string& out) {
-  out += "{\"type\": \"function\"";
-  if (!call.id.empty()) AppendMember("id", call.id, out);
-  out += ", \"function\": {\"name\": ";
-  text::AppendJsonString(call.name, out);
-  out += ", \"arguments\": ";
-  AppendArguments(call.arguments, out);
-  out += "}}";
-}
-
-void AppendMessage(const Message& message, std::string& out) {
-  out += "{\"role\": ";
-  text::AppendJsonString(message.role, out);
-  if (message.content_json.empty())
-    AppendMember("content", message.content, out);
-  else
-    out.append(", \"content\": ").append(message.content_json);
-  if (!message.name.empty()) AppendMember("name", message.name, out);
-  if (!message.tool_call_id.empty()) AppendMember("tool_call_id", message.tool_call_id, out);
-  if (!message.tool_calls.empty()) {
-    const char* before = ", \"tool_calls\": [";
-    for (const ToolCall& call : message.tool_calls) {
-      out += before;
-      AppendToolCall(call, out);
-      before = ", ";
-    }
-    out += ']';
-  }
-  out += '}';
-}
 
 // Puts `value` in place of a member of `object` (a part of `json`) that is not there, or null.
 void SetMissing(const char* name, std::string_view value, std::string_view object, std::string& json) {
@@ -92,15 +46,6 @@ void SplitTurn(const Message& turn, std::vector<const Message*> results, std::ve
 }
 
 }  // namespace
-
-std::string TemplateMessagesJson(const std::vector<Message>& messages) {
-  std::string out = "[";
-  for (const Message& message : messages) {
-    if (out.size() > 1) out += ", ";
-    AppendMessage(message, out);
-  }
-  return out + ']';
-}
 
 std::string TemplateToolsJson(const std::vector<ToolSpec>& tools) {
   std::string out = "[";

@@ -1,5 +1,5 @@
-// Messages and tools as a chat template expects them: JSON text, because key order and the spelling
-// of numbers count.
+// Tools as a chat template expects them: JSON text, because key order and the spelling of numbers count. And turns with several
+// calls in pieces, for templates that know one.
 #pragma once
 
 #include <string>
@@ -8,10 +8,6 @@
 #include "api/fields/message.h"
 
 namespace puna::api {
-
-// [{"role", "content", ...}]. Arguments of calls become objects, an empty text {}; what is no JSON
-// object (a call that was cut) stays a string.
-std::string TemplateMessagesJson(const std::vector<Message>& messages);
 
 // The tools as they came, with an empty description and parameters without properties where those are missing or null:
 // templates put them into their texts unasked.

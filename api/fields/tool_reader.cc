@@ -3,12 +3,18 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
+#include <utility>
 
+#include "api/fields/custom_tool.h"
+#include "api/fields/local_shell.h"
 #include "api/fields/output_format.h"
 #include "api/fields/request_fields.h"
 #include "api/json/error.h"
 #include "api/json/json_reader.h"
+#include "api/json/places.h"
 #include "api/json/raw_json.h"
+#include "engine/text/json_quote.h"
 
 namespace puna::api {
 
@@ -16,18 +22,17 @@ namespace {
 
 constexpr size_t kMaxTools = 1024;
 
-void CheckType(ObjectReader& object) {
+using Kind = ToolSpec::Kind;
+
+// None: a tool of another kind, which others run.
+std::optional<Kind> ReadKind(ObjectReader& object) {
   const std::string type = object.Required<std::string>("type");
-  if (type != "function") {
-    throw InvalidValue(object.Path("type"),
-                       "tools of type '" + type.substr(0, 80) +
-                           "' cannot be used here; only "
-                           "'function' can.",
-                       "unsupported_value");
-  }
+  if (type == "function") return Kind::kFunction;
+  if (type == "custom") return Kind::kCustom;
+  return std::nullopt;
 }
 
-void ReadFunction(ObjectReader& function, std::string_view text, ToolSpec& tool) {
+void ReadFunction(ObjectReader& function, const Places& places, ToolSpec& tool) {
   tool.name = function.Required<std::string>("name");
   CheckName(tool.name, function.Path("name"));
   tool.description = function.Get<std::string>("description", "");
@@ -35,21 +40,21 @@ void ReadFunction(ObjectReader& function, std::string_view text, ToolSpec& tool)
   if (const Json* parameters = function.Find("parameters")) {
     if (!parameters->is_object())
       throw InvalidType(function.Path("parameters"), "a JSON Schema", TypeName(*parameters));
-    tool.parameters = RawMember(text, "parameters");
+    tool.parameters = places.TextOf(*parameters);
   }
 }
 
 // Either form is taken: clients of one API often speak the other's.
-bool IsFlat(ObjectReader& object, ToolForm form) {
-  return !object.Has("function") && (form == ToolForm::kFlat || object.Has("name"));
+bool IsFlat(ObjectReader& object, ToolForm form, const char* member = "function") {
+  return !object.Has(member) && (form == ToolForm::kFlat || object.Has("name"));
 }
 
 // The template knows the nested form only.
-std::string NestedText(std::string_view flat) {
+std::string NestedText(const Json& flat, const Places& places) {
   std::string text = "{\"type\": \"function\", \"function\": {";
   const char* before = "";
   for (const char* name : {"name", "description", "parameters", "strict"}) {
-    const std::string_view value = RawMember(flat, name);
+    const std::string_view value = places.TextOf(flat, name);
     if (value.empty() || value == "null") continue;
     text.append(before).append("\"").append(name).append("\": ").append(value);
     before = ", ";
@@ -57,54 +62,96 @@ std::string NestedText(std::string_view flat) {
   return text + "}}";
 }
 
-ToolSpec ReadTool(const Json& value, std::string_view text, const std::string& path, ToolForm form,
-                  Warnings& warnings) {
+ToolSpec ReadTool(const Json& value, const Places& places, const std::string& path, ToolForm form, Warnings& warnings) {
   ObjectReader object(value, path);
-  CheckType(object);
+  object.Find("type");
   ToolSpec tool;
   if (IsFlat(object, form)) {
-    ReadFunction(object, text, tool);
-    tool.json = NestedText(text);
+    ReadFunction(object, places, tool);
+    tool.json = NestedText(value, places);
   } else {
     ObjectReader function(object.Require("function"), object.Path("function"));
-    ReadFunction(function, RawMember(text, "function"), tool);
-    tool.json = text;
+    ReadFunction(function, places, tool);
+    tool.json = places.TextOf(value);
     WarnUnread(function, warnings);
   }
   WarnUnread(object, warnings);
   return tool;
 }
 
-// Tools of other kinds are run elsewhere (web_search, mcp, ...): they are left out, and the functions beside them work.
-bool IsLeftOut(const Json& value, const std::string& path, Warnings& warnings) {
-  ObjectReader object(value, path);
+// Tools of other kinds are run elsewhere (web_search, mcp, ...): they are left out, and the others beside them work.
+void LeaveOut(ObjectReader& object, Warnings& warnings) {
   const std::string type = object.Required<std::string>("type");
-  if (type == "function") return false;
-  warnings.Add("'" + path + "' of type " + type.substr(0, 80) + " is left out: such tools cannot be run here");
-  return true;
+  warnings.Add("'" + object.path() + "' of type " + type.substr(0, 80) + " is left out: such tools cannot be run here");
+}
+
+// Adds the tool, unless it is left out.
+void AddTool(const Json& value, const Places& places, const std::string& path, ToolForm form, Warnings& warnings,
+             std::vector<ToolSpec>& tools) {
+  ObjectReader object(value, path);
+  const std::optional<Kind> kind = ReadKind(object);
+  if (form == ToolForm::kFlat && object.Require("type") == kLocalShell) return tools.push_back(LocalShellTool());
+  if (!kind) return LeaveOut(object, warnings);
+  tools.push_back(kind == Kind::kCustom ? ReadCustomTool(object, warnings)
+                                        : ReadTool(value, places, path, form, warnings));
+}
+
+void Rename(const std::string& name, ToolSpec& tool) {
+  tool.own_name = std::exchange(tool.name, name);
+  std::string quoted;
+  text::AppendJsonString(name, quoted);
+  const std::string_view old = RawMember(RawMember(tool.json, "function"), "name");
+  tool.json.replace(static_cast<size_t>(old.data() - tool.json.data()), old.size(), quoted);
+}
+
+// {"type": "namespace", "name", "description", "tools"}: its tools, under names that tell them from others.
+void AddNamespace(ObjectReader& space, const Places& places, Warnings& warnings, std::vector<ToolSpec>& tools) {
+  const std::string name = space.Required<std::string>("name");
+  CheckName(name, space.Path("name"));
+  space.Find("description");  // of all of them together; each has its own
+  const std::string path = space.Path("tools");
+  const auto& array = ReadArray(space.Require("tools"), path);
+  const size_t first = tools.size();
+  for (size_t i = 0; i < array.size(); ++i)
+    AddTool(array[i], places, IndexPath(path, i), ToolForm::kFlat, warnings, tools);
+  for (size_t i = first; i < tools.size(); ++i) {
+    tools[i].space = name;
+    Rename(SpacedName(name, tools[i].name), tools[i]);
+    CheckName(tools[i].name, path);
+  }
+  WarnUnread(space, warnings);
 }
 
 bool IsOffered(const std::vector<ToolSpec>& tools, const std::string& name) {
   return std::any_of(tools.begin(), tools.end(), [&](const ToolSpec& tool) { return tool.name == name; });
 }
 
-// {"type": "function", ...} naming one of the tools.
-std::string ReadNamed(ObjectReader& object, const std::vector<ToolSpec>& tools, ToolForm form, Warnings& warnings) {
-  CheckType(object);
-  std::string name, path;
-  if (IsFlat(object, form)) {
-    name = object.Required<std::string>("name");
-    path = object.Path("name");
-  } else {
-    ObjectReader function(object.Require("function"), object.Path("function"));
-    name = function.Required<std::string>("name");
-    path = function.Path("name");
-    WarnUnread(function, warnings);
+// The name, for the model, of the tool of that kind whose own name and namespace these are.
+std::string FindTool(const std::vector<ToolSpec>& tools, Kind kind, const std::string& name, const std::string& space,
+                     const std::string& path) {
+  const std::string full = space.empty() ? name : SpacedName(space, name);
+  const auto found = std::find_if(tools.begin(), tools.end(),
+                                  [&](const ToolSpec& tool) { return tool.kind == kind && tool.name == full; });
+  if (found != tools.end()) return full;
+  throw InvalidValue(path, std::string("there is no ") + (kind == Kind::kCustom ? "custom tool" : "function") + " '" +
+                               name.substr(0, 80) + "' in 'tools'.");
+}
+
+// {"type": "function" or "custom", ...} naming one of the tools.
+std::string ReadNamed(ObjectReader& object, Kind kind, const std::vector<ToolSpec>& tools, ToolForm form,
+                      Warnings& warnings) {
+  const char* member = kind == Kind::kCustom ? "custom" : "function";
+  if (IsFlat(object, form, member)) {
+    const std::string name = object.Required<std::string>("name");
+    const std::string space = object.Get<std::string>("namespace", "");
+    WarnUnread(object, warnings);
+    return FindTool(tools, kind, name, space, object.Path("name"));
   }
-  if (!IsOffered(tools, name))
-    throw InvalidValue(path, "there is no function '" + name.substr(0, 80) + "' in 'tools'.");
+  ObjectReader inner(object.Require(member), object.Path(member));
+  const std::string name = inner.Required<std::string>("name");
+  WarnUnread(inner, warnings);
   WarnUnread(object, warnings);
-  return name;
+  return FindTool(tools, kind, name, "", inner.Path("name"));
 }
 
 ToolChoice::Mode ReadMode(const std::string& mode, const std::string& path) {
@@ -121,63 +168,81 @@ ToolChoice ReadAllowed(ObjectReader& object, const std::vector<ToolSpec>& tools,
   choice.mode = ReadMode(object.Required<std::string>("mode"), object.Path("mode"));
   const std::string path = object.Path("tools");
   const auto& allowed = ReadArray(object.Require("tools"), path);
-  if (allowed.empty()) throw InvalidValue(path, "at least one tool must be allowed.", "empty_array");
   for (size_t i = 0; i < allowed.size(); ++i) {
     ObjectReader tool(allowed[i], IndexPath(path, i));
-    choice.allowed.push_back(ReadNamed(tool, tools, form, warnings));
+    const std::optional<Kind> kind = ReadKind(tool);
+    if (kind)
+      choice.allowed.push_back(ReadNamed(tool, *kind, tools, form, warnings));
+    else
+      LeaveOut(tool, warnings);
   }
+  if (choice.allowed.empty())
+    throw InvalidValue(path, "at least one tool that can be run here must be allowed.", "empty_array");
   WarnUnread(object, warnings);
   return choice;
 }
 
 // The deprecated form of one function, as a tool.
-ToolSpec ReadLegacyFunction(const Json& value, std::string_view text, const std::string& path, Warnings& warnings) {
+ToolSpec ReadLegacyFunction(const Json& value, const Places& places, const std::string& path, Warnings& warnings) {
   ObjectReader function(value, path);
   ToolSpec tool;
-  ReadFunction(function, text, tool);
-  tool.json = "{\"type\": \"function\", \"function\": " + std::string(text) + "}";
+  ReadFunction(function, places, tool);
+  tool.json = "{\"type\": \"function\", \"function\": " + std::string(places.TextOf(value)) + "}";
   WarnUnread(function, warnings);
   return tool;
 }
 
-// The functions of the list `member` of the body `text`, each of another name. read_one(entry, its text, its path) gives
-// one of them, or none for what is left out.
-template <typename ReadOne>
-std::vector<ToolSpec> ReadEach(ObjectReader& body, const std::string& member, std::string_view text,
-                               const ReadOne& read_one) {
+// The tools of the list `member` of the object, each of another name. add(entry, its path, tools) reads one entry.
+template <typename Add>
+std::vector<ToolSpec> ReadEach(ObjectReader& object, const std::string& member, const Add& add) {
   std::vector<ToolSpec> tools;
-  const Json* value = body.Find(member);
+  const Json* value = object.Find(member);
   if (!value) return tools;
-  const auto& array = ReadArray(*value, member);
-  if (array.size() > kMaxTools) {
-    throw InvalidValue(member, "at most 1024 " + member + " can be given.", "array_above_max_length");
-  }
-  const std::vector<std::string_view> raw = RawElements(RawMember(text, member));
+  const auto& array = ReadArray(*value, object.Path(member));
+  std::set<std::string> names;
   for (size_t i = 0; i < array.size(); ++i) {
-    const std::string path = IndexPath(member, i);
-    std::optional<ToolSpec> tool = read_one(array[i], raw.at(i), path);
-    if (!tool) continue;
-    if (IsOffered(tools, tool->name)) {
-      throw InvalidValue(path, "there is another function '" + tool->name + "' before it; names must differ.");
+    const std::string path = IndexPath(object.Path(member), i);
+    const size_t first = tools.size();
+    add(array[i], path, tools);
+    if (tools.size() > kMaxTools)
+      throw InvalidValue(object.Path(member), "at most 1024 " + member + " can be given.", "array_above_max_length");
+    for (size_t t = first; t < tools.size(); ++t) {
+      if (!names.insert(tools[t].name).second)
+        throw InvalidValue(path, "there is another '" + tools[t].name + "' before it; names must differ.");
     }
-    tools.push_back(std::move(*tool));
   }
   return tools;
 }
 
 }  // namespace
 
-std::vector<ToolSpec> ReadTools(ObjectReader& body, std::string_view text, ToolForm form, Warnings& warnings) {
-  return ReadEach(body, "tools", text,
-                  [&](const Json& tool, std::string_view raw, const std::string& path) -> std::optional<ToolSpec> {
-                    if (IsLeftOut(tool, path, warnings)) return std::nullopt;
-                    return ReadTool(tool, raw, path, form, warnings);
-                  });
+std::string SpacedName(const std::string& space, const std::string& name) { return space + "__" + name; }
+
+std::vector<ToolSpec> ReadTools(ObjectReader& body, const Places& places, ToolForm form, Warnings& warnings) {
+  return ReadEach(body, "tools", [&](const Json& value, const std::string& path, std::vector<ToolSpec>& tools) {
+    ObjectReader object(value, path);
+    if (form == ToolForm::kFlat && object.Required<std::string>("type") == "namespace")
+      return AddNamespace(object, places, warnings, tools);
+    AddTool(value, places, path, form, warnings, tools);
+  });
 }
 
-std::vector<ToolSpec> ReadLegacyFunctions(ObjectReader& body, std::string_view text, Warnings& warnings) {
-  return ReadEach(body, "functions", text, [&](const Json& function, std::string_view raw, const std::string& path) {
-    return std::optional<ToolSpec>(ReadLegacyFunction(function, raw, path, warnings));
+void AddTools(std::vector<ToolSpec> more, std::vector<ToolSpec>& tools) {
+  for (ToolSpec& tool : more) {
+    const auto same = std::find_if(tools.begin(), tools.end(), [&](const ToolSpec& t) { return t.name == tool.name; });
+    if (same != tools.end())
+      *same = std::move(tool);
+    else
+      tools.push_back(std::move(tool));
+  }
+  if (tools.size() > kMaxTools)
+    throw InvalidValue("tools", "at most 1024 tools can be given, those of the input included.",
+                       "array_above_max_length");
+}
+
+std::vector<ToolSpec> ReadLegacyFunctions(ObjectReader& body, const Places& places, Warnings& warnings) {
+  return ReadEach(body, "functions", [&](const Json& function, const std::string& path, std::vector<ToolSpec>& tools) {
+    tools.push_back(ReadLegacyFunction(function, places, path, warnings));
   });
 }
 
@@ -221,9 +286,21 @@ ToolChoice ReadToolChoice(ObjectReader& body, const std::vector<ToolSpec>& tools
       ObjectReader allowed(*wrapped, "tool_choice.allowed_tools");
       return ReadAllowed(allowed, tools, form, warnings);
     }
+    const std::optional<Kind> kind = ReadKind(object);
+    if (form == ToolForm::kFlat && object.Require("type") == kLocalShell) {
+      choice.mode = ToolChoice::Mode::kRequired;
+      choice.named = true;
+      choice.allowed.push_back(FindTool(tools, Kind::kFunction, kLocalShell, "", "tool_choice.type"));
+      return choice;
+    }
+    if (!kind)
+      throw InvalidValue("tool_choice.type",
+                         "tools of type '" + object.Required<std::string>("type").substr(0, 80) +
+                             "' cannot be run here; only 'function' and 'custom' can be demanded.",
+                         "unsupported_value");
     choice.mode = ToolChoice::Mode::kRequired;
     choice.named = true;
-    choice.allowed.push_back(ReadNamed(object, tools, form, warnings));
+    choice.allowed.push_back(ReadNamed(object, *kind, tools, form, warnings));
   }
   if (choice.mode == ToolChoice::Mode::kRequired && tools.empty()) {
     throw InvalidValue("tool_choice", "it is only allowed when 'tools' are given.");

@@ -21,15 +21,16 @@ ApiError&& ApiError::WithRetryAfter(int seconds) && {
   return std::move(*this);
 }
 
+std::string QuoteJson(const std::string& text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+// Put together as text: the library's objects take memory even when they are destroyed, and end the process where there is none;
+// this is what says so.
 std::string ApiError::ToJson() const {
-  nlohmann::ordered_json error;
-  error["message"] = message_;
-  error["type"] = type_;
-  error["param"] = param_.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(param_);
-  error["code"] = code_.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(code_);
-  nlohmann::ordered_json body;
-  body["error"] = std::move(error);
-  return body.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  const auto or_null = [](const std::string& text) { return text.empty() ? "null" : QuoteJson(text); };
+  return R"({"error":{"message":)" + QuoteJson(message_) + R"(,"type":)" + QuoteJson(type_) + R"(,"param":)" +
+         or_null(param_) + R"(,"code":)" + or_null(code_) + "}}";
 }
 
 ApiError MalformedBody(const std::string& why) {
@@ -68,12 +69,12 @@ ApiError ContextLengthExceeded(int limit, int prompt_tokens, const std::string& 
 ApiError InvalidApiKey() {
   return {401, kInvalidRequest, "invalid_api_key",
           "Incorrect API key provided. Send the key this server was started with as "
-          "'Authorization: Bearer KEY'."};
+          "'Authorization: Bearer KEY' or 'x-api-key: KEY'."};
 }
 
 ApiError MissingApiKey() {
   return {401, kInvalidRequest, "missing_api_key",
-          "You didn't provide an API key. Send it as 'Authorization: Bearer KEY'."};
+          "You didn't provide an API key. Send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'."};
 }
 
 ApiError UnknownPath(std::string_view method, std::string_view path) {
@@ -91,7 +92,11 @@ ApiError ModelNotFound(const std::string& model, const std::string& served) {
 ApiError ResponseNotFound(const std::string& id) {
   return {404, kInvalidRequest, "response_not_found",
           "Response with id '" + Shorten(id) +
-              "' not found. Responses are kept in memory, in bounded number, when 'store' is true."};
+              "' not found. Responses are kept for a bounded time, in bounded number, when 'store' is true."};
+}
+
+ApiError ConversationNotFound(const std::string& id) {
+  return {404, kInvalidRequest, "conversation_not_found", "Conversation with id '" + Shorten(id) + "' not found."};
 }
 
 ApiError MethodNotAllowed(std::string_view method, std::string_view path, std::string_view allowed) {

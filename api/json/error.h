@@ -43,6 +43,9 @@ class ApiError : public std::exception {
   std::optional<int> retry_after_, queue_position_;
 };
 
+// A JSON string of the text; what is no UTF-8 in it is replaced.
+std::string QuoteJson(const std::string& text);
+
 // 400, invalid_request_error.
 ApiError MalformedBody(const std::string& why);
 ApiError MissingField(const std::string& param);
@@ -59,6 +62,7 @@ ApiError MissingApiKey();                                                     //
 ApiError UnknownPath(std::string_view method, std::string_view path);         // 404
 ApiError ModelNotFound(const std::string& model, const std::string& served);  // 404
 ApiError ResponseNotFound(const std::string& id);                             // 404
+ApiError ConversationNotFound(const std::string& id);                         // 404
 ApiError MethodNotAllowed(std::string_view method, std::string_view path,
                           std::string_view allowed);      // 405
 ApiError PayloadTooLarge(size_t limit_bytes);             // 413

@@ -94,6 +94,14 @@ template <typename T>
 
 }  // namespace
 
+// Whether `value` is what T is read from, whatever it holds. Its path is asked for by errors alone.
+template <typename T>
+bool Fits(const Json& value) {
+  if constexpr (std::is_same_v<T, std::string>) return value.is_string();
+  if constexpr (std::is_same_v<T, bool>) return value.is_boolean();
+  return false;
+}
+
 template <>
 bool ReadValue(const Json& value, const std::string& path) {
   if (!value.is_boolean()) throw InvalidType(path, "a boolean", TypeName(value));
@@ -153,7 +161,7 @@ template <typename T>
 std::optional<T> ObjectReader::Optional(std::string_view name) {
   const Json* found = Find(name);
   if (!found) return std::nullopt;
-  return ReadValue<T>(*found, Path(name));
+  return Fits<T>(*found) ? found->get<T>() : ReadValue<T>(*found, Path(name));
 }
 
 template <typename T>
@@ -165,7 +173,8 @@ std::optional<T> ObjectReader::Optional(std::string_view name, T min, T max) {
 
 template <typename T>
 T ObjectReader::Required(std::string_view name) {
-  return ReadValue<T>(Require(name), Path(name));
+  const Json& found = Require(name);
+  return Fits<T>(found) ? found.get<T>() : ReadValue<T>(found, Path(name));
 }
 
 const std::vector<Json>& ReadArray(const Json& value, const std::string& path) {

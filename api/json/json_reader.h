@@ -2,12 +2,15 @@
 // becomes an ApiError with the path of the value as its `param`, e.g. `messages[2].content`.
 #pragma once
 
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "api/json/places.h"
 
 namespace puna::api {
 
@@ -17,6 +20,8 @@ using Json = nlohmann::ordered_json;
 // object, NaN and Infinity, more than 128 levels, 2 million values or 200,000 keys of one object,
 // text after it. Linear time; depth costs no stack.
 Json ParseBody(std::string_view body);
+// The same, with the place of each value in `body`, which `places` was made for.
+std::unique_ptr<const Json> ParseBody(std::string_view body, Places& places);
 
 std::string IndexPath(const std::string& path, size_t index);            // messages[2]
 std::string MemberPath(const std::string& path, std::string_view name);  // messages[2].content

@@ -7,10 +7,11 @@
 
 namespace puna::api {
 
-RequestBody::RequestBody(std::string_view body) : text_(body) {
-  if (FindLoneSurrogate(body) != body.npos) text_ = mended_ = ReplaceLoneSurrogates(std::string(body));
-  json_ = std::make_unique<const Json>(ParseBody(text_));
-}
+RequestBody::RequestBody(std::string_view body)
+    : mended_(FindLoneSurrogate(body) == body.npos ? "" : ReplaceLoneSurrogates(std::string(body))),
+      text_(mended_.empty() ? body : std::string_view(mended_)),
+      places_(text_),
+      json_(ParseBody(text_, places_)) {}
 
 RequestBody::~RequestBody() = default;
 

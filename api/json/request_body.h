@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "api/json/places.h"
+
 namespace puna::api {
 
 class RequestBody {
@@ -14,14 +16,17 @@ class RequestBody {
   // outlive this object.
   explicit RequestBody(std::string_view body);
   ~RequestBody();
+  RequestBody(const RequestBody&) = delete;
+  RequestBody& operator=(const RequestBody&) = delete;
 
   const nlohmann::ordered_json& json() const { return *json_; }
-  // What `json` was read from, for parts that go on as they were written.
-  std::string_view text() const { return text_; }
+  // The text of each value of `json`, for parts that go on as they were written.
+  const Places& places() const { return places_; }
 
  private:
   std::string mended_;
   std::string_view text_;
+  Places places_;
   std::unique_ptr<const nlohmann::ordered_json> json_;
 };
 

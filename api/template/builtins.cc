@@ -23,30 +23,31 @@ Builtin Find(const Table& table, std::string_view name) {
   return found == table.end() ? nullptr : found->second;
 }
 
-bool Contains(std::initializer_list<std::string_view> names, std::string_view name) {
+bool IsOneOf(std::initializer_list<std::string_view> names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 }  // namespace
 
 Builtin FindFilter(std::string_view name) {
-  static const Table table = Merge({&TextFilters(), &NumberFilters(), &ListFilters(), &SelectFilters()});
+  static const Table table =
+      Merge({&TextFilters(), &NumberFilters(), &ListFilters(), &SelectFilters(), &MissingFilters()});
   return Find(table, name);
 }
 
 Builtin FindMethod(const Value& object, std::string_view name, bool* unsafe) {
-  static const Table strings = Merge({&StringMethods(), &StringSplitMethods()});
+  static const Table strings = Merge({&StringMethods(), &StringSplitMethods(), &MissingStringMethods()});
   static const Table lists = Merge({&ListMethods()});
   static const Table dicts = Merge({&DictMethods()});
   *unsafe = false;
   if (object.IsString()) return Find(strings, name);
   if (object.IsDict()) {
-    *unsafe = Contains({"clear", "pop", "popitem", "setdefault", "update"}, name);
+    *unsafe = IsOneOf({"clear", "pop", "popitem", "setdefault", "update"}, name);
     return Find(dicts, name);
   }
   if (!object.IsSequence()) return nullptr;
   const bool list = object.list().flavour == ListFlavour::kList;
-  *unsafe = list && Contains({"append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"}, name);
+  *unsafe = list && IsOneOf({"append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"}, name);
   return list || name != "copy" ? Find(lists, name) : nullptr;
 }
 
@@ -85,7 +86,7 @@ const TrackedText& BoundArguments::Text(size_t i) const {
   return values_[i]->text();
 }
 
-Value WalkAttribute(const Value& object, const Value& attribute, const Value* otherwise) {
+Value WalkAttribute(Meter* meter, const Value& object, const Value& attribute, const Value* otherwise) {
   std::vector<Value> keys;
   if (attribute.IsString()) {
     const std::string& path = attribute.bytes();
@@ -93,7 +94,7 @@ Value WalkAttribute(const Value& object, const Value& attribute, const Value* ot
       const size_t end = std::min(path.find('.', begin), path.size());
       const std::string part = path.substr(begin, end - begin);
       const bool number = !part.empty() && part.find_first_not_of("0123456789") == part.npos;
-      keys.push_back(number ? Value::Integer(part) : Value::Untrusted(part));
+      keys.push_back(number ? Value::Integer(meter, part) : Value::Untrusted(meter, part));
       begin = end + 1;
     }
   } else {
@@ -101,12 +102,14 @@ Value WalkAttribute(const Value& object, const Value& attribute, const Value* ot
   }
   Value value = object;
   for (const Value& key : keys) {
-    value = GetItem(value, key);
+    value = GetItem(meter, value, key);
     if (value.IsUndefined() && otherwise != nullptr) return *otherwise;
   }
   return value;
 }
 
-Value IgnoreCase(const Value& value) { return value.IsString() ? Value::String(Lower(value.text())) : value; }
+Value IgnoreCase(Meter* meter, const Value& value) {
+  return value.IsString() ? Value::String(Lower(meter, value.text())) : value;
+}
 
 }  // namespace puna::api::jinja

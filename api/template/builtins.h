@@ -31,6 +31,10 @@ const std::vector<NamedBuiltin>& StringMethods();
 const std::vector<NamedBuiltin>& StringSplitMethods();
 const std::vector<NamedBuiltin>& ListMethods();
 const std::vector<NamedBuiltin>& DictMethods();
+// What Python and Jinja have and puna leaves out: each fails when it is called, and says so.
+const std::vector<NamedBuiltin>& MissingStringMethods();
+const std::vector<NamedBuiltin>& MissingFilters();
+[[noreturn]] void FailLeftOut(const std::string& what);
 
 // A call's arguments spread over parameter names, as Python does. Throws TemplateError for too many, unknown, double or
 // missing ones (the first `required` must be there).
@@ -54,19 +58,20 @@ class BoundArguments {
 
 // What a filter's `attribute` argument names: "a.b.0" walks through attributes and items. Undefined on the way gives
 // `otherwise` when it is not nullptr.
-Value WalkAttribute(const Value& object, const Value& attribute, const Value* otherwise = nullptr);
+Value WalkAttribute(Meter* meter, const Value& object, const Value& attribute, const Value* otherwise = nullptr);
 // The value with capitals made small when it is text: the key of filters that ignore case.
-Value IgnoreCase(const Value& value);
+Value IgnoreCase(Meter* meter, const Value& value);
 
 // Text operations that filters and methods share.
-TrackedText Upper(const TrackedText& text);
-TrackedText Lower(const TrackedText& text);
-TrackedText Capitalize(const TrackedText& text);
+TrackedText Upper(Meter* meter, const TrackedText& text);
+TrackedText Lower(Meter* meter, const TrackedText& text);
+TrackedText Capitalize(Meter* meter, const TrackedText& text);
 // str.strip: chars nullptr means white space.
-TrackedText Strip(const TrackedText& text, const TrackedText* chars, bool left, bool right);
+TrackedText Strip(Meter* meter, const TrackedText& text, const TrackedText* chars, bool left, bool right);
 // At most `count` replacements from the left; all when negative.
-TrackedText Replace(const TrackedText& text, const TrackedText& from, const TrackedText& to, int64_t count);
-TrackedText Join(const TrackedText& separator, const std::vector<Value>& items);
-std::vector<TrackedText> SplitLines(const TrackedText& text, bool keep_ends);
+TrackedText Replace(Meter* meter, const TrackedText& text, const TrackedText& from, const TrackedText& to,
+                    int64_t count);
+TrackedText Join(Meter* meter, const TrackedText& separator, const std::vector<Value>& items);
+std::vector<TrackedText> SplitLines(Meter* meter, const TrackedText& text, bool keep_ends);
 
 }  // namespace puna::api::jinja

@@ -30,11 +30,11 @@ int LineOf(const std::string& source, size_t at) {
   return 1 + static_cast<int>(std::count(source.begin(), source.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
 }
 
-Value TrustedText(const std::string& name, const std::string& text) {
+Value TrustedText(jinja::Meter* meter, const std::string& name, const std::string& text) {
   if (!text::IsUtf8(text)) {
     throw TemplateError(TemplateError::Kind::kRuntime, name + " is not valid UTF-8");
   }
-  return Value::Trusted(text);
+  return Value::Trusted(meter, text);
 }
 
 }  // namespace
@@ -71,19 +71,19 @@ ChatTemplate ChatTemplate::Parse(std::string source, std::string source_name) {
   return ChatTemplate(std::move(source), std::move(source_name), std::move(parsed));
 }
 
-std::vector<Value> ChatTemplate::MakeContext(const RenderInput& input) const {
+std::vector<Value> ChatTemplate::MakeContext(const RenderInput& input, jinja::Meter* meter) const {
   std::vector<Value> context = parsed_->globals;
   const auto set = [&](const std::string& name, Value value) {
     const auto found = parsed_->symbols.find(name);
     if (found != parsed_->symbols.end()) context[found->second] = std::move(value);
   };
-  for (const auto& [name, text] : input.special_tokens) set(name, TrustedText(name, text));
-  if (!input.bos_token.empty()) set("bos_token", TrustedText("bos_token", input.bos_token));
-  if (!input.eos_token.empty()) set("eos_token", TrustedText("eos_token", input.eos_token));
+  for (const auto& [name, text] : input.special_tokens) set(name, TrustedText(meter, name, text));
+  if (!input.bos_token.empty()) set("bos_token", TrustedText(meter, "bos_token", input.bos_token));
+  if (!input.eos_token.empty()) set("eos_token", TrustedText(meter, "eos_token", input.eos_token));
   set("documents", Value::None());  // transformers passes it always
   if (input.date_string) {
     if (!text::IsUtf8(*input.date_string)) jinja::Fail("date_string is not valid UTF-8");
-    set("date_string", Value::Untrusted(*input.date_string));
+    set("date_string", Value::Untrusted(meter, *input.date_string));
   }
   for (const auto& [name, value] : input.extra) {
     if (name == "messages" || name == "tools" || name == "add_generation_prompt") {
@@ -99,7 +99,7 @@ std::vector<Value> ChatTemplate::MakeContext(const RenderInput& input) const {
 
 std::vector<PromptPiece> ChatTemplate::Render(const RenderInput& input) const {
   jinja::Meter meter(input.limits);
-  const std::vector<Value> context = MakeContext(input);
+  const std::vector<Value> context = MakeContext(input, &meter);
   jinja::Interpreter interpreter(parsed_->program, context, meter,
                                  input.now.value_or(std::chrono::system_clock::now()));
   try {

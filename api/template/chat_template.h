@@ -55,7 +55,7 @@ class ChatTemplate {
  private:
   struct Parsed;
   ChatTemplate(std::string source, std::string source_name, std::unique_ptr<const Parsed> parsed);
-  std::vector<jinja::Value> MakeContext(const RenderInput& input) const;
+  std::vector<jinja::Value> MakeContext(const RenderInput& input, jinja::Meter* meter) const;
 
   std::string source_;
   std::string source_name_;

@@ -20,7 +20,7 @@ Value ListExpr::Evaluate(Interpreter& interpreter) const {
   std::vector<Value> values;
   values.reserve(items.size());
   for (const ExprPtr& item : items) values.push_back(interpreter.Evaluate(*item));
-  return Value::List(std::move(values), tuple ? ListFlavour::kTuple : ListFlavour::kList);
+  return Value::List(interpreter.meter(), std::move(values), tuple ? ListFlavour::kTuple : ListFlavour::kList);
 }
 
 Value DictExpr::Evaluate(Interpreter& interpreter) const {
@@ -30,23 +30,23 @@ Value DictExpr::Evaluate(Interpreter& interpreter) const {
     Value evaluated_key = interpreter.Evaluate(*key);
     values.emplace_back(std::move(evaluated_key), interpreter.Evaluate(*value));
   }
-  return Value::Dict(std::move(values));
+  return Value::Dict(interpreter.meter(), std::move(values));
 }
 
 Value AttributeExpr::Evaluate(Interpreter& interpreter) const {
-  return GetAttribute(interpreter.Evaluate(*object), name);
+  return GetAttribute(interpreter.meter(), interpreter.Evaluate(*object), name);
 }
 
 Value ItemExpr::Evaluate(Interpreter& interpreter) const {
   const Value container = interpreter.Evaluate(*object);
-  return GetItem(container, interpreter.Evaluate(*key));
+  return GetItem(interpreter.meter(), container, interpreter.Evaluate(*key));
 }
 
 Value SliceExpr::Evaluate(Interpreter& interpreter) const {
   const Value sliced = interpreter.Evaluate(*object);
   const Value from = EvaluateOptional(interpreter, start);
   const Value to = EvaluateOptional(interpreter, stop);
-  return Slice(sliced, from, to, EvaluateOptional(interpreter, step));
+  return Slice(interpreter.meter(), sliced, from, to, EvaluateOptional(interpreter, step));
 }
 
 Value CallExpr::Evaluate(Interpreter& interpreter) const {
@@ -64,26 +64,26 @@ Value BlockTextExpr::Evaluate(Interpreter& interpreter) const { return interpret
 
 Value SignExpr::Evaluate(Interpreter& interpreter) const {
   const Value value = interpreter.Evaluate(*operand);
-  return negative ? Negate(value) : Positive(value);
+  return negative ? Negate(interpreter.meter(), value) : Positive(value);
 }
 
 Value MathExpr::Evaluate(Interpreter& interpreter) const {
   const Value a = interpreter.Evaluate(*left);
-  return Calculate(op, a, interpreter.Evaluate(*right));
+  return Calculate(interpreter.meter(), op, a, interpreter.Evaluate(*right));
 }
 
 Value CompareExpr::Evaluate(Interpreter& interpreter) const {
   Value left = interpreter.Evaluate(*first);
   for (const auto& [op, expr] : rest) {
     Value right = interpreter.Evaluate(*expr);
-    if (!Compare(op, left, right)) return Value::Bool(false);
+    if (!Compare(interpreter.meter(), op, left, right)) return Value::Bool(false);
     left = std::move(right);
   }
   return Value::Bool(true);
 }
 
 Value ConcatExpr::Evaluate(Interpreter& interpreter) const {
-  TrackedText text;
+  TrackedText text(interpreter.meter());
   for (const ExprPtr& part : parts) AppendStr(text, interpreter.Evaluate(*part));
   return Value::String(std::move(text));
 }
@@ -98,8 +98,8 @@ Value NotExpr::Evaluate(Interpreter& interpreter) const { return Value::Bool(!Tr
 Value ConditionExpr::Evaluate(Interpreter& interpreter) const {
   if (Truth(interpreter.Evaluate(*test))) return interpreter.Evaluate(*then);
   if (otherwise != nullptr) return interpreter.Evaluate(*otherwise);
-  return Value::Undefined("the inline if-expression on line " + std::to_string(line) +
-                          " evaluated to false and no else section was defined.");
+  return Value::Undefined(interpreter.meter(), "the inline if-expression on line " + std::to_string(line) +
+                                                   " evaluated to false and no else section was defined.");
 }
 
 }  // namespace puna::api::jinja

@@ -18,7 +18,7 @@ std::shared_ptr<const ListObject> Filter(Interpreter& interpreter, const ForStat
     interpreter.Assign(loop.target, item);
     if (Truth(interpreter.Evaluate(*loop.test))) kept.push_back(item);
   }
-  return Value::List(std::move(kept)).shared_list();
+  return Value::List(interpreter.meter(), std::move(kept)).shared_list();
 }
 
 Value LoopCycle(Interpreter&, const Value& self, const Arguments& arguments) {
@@ -27,8 +27,8 @@ Value LoopCycle(Interpreter&, const Value& self, const Arguments& arguments) {
   return values[self.As<LoopObject>().index % values.size()];
 }
 
-Value LoopChanged(Interpreter&, const Value& self, const Arguments& arguments) {
-  std::string now = ReprBytes(Value::Tuple(arguments.positional));
+Value LoopChanged(Interpreter& in, const Value& self, const Arguments& arguments) {
+  std::string now = ReprBytes(in.meter(), Value::Tuple(in.meter(), arguments.positional));
   auto& last = self.As<LoopObject>().last_changed;
   const bool changed = last != now;
   last = std::move(now);
@@ -37,7 +37,7 @@ Value LoopChanged(Interpreter&, const Value& self, const Arguments& arguments) {
 
 }  // namespace
 
-Value LoopAttribute(const Value& value, std::string_view name) {
+Value LoopAttribute(Meter* meter, const Value& value, std::string_view name) {
   const auto& loop = value.As<LoopObject>();
   const auto& items = loop.items->items;
   const auto index = static_cast<int64_t>(loop.index), size = static_cast<int64_t>(items.size());
@@ -50,17 +50,18 @@ Value LoopAttribute(const Value& value, std::string_view name) {
   if (name == "revindex0") return Value::Int(size - index - 1);
   if (name == "depth") return Value::Int(1);
   if (name == "depth0") return Value::Int(0);
-  if (name == "previtem") return index > 0 ? items[loop.index - 1] : Value::Undefined("there is no previous item");
+  if (name == "previtem")
+    return index > 0 ? items[loop.index - 1] : Value::Undefined(meter, "there is no previous item");
   if (name == "nextitem") {
-    return index + 1 < size ? items[loop.index + 1] : Value::Undefined("there is no next item");
+    return index + 1 < size ? items[loop.index + 1] : Value::Undefined(meter, "there is no next item");
   }
-  if (name == "cycle") return Value::Method(value, LoopCycle);
-  if (name == "changed") return Value::Method(value, LoopChanged);
+  if (name == "cycle") return Value::Method(meter, value, LoopCycle);
+  if (name == "changed") return Value::Method(meter, value, LoopChanged);
   return Value();
 }
 
-Value MacroAttribute(const Value& value, std::string_view name) {
-  if (name == "name") return Value::Trusted(value.As<MacroObject>().definition->name);
+Value MacroAttribute(Meter* meter, const Value& value, std::string_view name) {
+  if (name == "name") return Value::Trusted(meter, value.As<MacroObject>().definition->name);
   return Value();
 }
 
@@ -82,13 +83,13 @@ Flow IfStatement::Execute(Interpreter& interpreter) const {
 }
 
 Flow ForStatement::Execute(Interpreter& interpreter) const {
-  auto loop = std::make_shared<LoopObject>();
+  auto loop = std::make_shared<LoopObject>(interpreter.meter());
   loop->charge.Set(sizeof(LoopObject));
-  loop->items = Filter(interpreter, *this, Items(interpreter.Evaluate(*iterable)));
+  loop->items = Filter(interpreter, *this, Items(interpreter.meter(), interpreter.Evaluate(*iterable)));
   const size_t size = loop->items->items.size();
   const Value loop_value = Value::Of(Kind::kLoop, loop);
   for (size_t i = 0; i < size; ++i) {
-    Spend(1);
+    Spend(interpreter.meter(), 1);
     const Interpreter::ScopeGuard scope(interpreter);
     loop->index = i;
     interpreter.Assign(loop_symbol, loop_value);

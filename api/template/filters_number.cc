@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "api/template/builtins.h"
+#include "api/template/interpreter.h"
 #include "api/template/python_ops.h"
 #include "api/template/python_text.h"
 
@@ -13,8 +14,8 @@ namespace puna::api::jinja {
 namespace {
 
 // Python's number texts may have white space around and single underscores between digits; nothing: not of that form.
-std::optional<std::string> CleanNumber(const TrackedText& text) {
-  const std::string bytes = Strip(text, nullptr, true, true).bytes();
+std::optional<std::string> CleanNumber(Meter* meter, const TrackedText& text) {
+  const std::string bytes = Strip(meter, text, nullptr, true, true).bytes();
   std::string clean;
   for (size_t i = 0; i < bytes.size(); ++i) {
     if (bytes[i] != '_') {
@@ -29,8 +30,8 @@ std::optional<std::string> CleanNumber(const TrackedText& text) {
   return clean;
 }
 
-std::optional<double> ParseFloat(const TrackedText& text) {
-  const auto clean = CleanNumber(text);
+std::optional<double> ParseFloat(Meter* meter, const TrackedText& text) {
+  const auto clean = CleanNumber(meter, text);
   if (!clean) return std::nullopt;
   const std::string unsigned_part = clean->substr((*clean)[0] == '-' || (*clean)[0] == '+' ? 1 : 0);
   const bool word = unsigned_part == "inf" || unsigned_part == "infinity" || unsigned_part == "nan";
@@ -41,8 +42,8 @@ std::optional<double> ParseFloat(const TrackedText& text) {
   return d;
 }
 
-std::optional<Value> ParseInt(const TrackedText& text, int64_t base) {
-  const auto clean = CleanNumber(text);
+std::optional<Value> ParseInt(Meter* meter, const TrackedText& text, int64_t base) {
+  const auto clean = CleanNumber(meter, text);
   if (!clean) return std::nullopt;
   const bool negative = (*clean)[0] == '-';
   std::string digits = clean->substr(negative || (*clean)[0] == '+' ? 1 : 0);
@@ -58,7 +59,7 @@ std::optional<Value> ParseInt(const TrackedText& text, int64_t base) {
   const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'z' ? c - 'a' + 10 : 99; };
   if (!std::all_of(digits.begin(), digits.end(), [&](char c) { return digit(c) < base; })) return std::nullopt;
   digits.erase(0, std::min(digits.find_first_not_of('0'), digits.size() - 1));
-  if (base == 10) return Value::Integer((negative && digits != "0" ? "-" : "") + digits);
+  if (base == 10) return Value::Integer(meter, (negative && digits != "0" ? "-" : "") + digits);
   int64_t value = 0;
   for (const char c : digits) {
     if (__builtin_mul_overflow(value, base, &value) || __builtin_add_overflow(value, digit(c), &value)) {
@@ -69,37 +70,37 @@ std::optional<Value> ParseInt(const TrackedText& text, int64_t base) {
 }
 
 // int(d); nothing for what has no integer.
-std::optional<Value> Truncate(double d) {
+std::optional<Value> Truncate(Meter* meter, double d) {
   if (!std::isfinite(d)) return std::nullopt;
   char digits[400];
   std::snprintf(digits, sizeof digits, "%.0f", std::trunc(d));
-  return Value::Integer(std::string_view(digits) == "-0" ? "0" : digits);
+  return Value::Integer(meter, std::string_view(digits) == "-0" ? "0" : digits);
 }
 
-Value IntFilter(Interpreter&, const Value& self, const Arguments& arguments) {
+Value IntFilter(Interpreter& in, const Value& self, const Arguments& arguments) {
   const BoundArguments bound("int", arguments, {"default", "base"});
   CheckDefined(self);
   const Value otherwise = bound.Has(0) ? bound[0] : Value::Int(0);
   if (self.IsString()) {
-    if (const auto parsed = ParseInt(self.text(), bound.Int(1, 10))) return *parsed;
-    const auto real = ParseFloat(self.text());
-    return real ? Truncate(*real).value_or(otherwise) : otherwise;
+    if (const auto parsed = ParseInt(in.meter(), self.text(), bound.Int(1, 10))) return *parsed;
+    const auto real = ParseFloat(in.meter(), self.text());
+    return real ? Truncate(in.meter(), *real).value_or(otherwise) : otherwise;
   }
   if (self.kind() == Kind::kFloat) {
     if (std::isinf(self.float_value())) Fail("cannot convert float infinity to integer");
-    return Truncate(self.float_value()).value_or(otherwise);
+    return Truncate(in.meter(), self.float_value()).value_or(otherwise);
   }
   if (self.kind() == Kind::kBool) return Value::Int(self.bool_value() ? 1 : 0);
   return self.IsInteger() ? self : otherwise;
 }
 
-Value FloatFilter(Interpreter&, const Value& self, const Arguments& arguments) {
+Value FloatFilter(Interpreter& in, const Value& self, const Arguments& arguments) {
   const BoundArguments bound("float", arguments, {"default"});
   CheckDefined(self);
   const Value otherwise = bound.Has(0) ? bound[0] : Value::Float(0);
   if (IsNumber(self)) return Value::Float(ToDouble(self));
   if (!self.IsString()) return otherwise;
-  const auto parsed = ParseFloat(self.text());
+  const auto parsed = ParseFloat(in.meter(), self.text());
   return parsed ? Value::Float(*parsed) : otherwise;
 }
 
@@ -116,7 +117,7 @@ double RoundDecimal(double d, int64_t precision) {
   return std::strtod(digits, nullptr);
 }
 
-Value RoundFilter(Interpreter&, const Value& self, const Arguments& arguments) {
+Value RoundFilter(Interpreter& in, const Value& self, const Arguments& arguments) {
   const BoundArguments bound("round", arguments, {"precision", "method"});
   CheckDefined(self);
   if (!IsNumber(self)) Fail(std::string("type ") + TypeName(self) + " doesn't define __round__ method");
@@ -126,7 +127,7 @@ Value RoundFilter(Interpreter&, const Value& self, const Arguments& arguments) {
     const bool whole = self.kind() != Kind::kFloat;
     if (whole && precision >= 0) return self.kind() == Kind::kBool ? Positive(self) : self;
     const double rounded = RoundDecimal(ToDouble(self), precision);
-    return whole ? Truncate(rounded).value_or(self) : Value::Float(rounded);
+    return whole ? Truncate(in.meter(), rounded).value_or(self) : Value::Float(rounded);
   }
   if (method != "ceil" && method != "floor") Fail("method must be common, ceil or floor");
   const double scale = std::pow(10.0, static_cast<double>(precision));
@@ -134,13 +135,13 @@ Value RoundFilter(Interpreter&, const Value& self, const Arguments& arguments) {
   return Value::Float((method == "ceil" ? std::ceil(scaled) : std::floor(scaled)) / scale);
 }
 
-Value AbsFilter(Interpreter&, const Value& self, const Arguments& arguments) {
+Value AbsFilter(Interpreter& in, const Value& self, const Arguments& arguments) {
   const BoundArguments bound("abs", arguments, {});
   CheckDefined(self);
   if (!IsNumber(self)) Fail(std::string("bad operand type for abs(): '") + TypeName(self) + "'");
-  return Less(self, Value::Int(0))     ? Negate(self)
-         : self.kind() == Kind::kFloat ? Value::Float(std::abs(self.float_value()))
-                                       : Positive(self);
+  return Less(in.meter(), self, Value::Int(0)) ? Negate(in.meter(), self)
+         : self.kind() == Kind::kFloat         ? Value::Float(std::abs(self.float_value()))
+                                               : Positive(self);
 }
 
 Value LengthFilter(Interpreter&, const Value& self, const Arguments& arguments) {
@@ -148,10 +149,10 @@ Value LengthFilter(Interpreter&, const Value& self, const Arguments& arguments) 
   return Value::Int(static_cast<int64_t>(Length(self)));
 }
 
-Value DefaultFilter(Interpreter&, const Value& self, const Arguments& arguments) {
+Value DefaultFilter(Interpreter& in, const Value& self, const Arguments& arguments) {
   const BoundArguments bound("default", arguments, {"default_value", "boolean"});
   if (!self.IsUndefined() && (!bound.Flag(1, false) || Truth(self))) return self;
-  return bound.Has(0) ? bound[0] : Value::Trusted("");
+  return bound.Has(0) ? bound[0] : Value::Trusted(in.meter(), "");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // map, select, reject, selectattr and rejectattr.
 #include "api/template/builtins.h"
+#include "api/template/interpreter.h"
 #include "api/template/python_ops.h"
 
 namespace puna::api::jinja {
@@ -16,20 +17,20 @@ const std::string& NameArgument(const Value& value, const char* what) {
   return value.bytes();
 }
 
-Value MapAttribute(const std::vector<Value>& items, const Arguments& arguments) {
+Value MapAttribute(Meter* meter, const std::vector<Value>& items, const Arguments& arguments) {
   const BoundArguments bound("map", arguments, {"attribute", "default"}, 1);
   const Value* otherwise = bound.HasValue(1) ? &bound[1] : nullptr;
   std::vector<Value> mapped;
-  for (const Value& item : items) mapped.push_back(WalkAttribute(item, bound[0], otherwise));
-  return Value::Iterator(Value::List(std::move(mapped)).shared_list());
+  for (const Value& item : items) mapped.push_back(WalkAttribute(meter, item, bound[0], otherwise));
+  return Value::Iterator(meter, Value::List(meter, std::move(mapped)).shared_list());
 }
 
 Value MapFilter(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
-  if (!Truth(self)) return Value::Iterator(Value::List({}).shared_list());
-  const auto items = Items(self);
+  if (!Truth(self)) return Value::Iterator(interpreter.meter(), Value::List(interpreter.meter(), {}).shared_list());
+  const auto items = Items(interpreter.meter(), self);
   if (arguments.positional.empty()) {
     for (const auto& named : arguments.named) {
-      if (named.first == "attribute") return MapAttribute(items->items, arguments);
+      if (named.first == "attribute") return MapAttribute(interpreter.meter(), items->items, arguments);
     }
     Fail("map requires a filter argument");
   }
@@ -37,15 +38,15 @@ Value MapFilter(Interpreter& interpreter, const Value& self, const Arguments& ar
   const Builtin filter = FindFilter(name);
   if (filter == nullptr) Fail("No filter named '" + name + "'.");
   const Arguments rest = WithoutFirst(arguments, 1);
-  const DepthGuard guard;  // a filter may be map again
+  const DepthGuard guard(interpreter.meter());  // a filter may be map again
   std::vector<Value> mapped;
   for (const Value& item : items->items) mapped.push_back(filter(interpreter, item, rest));
-  return Value::Iterator(Value::List(std::move(mapped)).shared_list());
+  return Value::Iterator(interpreter.meter(), Value::List(interpreter.meter(), std::move(mapped)).shared_list());
 }
 
 template <bool kKeep, bool kAttribute>
 Value SelectFilter(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
-  if (!Truth(self)) return Value::Iterator(Value::List({}).shared_list());
+  if (!Truth(self)) return Value::Iterator(interpreter.meter(), Value::List(interpreter.meter(), {}).shared_list());
   const auto& given = arguments.positional;
   if (kAttribute && given.empty()) Fail("Missing parameter for attribute name");
   constexpr size_t kNameAt = kAttribute ? 1 : 0;
@@ -58,13 +59,13 @@ Value SelectFilter(Interpreter& interpreter, const Value& self, const Arguments&
     rest = WithoutFirst(arguments, kNameAt + 1);
   }
   std::vector<Value> selected;
-  for (const Value& item : EachItem(self)) {
-    Spend(1);
-    const Value subject = kAttribute ? WalkAttribute(item, given[0]) : item;
+  for (const Value& item : EachItem(interpreter.meter(), self)) {
+    Spend(interpreter.meter(), 1);
+    const Value subject = kAttribute ? WalkAttribute(interpreter.meter(), item, given[0]) : item;
     const bool holds = Truth(test == nullptr ? subject : test(interpreter, subject, rest));
     if (holds == kKeep) selected.push_back(item);
   }
-  return Value::Iterator(Value::List(std::move(selected)).shared_list());
+  return Value::Iterator(interpreter.meter(), Value::List(interpreter.meter(), std::move(selected)).shared_list());
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ Interpreter::Interpreter(const Program& program, const std::vector<Value>& conte
 Interpreter::~Interpreter() = default;
 
 TrackedText Interpreter::Run() {
-  TrackedText text;
+  TrackedText text(&meter_);
   out_ = &text;
   const ScopeGuard root(*this);
   Execute(program_.body);
@@ -42,14 +42,14 @@ TrackedText Interpreter::Run() {
 }
 
 Value Interpreter::Evaluate(const Expr& expr) {
-  const DepthGuard guard;
+  const DepthGuard guard(&meter_);
   meter_.Step(1);
   line_ = expr.line;
   return expr.Evaluate(*this);
 }
 
 Flow Interpreter::Execute(const Body& body) {
-  const DepthGuard guard;
+  const DepthGuard guard(&meter_);
   for (const auto& statement : body) {
     meter_.Step(1);
     line_ = statement->line;
@@ -65,7 +65,7 @@ Value Interpreter::Lookup(int symbol) const {
   }
   const Value& given = context_[static_cast<size_t>(symbol)];
   if (!given.IsNoValue()) return given;
-  return Value::Undefined("'" + program_.symbols[static_cast<size_t>(symbol)] + "' is undefined");
+  return Value::Undefined(&meter_, "'" + program_.symbols[static_cast<size_t>(symbol)] + "' is undefined");
 }
 
 void Interpreter::Assign(int symbol, Value value) {
@@ -94,7 +94,7 @@ void Interpreter::Assign(const Target& target, const Value& value) {
   if (!value.IsUndefined() && !IsIterable(value)) {
     Fail(std::string("cannot unpack non-iterable ") + TypeName(value) + " object");
   }
-  const auto items = Items(value);
+  const auto items = Items(&meter_, value);
   const size_t wanted = target.parts.size(), found = items->items.size();
   if (found > wanted) Fail("too many values to unpack (expected " + std::to_string(wanted) + ")");
   if (found < wanted) {
@@ -109,7 +109,7 @@ Arguments Interpreter::EvaluateArguments(const CallArguments& arguments) {
   for (const ExprPtr& expr : arguments.positional) values.positional.push_back(Evaluate(*expr));
   for (const auto& [name, expr] : arguments.named) values.named.emplace_back(name, Evaluate(*expr));
   if (arguments.list != nullptr) {
-    for (const Value& item : EachItem(Evaluate(*arguments.list))) values.positional.push_back(item);
+    for (const Value& item : EachItem(&meter_, Evaluate(*arguments.list))) values.positional.push_back(item);
   }
   if (arguments.dict != nullptr) {
     const Value dict = Evaluate(*arguments.dict);
@@ -141,7 +141,7 @@ Value Interpreter::Call(const Value& callee, const Arguments& arguments) {
 }
 
 Value Interpreter::CallMacro(const MacroObject& macro, const Arguments& arguments) {
-  const DepthGuard guard;
+  const DepthGuard guard(&meter_);
   const ScopeGuard scope(*this, macro.scope);
   Capture capture(*this);
   BindParameters(*macro.definition, arguments);
@@ -164,14 +164,15 @@ void Interpreter::BindParameters(const MacroDefinition& macro, const Arguments& 
   if (!rest.empty() && !macro.uses_varargs) {
     Fail("macro '" + macro.name + "' takes not more than " + std::to_string(count) + " argument(s)");
   }
-  if (macro.uses_varargs) Assign(macro.varargs_symbol, Value::Tuple(std::move(rest)));
+  if (macro.uses_varargs) Assign(macro.varargs_symbol, Value::Tuple(&meter_, std::move(rest)));
   BindNamed(macro, arguments, given);
   const size_t first_default = count - macro.defaults.size();
   for (size_t i = 0; i < count; ++i) {
     if (given[i]) continue;
     const std::string& name = program_.symbols[static_cast<size_t>(macro.parameters[i])];
-    Assign(macro.parameters[i], i >= first_default ? Evaluate(*macro.defaults[i - first_default])
-                                                   : Value::Undefined("parameter '" + name + "' was not provided"));
+    Assign(macro.parameters[i], i >= first_default
+                                    ? Evaluate(*macro.defaults[i - first_default])
+                                    : Value::Undefined(&meter_, "parameter '" + name + "' was not provided"));
   }
 }
 
@@ -186,16 +187,16 @@ void Interpreter::BindNamed(const MacroDefinition& macro, const Arguments& argum
     } else if (name == "caller") {
       Assign(macro.caller_symbol, value);
     } else if (macro.uses_kwargs) {
-      rest.emplace_back(Value::Untrusted(name), value);
+      rest.emplace_back(Value::Untrusted(&meter_, name), value);
     } else {
       Fail("macro '" + macro.name + "' takes no keyword argument '" + name + "'");
     }
   }
-  if (macro.uses_kwargs) Assign(macro.kwargs_symbol, Value::Dict(std::move(rest)));
+  if (macro.uses_kwargs) Assign(macro.kwargs_symbol, Value::Dict(&meter_, std::move(rest)));
 }
 
 Value Interpreter::NewMacro(const MacroDefinition& definition) {
-  auto macro = std::make_unique<MacroObject>();
+  auto macro = std::make_unique<MacroObject>(&meter_);
   macro->definition = &definition;
   macro->scope = scope_;
   macro->charge.Set(kKeptBytes);
@@ -205,7 +206,7 @@ Value Interpreter::NewMacro(const MacroDefinition& definition) {
 }
 
 Value Interpreter::NewNamespace(const std::vector<std::pair<Value, Value>>& attributes) {
-  auto object = std::make_unique<NamespaceObject>();
+  auto object = std::make_unique<NamespaceObject>(&meter_);
   object->charge.Set(kKeptBytes);
   for (const auto& [name, value] : attributes) {
     if (name.IsString()) object->Set(name.bytes(), value);
@@ -242,7 +243,8 @@ Interpreter::ScopeGuard::~ScopeGuard() {
   }
 }
 
-Interpreter::Capture::Capture(Interpreter& interpreter) : interpreter_(interpreter), outer_(interpreter.out_) {
+Interpreter::Capture::Capture(Interpreter& interpreter)
+    : interpreter_(interpreter), outer_(interpreter.out_), text_(interpreter.meter()) {
   interpreter_.out_ = &text_;
 }
 

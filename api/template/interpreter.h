@@ -19,11 +19,11 @@ struct Scope {
   Scope* parent = nullptr;
   std::vector<std::pair<int, Value>> variables;  // symbol, value
   bool captured = false;                         // a macro refers to it, so it lives as long as the rendering
-  Charge charge;
 };
 
 // A macro and the names around its definition. Owned by the interpreter.
 struct MacroObject : Object {
+  explicit MacroObject(Meter* meter) : charge(meter) {}
   const MacroDefinition* definition = nullptr;
   Scope* scope = nullptr;
   Charge charge;
@@ -41,6 +41,8 @@ class Interpreter {
   // The template's text. Throws TemplateError; line() then says where.
   TrackedText Run();
   int line() const { return line_; }
+
+  Meter* meter() { return &meter_; }
 
   // For the nodes.
   Value Evaluate(const Expr& expr);

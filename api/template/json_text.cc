@@ -44,8 +44,8 @@ class JsonWriter {
   JsonWriter(TrackedText& out, const JsonStyle& style) : out_(out), style_(style) {}
 
   void Write(const Value& value) {
-    const DepthGuard guard;
-    Spend(1);
+    const DepthGuard guard(out_.meter());
+    Spend(out_.meter(), 1);
     switch (value.kind()) {
       case Kind::kNone:
         return out_.Append("null", false);
@@ -112,7 +112,7 @@ class JsonWriter {
     for (const auto& entry : dict.entries) entries.push_back(&entry);
     if (style_.sort_keys) {
       std::stable_sort(entries.begin(), entries.end(),
-                       [](const auto* a, const auto* b) { return Less(a->first, b->first); });
+                       [&](const auto* a, const auto* b) { return Less(out_.meter(), a->first, b->first); });
     }
     out_.Append("{", false);
     ++level_;

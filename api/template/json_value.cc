@@ -20,26 +20,26 @@ class ValueBuilder {
   bool null() { return Add(Value::None()); }
   bool boolean(bool b) { return Add(Value::Bool(b)); }
   bool number_integer(int64_t i) { return Add(Value::Int(i)); }
-  bool number_unsigned(uint64_t u) { return Add(Value::Integer(std::to_string(u))); }
+  bool number_unsigned(uint64_t u) { return Add(Value::Integer(nullptr, std::to_string(u))); }
   bool number_float(double d, const std::string& text) {
     const bool integer = text.find_first_of(".eE") == text.npos;
-    return Add(integer ? Value::Integer(text) : Value::Float(d));
+    return Add(integer ? Value::Integer(nullptr, text) : Value::Float(d));
   }
-  bool string(std::string& text) { return Add(Value::Untrusted(text)); }
+  bool string(std::string& text) { return Add(Value::Untrusted(nullptr, text)); }
   bool binary(nlohmann::ordered_json::binary_t&) { return false; }
   bool start_object(size_t) { return Open(true); }
   bool start_array(size_t) { return Open(false); }
   bool key(std::string& text) {
-    open_.back().key = Value::Untrusted(text);
+    open_.back().key = Value::Untrusted(nullptr, text);
     return true;
   }
   bool end_object() {
-    Value dict = Value::Dict(std::move(open_.back().entries));
+    Value dict = Value::Dict(nullptr, std::move(open_.back().entries));
     open_.pop_back();
     return Add(std::move(dict));
   }
   bool end_array() {
-    Value list = Value::List(std::move(open_.back().items));
+    Value list = Value::List(nullptr, std::move(open_.back().items));
     open_.pop_back();
     return Add(std::move(list));
   }
@@ -87,7 +87,7 @@ Value Convert(const nlohmann::ordered_json& json, int depth) {
   if (depth > kMaxValueDepth) FailDepth();
   const auto text = [](const std::string& bytes) {
     if (!text::IsUtf8(bytes)) Fail("a text is not valid UTF-8");
-    return Value::Untrusted(bytes);
+    return Value::Untrusted(nullptr, bytes);
   };
   switch (json.type()) {
     case nlohmann::json::value_t::boolean:
@@ -95,7 +95,7 @@ Value Convert(const nlohmann::ordered_json& json, int depth) {
     case nlohmann::json::value_t::number_integer:
       return Value::Int(json.get<int64_t>());
     case nlohmann::json::value_t::number_unsigned:
-      return Value::Integer(std::to_string(json.get<uint64_t>()));
+      return Value::Integer(nullptr, std::to_string(json.get<uint64_t>()));
     case nlohmann::json::value_t::number_float:
       return Value::Float(json.get<double>());
     case nlohmann::json::value_t::string:
@@ -104,13 +104,13 @@ Value Convert(const nlohmann::ordered_json& json, int depth) {
       std::vector<Value> items;
       items.reserve(json.size());
       for (const auto& item : json) items.push_back(Convert(item, depth + 1));
-      return Value::List(std::move(items));
+      return Value::List(nullptr, std::move(items));
     }
     case nlohmann::json::value_t::object: {
       std::vector<std::pair<Value, Value>> entries;
       entries.reserve(json.size());
       for (const auto& [key, value] : json.items()) entries.emplace_back(text(key), Convert(value, depth + 1));
-      return Value::Dict(std::move(entries));
+      return Value::Dict(nullptr, std::move(entries));
     }
     default:
       return Value::None();

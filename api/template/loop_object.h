@@ -11,6 +11,7 @@
 namespace puna::api::jinja {
 
 struct LoopObject : Object {
+  explicit LoopObject(Meter* meter) : charge(meter) {}
   std::shared_ptr<const ListObject> items;
   size_t index = 0;                                 // of the current round, from 0
   mutable std::optional<std::string> last_changed;  // repr of the arguments of the last loop.changed()
@@ -19,7 +20,7 @@ struct LoopObject : Object {
 };
 
 // No value when there is no such attribute.
-Value LoopAttribute(const Value& loop, std::string_view name);
-Value MacroAttribute(const Value& macro, std::string_view name);
+Value LoopAttribute(Meter* meter, const Value& loop, std::string_view name);
+Value MacroAttribute(Meter* meter, const Value& macro, std::string_view name);
 
 }  // namespace puna::api::jinja

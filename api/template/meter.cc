@@ -8,19 +8,9 @@
 namespace puna::api::jinja {
 namespace {
 
-thread_local Meter* current_meter = nullptr;
-thread_local int depth = 0;
-thread_local uintptr_t stack_base = 0;
-
 [[noreturn]] void FailLimit(const std::string& message) { throw TemplateError(TemplateError::Kind::kLimit, message); }
 
 }  // namespace
-
-Meter::Meter(const RenderLimits& limits) : limits_(limits), previous_(current_meter) { current_meter = this; }
-
-Meter::~Meter() { current_meter = previous_; }
-
-Meter* Meter::Current() { return current_meter; }
 
 void Meter::Grow(size_t bytes) {
   if (bytes > limits_.max_memory || memory_ + bytes > limits_.max_memory) {
@@ -33,12 +23,7 @@ void Meter::FailSteps() const {
   FailLimit("the template runs for more than " + std::to_string(limits_.max_steps) + " steps");
 }
 
-void Spend(size_t steps) {
-  if (current_meter != nullptr) current_meter->Step(steps);
-}
-
-Charge::Charge(Charge&& other) noexcept
-    : meter_(std::exchange(other.meter_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+Charge::Charge(Charge&& other) noexcept : meter_(other.meter_), bytes_(std::exchange(other.bytes_, 0)) {}
 
 Charge& Charge::operator=(Charge other) noexcept {
   std::swap(meter_, other.meter_);
@@ -51,26 +36,25 @@ Charge::~Charge() {
 }
 
 void Charge::Set(size_t bytes) {
-  if (meter_ == nullptr) {
-    if (current_meter == nullptr) return;
-    current_meter->Grow(bytes);
-    meter_ = current_meter;
-  } else if (bytes > bytes_) {
+  if (meter_ != nullptr && bytes > bytes_) {
     meter_->Grow(bytes - bytes_);
-  } else {
+  } else if (meter_ != nullptr) {
     meter_->Shrink(bytes_ - bytes);
   }
   bytes_ = bytes;
 }
 
-DepthGuard::DepthGuard() {
+DepthGuard::DepthGuard(Meter* meter) : meter_(meter) {
+  if (meter == nullptr) return;
   const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
-  if (depth == 0) stack_base = here;
-  const size_t used = here < stack_base ? stack_base - here : here - stack_base;
-  if (depth >= kMaxDepth || used > kMaxStackBytes) FailLimit("maximum recursion depth exceeded");
-  ++depth;
+  if (meter->depth_ == 0) meter->stack_base_ = here;
+  const size_t used = here < meter->stack_base_ ? meter->stack_base_ - here : here - meter->stack_base_;
+  if (meter->depth_ >= kMaxDepth || used > kMaxStackBytes) FailLimit("maximum recursion depth exceeded");
+  ++meter->depth_;
 }
 
-DepthGuard::~DepthGuard() { --depth; }
+DepthGuard::~DepthGuard() {
+  if (meter_ != nullptr) --meter_->depth_;
+}
 
 }  // namespace puna::api::jinja

@@ -36,15 +36,14 @@ inline constexpr size_t kMaxStackBytes = 1u << 20;
 // Levels of lists and dicts inside each other.
 inline constexpr int kMaxValueDepth = 512;
 
-// While it lives it is the meter of this thread; values made meanwhile are charged to it and must not outlive it.
+// Of one rendering, on one thread. Whatever makes values or takes time is given it, as a pointer: null is what happens outside of
+// a rendering (a request's JSON becoming values), which is bounded by the size of what comes in. Values charged to a
+// meter must not outlive it.
 class Meter {
  public:
-  explicit Meter(const RenderLimits& limits);
-  ~Meter();
+  explicit Meter(const RenderLimits& limits) : limits_(limits) {}
   Meter(const Meter&) = delete;
   Meter& operator=(const Meter&) = delete;
-
-  static Meter* Current();
 
   // All throw TemplateError (kLimit) past the bound.
   void Step(size_t steps) {
@@ -59,43 +58,50 @@ class Meter {
   const RenderLimits& limits() const { return limits_; }
 
  private:
+  friend class DepthGuard;
   [[noreturn]] void FailSteps() const;
 
   RenderLimits limits_;
   size_t steps_ = 0;
   size_t memory_ = 0;
-  Meter* previous_;
+  int depth_ = 0;
+  uintptr_t stack_base_ = 0;  // where the outermost level stands
 };
 
-// Charges the thread's meter, if there is one.
-void Spend(size_t steps);
+inline void Spend(Meter* meter, size_t steps) {
+  if (meter != nullptr) meter->Step(steps);
+}
 // Steps for touching this many bytes of text.
-inline void SpendBytes(size_t bytes) { Spend(1 + bytes / 32); }
+inline void SpendBytes(Meter* meter, size_t bytes) { Spend(meter, 1 + bytes / 32); }
 
-// The memory of one object: charged to the meter that was current at the first Set, given back at the end.
+// The memory of one object, given back at its end. A copy is charged to the same meter.
 class Charge {
  public:
-  Charge() = default;
-  Charge(const Charge& other) { Set(other.bytes_); }
+  explicit Charge(Meter* meter) : meter_(meter) {}
+  Charge(const Charge& other) : meter_(other.meter_) { Set(other.bytes_); }
   Charge(Charge&& other) noexcept;
   Charge& operator=(Charge other) noexcept;
   ~Charge();
 
   void Set(size_t bytes);
   size_t bytes() const { return bytes_; }
+  Meter* meter() const { return meter_; }
 
  private:
-  Meter* meter_ = nullptr;
+  Meter* meter_;
   size_t bytes_ = 0;
 };
 
-// One level of nesting on this thread; throws TemplateError (kLimit, "maximum recursion depth exceeded").
+// One level of nesting; throws TemplateError (kLimit, "maximum recursion depth exceeded").
 class DepthGuard {
  public:
-  DepthGuard();
+  explicit DepthGuard(Meter* meter);
   ~DepthGuard();
   DepthGuard(const DepthGuard&) = delete;
   DepthGuard& operator=(const DepthGuard&) = delete;
+
+ private:
+  Meter* meter_;
 };
 
 }  // namespace jinja

@@ -22,7 +22,7 @@ Value With(const Value& dict, std::string_view key, Value value) {
   for (auto& [name, old] : entries) {
     if (name.IsString() && name.bytes() == key) old = value;
   }
-  return Value::Dict(std::move(entries));
+  return Value::Dict(nullptr, std::move(entries));
 }
 
 const Value* Field(const Value& dict, std::string_view key) { return dict.IsDict() ? dict.dict().Find(key) : nullptr; }
@@ -34,22 +34,22 @@ bool IsTextPart(const Value& part) {
 }
 
 Value NormaliseContent(const Value& content) {
-  if (content.IsNone()) return Value::Untrusted("");
+  if (content.IsNone()) return Value::Untrusted(nullptr, "");
   if (!content.IsList()) return content;
   const auto& parts = content.list().items;
   if (parts.empty() || !std::all_of(parts.begin(), parts.end(), IsTextPart)) return content;
   std::vector<Value> texts;
   for (const Value& part : parts) texts.push_back(*Field(part, "text"));
-  return Value::String(jinja::Join(TrackedText("\n", false), texts));
+  return Value::String(jinja::Join(nullptr, TrackedText(nullptr, "\n", false), texts));
 }
 
 Value NormaliseCall(const Value& call, const std::string& where) {
   const Value* function = Field(call, "function");
   const Value* arguments = function == nullptr ? nullptr : Field(*function, "arguments");
   if (arguments == nullptr || !arguments->IsString()) return call;
-  const bool blank = jinja::Strip(arguments->text(), nullptr, true, true).empty();
+  const bool blank = jinja::Strip(nullptr, arguments->text(), nullptr, true, true).empty();
   const std::string what = where + ".function.arguments";
-  Value parsed = Value::Dict({});
+  Value parsed = Value::Dict(nullptr, {});
   try {
     if (!blank) parsed = jinja::ParseJson(arguments->bytes(), what.c_str());
   } catch (const TemplateError&) {
@@ -70,7 +70,7 @@ Value NormaliseMessage(Value message, const std::string& where) {
   for (size_t i = 0; i < calls->list().items.size(); ++i) {
     normal.push_back(NormaliseCall(calls->list().items[i], where + ".tool_calls[" + std::to_string(i) + "]"));
   }
-  return With(message, "tool_calls", Value::List(std::move(normal)));
+  return With(message, "tool_calls", Value::List(nullptr, std::move(normal)));
 }
 
 // The type that a list of types is without null; the list itself where that leaves none.
@@ -80,7 +80,7 @@ Value TypeWithoutNull(const Value& types) {
     if (!type.IsString() || type.bytes() != "null") kept.push_back(type);
   }
   if (kept.empty()) return types;
-  return kept.size() == 1 ? kept[0] : Value::List(std::move(kept));
+  return kept.size() == 1 ? kept[0] : Value::List(nullptr, std::move(kept));
 }
 
 }  // namespace
@@ -89,7 +89,7 @@ Value WithoutNullTypes(const Value& value) {
   if (value.IsList()) {
     std::vector<Value> items;
     for (const Value& item : value.list().items) items.push_back(WithoutNullTypes(item));
-    return Value::List(std::move(items));
+    return Value::List(nullptr, std::move(items));
   }
   if (!value.IsDict()) return value;
   auto entries = value.dict().entries;
@@ -97,7 +97,7 @@ Value WithoutNullTypes(const Value& value) {
     const bool types = name.IsString() && name.bytes() == "type" && member.IsList();
     member = types ? TypeWithoutNull(member) : WithoutNullTypes(member);
   }
-  return Value::Dict(std::move(entries));
+  return Value::Dict(nullptr, std::move(entries));
 }
 
 Value NormaliseMessages(const Value& messages) {
@@ -108,7 +108,7 @@ Value NormaliseMessages(const Value& messages) {
   for (size_t i = 0; i < items.size(); ++i) {
     normal.push_back(NormaliseMessage(items[i], "messages[" + std::to_string(i) + "]"));
   }
-  return Value::List(std::move(normal));
+  return Value::List(nullptr, std::move(normal));
 }
 
 }  // namespace puna::api

@@ -267,7 +267,7 @@ ExprPtr Parser::ParseNumber() {
   } else {
     if (text.size() > 4300) FailAt(token.line, "an integer is too large");
     const size_t digit = std::min(text.find_first_not_of('0'), text.size() - 1);
-    constant->value = Value::Integer(std::string_view(text).substr(digit));
+    constant->value = Value::Integer(nullptr, std::string_view(text).substr(digit));
   }
   return constant;
 }
@@ -276,7 +276,7 @@ ExprPtr Parser::ParseStrings() {
   auto constant = NewExpr<ConstantExpr>(Current().line);
   std::string text;
   while (Current().type == TokenType::kString) text += Take().text;
-  constant->value = Value::Trusted(text);
+  constant->value = Value::Trusted(nullptr, text);
   return constant;
 }
 

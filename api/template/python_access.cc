@@ -16,37 +16,37 @@ std::string TypePhrase(const Value& object) {
   return std::string(TypeName(object)) + " object";
 }
 
-Value UnsafeAttribute(const Value& object, std::string_view name) {
-  return Value::Undefined("access to attribute '" + std::string(name) + "' of '" + TypeName(object) +
-                          "' object is unsafe.");
+Value UnsafeAttribute(Meter* meter, const Value& object, std::string_view name) {
+  return Value::Undefined(
+      meter, "access to attribute '" + std::string(name) + "' of '" + TypeName(object) + "' object is unsafe.");
 }
 
 // getattr(object, name): no value when it has no such attribute.
-Value AttributeOnly(const Value& object, std::string_view name) {
+Value AttributeOnly(Meter* meter, const Value& object, std::string_view name) {
   switch (object.kind()) {
     case Kind::kNamespace: {
       const Value* found = object.As<NamespaceObject>().Find(name);
       return found == nullptr ? Value() : *found;
     }
     case Kind::kLoop:
-      return LoopAttribute(object, name);
+      return LoopAttribute(meter, object, name);
     case Kind::kMacro:
-      return MacroAttribute(object, name);
+      return MacroAttribute(meter, object, name);
     default:
       break;
   }
   bool unsafe = false;
   const Builtin function = FindMethod(object, name, &unsafe);
-  if (unsafe || (name.starts_with("__") && name.ends_with("__"))) return UnsafeAttribute(object, name);
+  if (unsafe || (name.starts_with("__") && name.ends_with("__"))) return UnsafeAttribute(meter, object, name);
   if (function == nullptr) return Value();
-  return Value::Method(object, function);
+  return Value::Method(meter, object, function);
 }
 
 // object[key]: no value when there is no such item.
-Value ItemOnly(const Value& object, const Value& key) {
+Value ItemOnly(Meter* meter, const Value& object, const Value& key) {
   if (object.IsDict()) {
     if (key.IsDict() || (key.IsList() && key.list().flavour != ListFlavour::kTuple)) return Value();
-    const Value* found = object.dict().Find(key);
+    const Value* found = object.dict().Find(meter, key);
     return found == nullptr ? Value() : *found;
   }
   if (key.kind() != Kind::kInt && key.kind() != Kind::kBool) return Value();
@@ -57,8 +57,8 @@ Value ItemOnly(const Value& object, const Value& key) {
   if (index < 0 || index >= size) return Value();
   if (!object.IsString()) return object.list().items[static_cast<size_t>(index)];
   const TrackedText& text = object.text();
-  const size_t begin = text.OffsetOf(static_cast<size_t>(index));
-  return Value::String(text.Substring(begin, begin + text::DecodeUtf8(text.bytes(), begin).length));
+  const size_t begin = text.OffsetOf(meter, static_cast<size_t>(index));
+  return Value::String(text.Substring(meter, begin, begin + text::DecodeUtf8(text.bytes(), begin).length));
 }
 
 struct SliceRange {
@@ -87,16 +87,16 @@ SliceRange ResolveSlice(const Value& start, const Value& stop, const Value& step
   return range;
 }
 
-Value SliceText(const TrackedText& text, const SliceRange& range) {
-  if (range.count == 0) return Value::String(TrackedText());
+Value SliceText(Meter* meter, const TrackedText& text, const SliceRange& range) {
+  if (range.count == 0) return Value::String(TrackedText(meter));
   if (range.step == 1) {
-    const size_t begin = text.OffsetOf(static_cast<size_t>(range.start));
-    return Value::String(text.Substring(begin, text.OffsetOf(static_cast<size_t>(range.stop))));
+    const size_t begin = text.OffsetOf(meter, static_cast<size_t>(range.start));
+    return Value::String(text.Substring(meter, begin, text.OffsetOf(meter, static_cast<size_t>(range.stop))));
   }
   std::vector<size_t> offsets;  // where each character begins
-  Spend(text.length());
+  Spend(meter, text.length());
   for (size_t at = 0; at < text.size(); at += text::DecodeUtf8(text.bytes(), at).length) offsets.push_back(at);
-  TrackedText picked;
+  TrackedText picked(meter);
   for (size_t i = 0; i < range.count; ++i) {
     const int64_t index = range.start + static_cast<int64_t>(i) * range.step;
     const size_t begin = offsets[static_cast<size_t>(index)];
@@ -107,50 +107,50 @@ Value SliceText(const TrackedText& text, const SliceRange& range) {
 
 }  // namespace
 
-Value MissingElement(const Value& object, const Value& key) {
+Value MissingElement(Meter* meter, const Value& object, const Value& key) {
   const std::string type = TypePhrase(object);
-  if (key.IsString()) return Value::Undefined("'" + type + "' has no attribute '" + key.bytes() + "'");
-  return Value::Undefined(type + " has no element " + ReprBytes(key));
+  if (key.IsString()) return Value::Undefined(meter, "'" + type + "' has no attribute '" + key.bytes() + "'");
+  return Value::Undefined(meter, type + " has no element " + ReprBytes(meter, key));
 }
 
-Value GetAttribute(const Value& object, std::string_view name) {
+Value GetAttribute(Meter* meter, const Value& object, std::string_view name) {
   CheckDefined(object);
-  Value found = AttributeOnly(object, name);
+  Value found = AttributeOnly(meter, object, name);
   if (!found.IsNoValue()) return found;
   if (object.IsDict()) {
     const Value* item = object.dict().Find(name);
     if (item != nullptr) return *item;
   }
-  return Value::Undefined("'" + TypePhrase(object) + "' has no attribute '" + std::string(name) + "'");
+  return Value::Undefined(meter, "'" + TypePhrase(object) + "' has no attribute '" + std::string(name) + "'");
 }
 
-Value GetItem(const Value& object, const Value& key) {
+Value GetItem(Meter* meter, const Value& object, const Value& key) {
   CheckDefined(object);
-  Value found = ItemOnly(object, key);
+  Value found = ItemOnly(meter, object, key);
   if (!found.IsNoValue()) return found;
   if (key.IsString()) {
-    found = AttributeOnly(object, key.bytes());
+    found = AttributeOnly(meter, object, key.bytes());
     if (!found.IsNoValue()) return found;
   }
-  return MissingElement(object, key);
+  return MissingElement(meter, object, key);
 }
 
-Value Slice(const Value& object, const Value& start, const Value& stop, const Value& step) {
+Value Slice(Meter* meter, const Value& object, const Value& start, const Value& stop, const Value& step) {
   CheckDefined(object);
   if (object.IsDict()) Fail("unhashable type: 'slice'");
   if (!object.IsString() && !object.IsSequence()) {
     Fail(std::string("'") + TypeName(object) + "' object is not subscriptable");
   }
   const SliceRange range = ResolveSlice(start, stop, step, Length(object));
-  if (object.IsString()) return SliceText(object.text(), range);
+  if (object.IsString()) return SliceText(meter, object.text(), range);
   std::vector<Value> items;
-  Spend(range.count);
+  Spend(meter, range.count);
   items.reserve(range.count);
   for (size_t i = 0; i < range.count; ++i) {
     const int64_t index = range.start + static_cast<int64_t>(i) * range.step;
     items.push_back(object.list().items[static_cast<size_t>(index)]);
   }
-  return Value::List(std::move(items), object.list().flavour);
+  return Value::List(meter, std::move(items), object.list().flavour);
 }
 
 }  // namespace puna::api::jinja

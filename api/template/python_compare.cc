@@ -48,19 +48,19 @@ bool CompareNumbers(CompareOp op, const Value& a, const Value& b) {
   return decide(CompareDigits(Digits(a), Digits(b)), 0);
 }
 
-bool EqualItems(const std::vector<Value>& a, const std::vector<Value>& b) {
+bool EqualItems(Meter* meter, const std::vector<Value>& a, const std::vector<Value>& b) {
   if (a.size() != b.size()) return false;
   for (size_t i = 0; i < a.size(); ++i) {
-    if (!Equal(a[i], b[i])) return false;
+    if (!Equal(meter, a[i], b[i])) return false;
   }
   return true;
 }
 
-bool EqualDicts(const DictObject& a, const DictObject& b) {
+bool EqualDicts(Meter* meter, const DictObject& a, const DictObject& b) {
   if (a.entries.size() != b.entries.size()) return false;
   for (const auto& [key, value] : a.entries) {
-    const Value* other = b.Find(key);
-    if (other == nullptr || !Equal(value, *other)) return false;
+    const Value* other = b.Find(meter, key);
+    if (other == nullptr || !Equal(meter, value, *other)) return false;
   }
   return true;
 }
@@ -74,13 +74,13 @@ bool EqualDicts(const DictObject& a, const DictObject& b) {
        "'");
 }
 
-bool Order(CompareOp op, const Value& a, const Value& b) {
+bool Order(Meter* meter, CompareOp op, const Value& a, const Value& b) {
   CheckDefined(a);
   CheckDefined(b);
-  const DepthGuard guard;
+  const DepthGuard guard(meter);
   if (IsNumber(a) && IsNumber(b)) return CompareNumbers(op, a, b);
   if (a.IsString() && b.IsString()) {
-    SpendBytes(std::min(a.text().size(), b.text().size()));
+    SpendBytes(meter, std::min(a.text().size(), b.text().size()));
     return CompareNumbers(op, Value::Int(a.bytes().compare(b.bytes())), Value::Int(0));
   }
   const bool lists = a.IsSequence() && b.IsSequence() && a.list().flavour == b.list().flavour &&
@@ -88,41 +88,41 @@ bool Order(CompareOp op, const Value& a, const Value& b) {
   if (!lists) FailOrder(op, a, b);
   const auto &x = a.list().items, &y = b.list().items;
   for (size_t i = 0; i < x.size() && i < y.size(); ++i) {
-    if (!Equal(x[i], y[i])) return Order(op, x[i], y[i]);
+    if (!Equal(meter, x[i], y[i])) return Order(meter, op, x[i], y[i]);
   }
   return CompareNumbers(op, Value::Int(static_cast<int64_t>(x.size())), Value::Int(static_cast<int64_t>(y.size())));
 }
 
-bool Contains(const Value& container, const Value& item) {
+bool Contains(Meter* meter, const Value& container, const Value& item) {
   if (container.IsString()) {
     if (!item.IsString()) {
       CheckDefined(item);
       Fail(std::string("'in <string>' requires string as left operand, not ") + TypeName(item));
     }
-    SpendBytes(container.text().size());
+    SpendBytes(meter, container.text().size());
     return container.bytes().find(item.bytes()) != std::string::npos;
   }
-  if (container.IsDict()) return container.dict().Find(item) != nullptr;
+  if (container.IsDict()) return container.dict().Find(meter, item) != nullptr;
   if (!IsIterable(container)) {
     Fail(std::string("argument of type '") + TypeName(container) + "' is not iterable");
   }
-  for (const Value& member : EachItem(container)) {
-    Spend(1);
-    if (Equal(member, item)) return true;
+  for (const Value& member : EachItem(meter, container)) {
+    Spend(meter, 1);
+    if (Equal(meter, member, item)) return true;
   }
   return false;
 }
 
-std::shared_ptr<const ListObject> Characters(const TrackedText& text) {
+std::shared_ptr<const ListObject> Characters(Meter* meter, const TrackedText& text) {
   std::vector<Value> items;
-  Spend(text.length());
+  Spend(meter, text.length());
   items.reserve(text.length());
   for (size_t at = 0; at < text.size();) {
     const size_t size = text::DecodeUtf8(text.bytes(), at).length;
-    items.push_back(Value::String(text.Substring(at, at + size)));
+    items.push_back(Value::String(text.Substring(meter, at, at + size)));
     at += size;
   }
-  return Value::List(std::move(items)).shared_list();
+  return Value::List(meter, std::move(items)).shared_list();
 }
 
 }  // namespace
@@ -170,9 +170,9 @@ bool Truth(const Value& value) {
   }
 }
 
-bool Equal(const Value& a, const Value& b) {
-  const DepthGuard guard;
-  Spend(1);
+bool Equal(Meter* meter, const Value& a, const Value& b) {
+  const DepthGuard guard(meter);
+  Spend(meter, 1);
   if (IsNumber(a) && IsNumber(b)) return CompareNumbers(CompareOp::kEqual, a, b);
   if (a.kind() != b.kind()) return false;
   if (a.object() == b.object()) return true;
@@ -182,29 +182,29 @@ bool Equal(const Value& a, const Value& b) {
       return true;
     case Kind::kString:
       if (a.text().size() != b.text().size()) return false;
-      SpendBytes(a.text().size());
+      SpendBytes(meter, a.text().size());
       return a.bytes() == b.bytes();
     case Kind::kList:
-      return a.list().flavour == b.list().flavour && EqualItems(a.list().items, b.list().items);
+      return a.list().flavour == b.list().flavour && EqualItems(meter, a.list().items, b.list().items);
     case Kind::kDict:
-      return EqualDicts(a.dict(), b.dict());
+      return EqualDicts(meter, a.dict(), b.dict());
     default:
       return false;
   }
 }
 
-bool Compare(CompareOp op, const Value& a, const Value& b) {
+bool Compare(Meter* meter, CompareOp op, const Value& a, const Value& b) {
   switch (op) {
     case CompareOp::kEqual:
-      return Equal(a, b);
+      return Equal(meter, a, b);
     case CompareOp::kNotEqual:
-      return !Equal(a, b);
+      return !Equal(meter, a, b);
     case CompareOp::kIn:
-      return Contains(b, a);
+      return Contains(meter, b, a);
     case CompareOp::kNotIn:
-      return !Contains(b, a);
+      return !Contains(meter, b, a);
     default:
-      return Order(op, a, b);
+      return Order(meter, op, a, b);
   }
 }
 
@@ -236,26 +236,26 @@ bool IsIterable(const Value& value) {
   }
 }
 
-std::shared_ptr<const ListObject> Items(const Value& value) {
+std::shared_ptr<const ListObject> Items(Meter* meter, const Value& value) {
   switch (value.kind()) {
     case Kind::kList:
       return value.shared_list();
     case Kind::kString:
-      return Characters(value.text());
+      return Characters(meter, value.text());
     case Kind::kUndefined:
-      return Value::List({}).shared_list();
+      return Value::List(meter, {}).shared_list();
     case Kind::kDict: {
       std::vector<Value> keys;
       keys.reserve(value.dict().entries.size());
       for (const auto& entry : value.dict().entries) keys.push_back(entry.first);
-      return Value::List(std::move(keys)).shared_list();
+      return Value::List(meter, std::move(keys)).shared_list();
     }
     case Kind::kIterator: {
       const auto& iterator = value.As<IteratorObject>();
       const size_t from = std::exchange(iterator.next, iterator.items->items.size());
       if (from == 0) return iterator.items;
       const auto& all = iterator.items->items;
-      return Value::List({all.begin() + static_cast<std::ptrdiff_t>(from), all.end()}).shared_list();
+      return Value::List(meter, {all.begin() + static_cast<std::ptrdiff_t>(from), all.end()}).shared_list();
     }
     default:
       Fail(std::string("'") + TypeName(value) + "' object is not iterable");

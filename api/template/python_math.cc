@@ -1,6 +1,7 @@
 // Arithmetic of python_ops.h.
 #include <cmath>
 
+#include "api/template/builtins.h"
 #include "api/template/python_ops.h"
 #include "api/template/python_text.h"
 
@@ -105,12 +106,13 @@ Value CalculateFloats(MathOp op, double a, double b) {
   return Value::Float(std::floor((a - FloorModulo(a, b)) / b + 0.5));
 }
 
-Value Concatenate(const Value& a, const Value& b) {
+Value Concatenate(Meter* meter, const Value& a, const Value& b) {
   if (a.IsString() && b.IsString()) {
     const bool markup = a.markup() || b.markup();
-    const Value& x = markup && !a.markup() ? EscapeHtml(a) : a;
-    const Value& y = markup && !b.markup() ? EscapeHtml(b) : b;
-    TrackedText text = x.text();
+    const Value& x = markup && !a.markup() ? EscapeHtml(meter, a) : a;
+    const Value& y = markup && !b.markup() ? EscapeHtml(meter, b) : b;
+    TrackedText text(meter);
+    text.Append(x.text());
     text.Append(y.text());
     const Value joined = Value::String(std::move(text));
     return markup ? joined.WithMarkup() : joined;
@@ -124,21 +126,21 @@ Value Concatenate(const Value& a, const Value& b) {
   }
   std::vector<Value> items = a.list().items;
   items.insert(items.end(), b.list().items.begin(), b.list().items.end());
-  return Value::List(std::move(items), a.list().flavour);
+  return Value::List(meter, std::move(items), a.list().flavour);
 }
 
-Value Repeat(const Value& sequence, int64_t times) {
+Value Repeat(Meter* meter, const Value& sequence, int64_t times) {
   const size_t count = times < 0 ? 0 : static_cast<size_t>(times);
   const size_t size = sequence.IsString() ? sequence.text().size() : sequence.list().items.size();
   size_t total = 0;
   if (__builtin_mul_overflow(size, count, &total)) Fail("a repeated sequence is too long");
   if (sequence.IsString()) {
-    TrackedText text;
-    if (size > 0) SpendBytes(total);
+    TrackedText text(meter);
+    if (size > 0) SpendBytes(meter, total);
     for (size_t i = 0; size > 0 && i < count; ++i) text.Append(sequence.text());
     return Value::String(std::move(text));
   }
-  Charge charge;
+  Charge charge(meter);
   charge.Set(total > SIZE_MAX / sizeof(Value) ? SIZE_MAX : total * sizeof(Value));
   std::vector<Value> items;
   items.reserve(total);
@@ -146,7 +148,7 @@ Value Repeat(const Value& sequence, int64_t times) {
     items.insert(items.end(), sequence.list().items.begin(), sequence.list().items.end());
   }
   charge.Set(0);
-  return Value::List(std::move(items), sequence.list().flavour);
+  return Value::List(meter, std::move(items), sequence.list().flavour);
 }
 
 bool Repeatable(const Value& value) {
@@ -155,9 +157,9 @@ bool Repeatable(const Value& value) {
 
 }  // namespace
 
-Value Calculate(MathOp op, const Value& a, const Value& b) {
+Value Calculate(Meter* meter, MathOp op, const Value& a, const Value& b) {
   CheckDefined(a);
-  if (op == MathOp::kModulo && a.IsString()) return FormatPercent(a, b);
+  if (op == MathOp::kModulo && a.IsString()) FailLeftOut("the operator % on str (printf's formats)");
   CheckDefined(b);
   if (IsNumber(a) && IsNumber(b)) {
     if (a.kind() == Kind::kFloat || b.kind() == Kind::kFloat) {
@@ -165,22 +167,22 @@ Value Calculate(MathOp op, const Value& a, const Value& b) {
     }
     return CalculateInts(op, IntOf(a), IntOf(b));
   }
-  if (op == MathOp::kAdd) return Concatenate(a, b);
+  if (op == MathOp::kAdd) return Concatenate(meter, a, b);
   if (op == MathOp::kMultiply && Repeatable(a) && IsNumber(b) && b.kind() != Kind::kFloat) {
-    return Repeat(a, IntOf(b));
+    return Repeat(meter, a, IntOf(b));
   }
   if (op == MathOp::kMultiply && Repeatable(b) && IsNumber(a) && a.kind() != Kind::kFloat) {
-    return Repeat(b, IntOf(a));
+    return Repeat(meter, b, IntOf(a));
   }
   FailOperands(op, a, b);
 }
 
-Value Negate(const Value& value) {
+Value Negate(Meter* meter, const Value& value) {
   CheckDefined(value);
   if (value.kind() == Kind::kFloat) return Value::Float(-value.float_value());
   if (value.kind() == Kind::kBigInt) {
     const std::string& digits = value.digits();
-    return Value::Integer(digits[0] == '-' ? digits.substr(1) : "-" + digits);
+    return Value::Integer(meter, digits[0] == '-' ? digits.substr(1) : "-" + digits);
   }
   if (!IsNumber(value)) Fail(std::string("bad operand type for unary -: '") + TypeName(value) + "'");
   return CalculateInts(MathOp::kSubtract, 0, IntOf(value));
@@ -192,10 +194,10 @@ Value Positive(const Value& value) {
   return value.kind() == Kind::kBool ? Value::Int(IntOf(value)) : value;
 }
 
-Value EscapeHtml(const Value& value) {
+Value EscapeHtml(Meter* meter, const Value& value) {
   if (value.IsString() && value.markup()) return value;
-  const TrackedText text = Str(value);
-  TrackedText escaped;
+  const TrackedText text = Str(meter, value);
+  TrackedText escaped(meter);
   size_t plain = 0;
   for (size_t at = 0; at < text.size(); ++at) {
     const char c = text.bytes()[at];

@@ -1,5 +1,5 @@
 // Python's operators on values. All throw TemplateError with Python's message where Python raises; using an undefined
-// value in an operator throws with the reason why it is undefined.
+// value in an operator throws with the reason why it is undefined. What they take and make is charged to `meter`.
 #pragma once
 
 #include <memory>
@@ -12,21 +12,21 @@ enum class CompareOp { kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterE
 enum class MathOp { kAdd, kSubtract, kMultiply, kDivide, kFloorDivide, kModulo, kPower };
 
 bool Truth(const Value& value);
-bool Equal(const Value& a, const Value& b);
-bool Compare(CompareOp op, const Value& a, const Value& b);
-inline bool Less(const Value& a, const Value& b) { return Compare(CompareOp::kLess, a, b); }
-Value Calculate(MathOp op, const Value& a, const Value& b);
-Value Negate(const Value& value);
+bool Equal(Meter* meter, const Value& a, const Value& b);
+bool Compare(Meter* meter, CompareOp op, const Value& a, const Value& b);
+inline bool Less(Meter* meter, const Value& a, const Value& b) { return Compare(meter, CompareOp::kLess, a, b); }
+Value Calculate(Meter* meter, MathOp op, const Value& a, const Value& b);
+Value Negate(Meter* meter, const Value& value);
 Value Positive(const Value& value);
 
 // len(value).
 size_t Length(const Value& value);
 // What iter(value) gives; a list gives itself without a copy, an iterator is used up.
-std::shared_ptr<const ListObject> Items(const Value& value);
+std::shared_ptr<const ListObject> Items(Meter* meter, const Value& value);
 // The same for a range-based for: it holds the items while the loop runs.
 class EachItem {
  public:
-  explicit EachItem(const Value& value) : list_(Items(value)) {}
+  EachItem(Meter* meter, const Value& value) : list_(Items(meter, value)) {}
   auto begin() const { return list_->items.begin(); }
   auto end() const { return list_->items.end(); }
 
@@ -36,13 +36,13 @@ class EachItem {
 bool IsIterable(const Value& value);
 
 // obj.name: attributes and methods first, then keys; value[key]: the other way round. Undefined where there is neither.
-Value GetAttribute(const Value& object, std::string_view name);
-Value GetItem(const Value& object, const Value& key);
+Value GetAttribute(Meter* meter, const Value& object, std::string_view name);
+Value GetItem(Meter* meter, const Value& object, const Value& key);
 // object[start:stop:step]; bounds that are None count as left out.
-Value Slice(const Value& object, const Value& start, const Value& stop, const Value& step);
+Value Slice(Meter* meter, const Value& object, const Value& start, const Value& stop, const Value& step);
 
 // "'dict object' has no attribute 'x'" and the like.
-Value MissingElement(const Value& object, const Value& key);
+Value MissingElement(Meter* meter, const Value& object, const Value& key);
 // Throws when the value is undefined.
 void CheckDefined(const Value& value);
 // The value as an index; throws for everything but integers and bools.
@@ -50,9 +50,7 @@ int64_t ToIndex(const Value& value, const char* what);
 // The number as a double; the value must be a bool, an integer or a float.
 double ToDouble(const Value& number);
 bool IsNumber(const Value& value);
-// int, float and str.__mod__ formatting: format % values.
-Value FormatPercent(const Value& format, const Value& values);
 // Text with &, <, >, ' and " as HTML writes them, marked as HTML.
-Value EscapeHtml(const Value& value);
+Value EscapeHtml(Meter* meter, const Value& value);
 
 }  // namespace puna::api::jinja

@@ -127,15 +127,15 @@ void AppendStr(TrackedText& out, const Value& value) {
   }
 }
 
-TrackedText Str(const Value& value) {
-  TrackedText text;
+TrackedText Str(Meter* meter, const Value& value) {
+  TrackedText text(meter);
   AppendStr(text, value);
   return text;
 }
 
 void AppendRepr(TrackedText& out, const Value& value) {
-  const DepthGuard guard;
-  Spend(1);
+  const DepthGuard guard(out.meter());
+  Spend(out.meter(), 1);
   switch (value.kind()) {
     case Kind::kUndefined:
       return out.Append("Undefined", false);
@@ -171,8 +171,8 @@ void AppendRepr(TrackedText& out, const Value& value) {
   }
 }
 
-std::string ReprBytes(const Value& value) {
-  TrackedText text;
+std::string ReprBytes(Meter* meter, const Value& value) {
+  TrackedText text(meter);
   AppendRepr(text, value);
   return text.bytes();
 }

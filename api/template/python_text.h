@@ -13,16 +13,16 @@ std::string FloatRepr(double d);
 // str(value): a string as it is, everything else as repr; undefined prints nothing. Characters of strings keep their
 // trust, the rest is untrusted.
 void AppendStr(TrackedText& out, const Value& value);
-TrackedText Str(const Value& value);
+TrackedText Str(Meter* meter, const Value& value);
 void AppendRepr(TrackedText& out, const Value& value);
-std::string ReprBytes(const Value& value);
+std::string ReprBytes(Meter* meter, const Value& value);
 
 struct JsonStyle {
   bool ensure_ascii = false;  // transformers' tojson, not Jinja's
   bool has_indent = false;
   std::string indent;  // one level
-  TrackedText item_separator{", ", false};
-  TrackedText key_separator{": ", false};
+  TrackedText item_separator{nullptr, ", ", false};
+  TrackedText key_separator{nullptr, ": ", false};
   bool sort_keys = false;
 };
 

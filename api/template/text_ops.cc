@@ -14,9 +14,9 @@ constexpr char32_t kSigma = 0x3A3, kFinalSigma = 0x3C2;
 
 // append(out, character, byte offset) for each character; what it appends has the character's trust.
 template <typename Append>
-TrackedText MapCharacters(const TrackedText& text, Append append) {
-  SpendBytes(text.size());
-  TrackedText mapped;
+TrackedText MapCharacters(Meter* meter, const TrackedText& text, Append append) {
+  SpendBytes(meter, text.size());
+  TrackedText mapped(meter);
   for (size_t at = 0; at < text.size();) {
     const bool trusted = text.TrustedAt(at);
     std::string stretch;
@@ -40,8 +40,8 @@ bool IsLineEnd(char32_t c) {
   return (c >= 0x0A && c <= 0x0D) || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 || c == 0x2029;
 }
 
-TrackedText Interleave(const TrackedText& text, const TrackedText& to, int64_t count) {
-  TrackedText out;
+TrackedText Interleave(Meter* meter, const TrackedText& text, const TrackedText& to, int64_t count) {
+  TrackedText out(meter);
   size_t at = 0;
   for (; count != 0; --count) {
     out.Append(to);
@@ -56,12 +56,12 @@ TrackedText Interleave(const TrackedText& text, const TrackedText& to, int64_t c
 
 }  // namespace
 
-TrackedText Upper(const TrackedText& text) {
-  return MapCharacters(text, [](std::string& out, char32_t c, size_t) { text::AppendUpper(c, out); });
+TrackedText Upper(Meter* meter, const TrackedText& text) {
+  return MapCharacters(meter, text, [](std::string& out, char32_t c, size_t) { text::AppendUpper(c, out); });
 }
 
-TrackedText Lower(const TrackedText& text) {
-  return MapCharacters(text, [&](std::string& out, char32_t c, size_t at) {
+TrackedText Lower(Meter* meter, const TrackedText& text) {
+  return MapCharacters(meter, text, [&](std::string& out, char32_t c, size_t at) {
     if (c == kSigma && IsFinalSigma(text.bytes(), at)) {
       text::AppendUtf8(kFinalSigma, out);
     } else {
@@ -70,9 +70,9 @@ TrackedText Lower(const TrackedText& text) {
   });
 }
 
-TrackedText Capitalize(const TrackedText& text) {
-  const TrackedText lower = Lower(text);
-  return MapCharacters(text.empty() ? text : lower, [&](std::string& out, char32_t c, size_t at) {
+TrackedText Capitalize(Meter* meter, const TrackedText& text) {
+  const TrackedText lower = Lower(meter, text);
+  return MapCharacters(meter, text.empty() ? text : lower, [&](std::string& out, char32_t c, size_t at) {
     if (at == 0) {
       text::AppendTitle(text::DecodeUtf8(text.bytes(), 0).code_point, out);
     } else {
@@ -81,10 +81,10 @@ TrackedText Capitalize(const TrackedText& text) {
   });
 }
 
-TrackedText Strip(const TrackedText& text, const TrackedText* chars, bool left, bool right) {
+TrackedText Strip(Meter* meter, const TrackedText& text, const TrackedText* chars, bool left, bool right) {
   const auto drops = [&](const text::Utf8Char& c) {
     if (chars == nullptr) return text::IsSpace(c.code_point);
-    Spend(1 + chars->size() / 32);
+    Spend(meter, 1 + chars->size() / 32);
     for (size_t at = 0; at < chars->size();) {
       const text::Utf8Char other = text::DecodeUtf8(chars->bytes(), at);
       if (other.code_point == c.code_point) return true;
@@ -103,13 +103,14 @@ TrackedText Strip(const TrackedText& text, const TrackedText* chars, bool left, 
     if (!drops(c)) break;
     end -= c.length;
   }
-  return text.Substring(begin, end);
+  return text.Substring(meter, begin, end);
 }
 
-TrackedText Replace(const TrackedText& text, const TrackedText& from, const TrackedText& to, int64_t count) {
-  SpendBytes(text.size());
-  if (from.empty()) return Interleave(text, to, count);
-  TrackedText out;
+TrackedText Replace(Meter* meter, const TrackedText& text, const TrackedText& from, const TrackedText& to,
+                    int64_t count) {
+  SpendBytes(meter, text.size());
+  if (from.empty()) return Interleave(meter, text, to, count);
+  TrackedText out(meter);
   size_t at = 0;
   for (; count != 0; --count) {
     const size_t found = text.bytes().find(from.bytes(), at);
@@ -122,11 +123,11 @@ TrackedText Replace(const TrackedText& text, const TrackedText& from, const Trac
   return out;
 }
 
-TrackedText Join(const TrackedText& separator, const std::vector<Value>& items) {
-  TrackedText joined;
+TrackedText Join(Meter* meter, const TrackedText& separator, const std::vector<Value>& items) {
+  TrackedText joined(meter);
   bool first = true;
   for (const Value& item : items) {
-    Spend(1);
+    Spend(meter, 1);
     if (!first) joined.Append(separator);
     first = false;
     AppendStr(joined, item);
@@ -134,8 +135,8 @@ TrackedText Join(const TrackedText& separator, const std::vector<Value>& items) 
   return joined;
 }
 
-std::vector<TrackedText> SplitLines(const TrackedText& text, bool keep_ends) {
-  SpendBytes(text.size());
+std::vector<TrackedText> SplitLines(Meter* meter, const TrackedText& text, bool keep_ends) {
+  SpendBytes(meter, text.size());
   std::vector<TrackedText> lines;
   size_t begin = 0;
   for (size_t at = 0; at < text.size();) {
@@ -143,12 +144,12 @@ std::vector<TrackedText> SplitLines(const TrackedText& text, bool keep_ends) {
     size_t next = at + c.length;
     if (IsLineEnd(c.code_point)) {
       if (c.code_point == '\r' && next < text.size() && text.bytes()[next] == '\n') ++next;
-      lines.push_back(text.Substring(begin, keep_ends ? next : at));
+      lines.push_back(text.Substring(meter, begin, keep_ends ? next : at));
       begin = next;
     }
     at = next;
   }
-  if (begin < text.size()) lines.push_back(text.Substring(begin, text.size()));
+  if (begin < text.size()) lines.push_back(text.Substring(meter, begin, text.size()));
   return lines;
 }
 

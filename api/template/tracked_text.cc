@@ -23,12 +23,11 @@ size_t TrackedText::StretchEnd(size_t at) const {
 }
 
 void TrackedText::CheckGrowth(size_t more) {
-  SpendBytes(more);
+  SpendBytes(meter(), more);
   const size_t size = bytes_.size() + more;
-  const Meter* meter = Meter::Current();
-  if (meter != nullptr && size > meter->limits().max_text) {
+  if (meter() != nullptr && size > meter()->limits().max_text) {
     throw TemplateError(TemplateError::Kind::kLimit, "the template makes a text of more than " +
-                                                         std::to_string(meter->limits().max_text) + " bytes");
+                                                         std::to_string(meter()->limits().max_text) + " bytes");
   }
   if (size + flips_.size() * sizeof(size_t) + kOverhead > charge_.bytes()) {
     // The string doubles as it grows; a first text is taken to fit.
@@ -70,16 +69,16 @@ void TrackedText::AppendRange(const TrackedText& other, size_t begin, size_t end
   length_ += other.ascii() ? end - begin : whole ? other.length_ : text::CountCodePoints(added);
 }
 
-TrackedText TrackedText::Substring(size_t begin, size_t end) const {
-  TrackedText part;
+TrackedText TrackedText::Substring(Meter* meter, size_t begin, size_t end) const {
+  TrackedText part(meter);
   part.AppendRange(*this, begin, end);
   return part;
 }
 
-size_t TrackedText::OffsetOf(size_t index) const {
+size_t TrackedText::OffsetOf(Meter* meter, size_t index) const {
   if (ascii() || index == 0) return index;
   if (index == length_) return size();
-  SpendBytes(size());
+  SpendBytes(meter, size());
   size_t at = 0;
   for (; at < size() && index > 0; --index) at += text::DecodeUtf8(bytes_, at).length;
   return at;

@@ -1,5 +1,6 @@
 // UTF-8 text that knows, for every byte, whether the template wrote it (trusted) or it came with the request.
-// Offsets are bytes unless said otherwise. Its memory is charged to the thread's Meter.
+// Offsets are bytes unless said otherwise. Its memory, and the time to make it, are charged to the meter that it was made
+// with; a copy has the original's.
 #pragma once
 
 #include <string>
@@ -13,14 +14,15 @@ namespace puna::api::jinja {
 
 class TrackedText {
  public:
-  TrackedText() = default;
-  TrackedText(std::string_view bytes, bool trusted) { Append(bytes, trusted); }
+  explicit TrackedText(Meter* meter) : charge_(meter) {}
+  TrackedText(Meter* meter, std::string_view bytes, bool trusted) : charge_(meter) { Append(bytes, trusted); }
 
   const std::string& bytes() const { return bytes_; }
   size_t size() const { return bytes_.size(); }
   bool empty() const { return bytes_.empty(); }
   // In characters, as Python counts.
   size_t length() const { return length_; }
+  Meter* meter() const { return charge_.meter(); }
   bool ascii() const { return length_ == bytes_.size(); }
 
   bool TrustedAt(size_t at) const;
@@ -30,10 +32,10 @@ class TrackedText {
   void Append(std::string_view bytes, bool trusted);
   void Append(const TrackedText& other) { AppendRange(other, 0, other.size()); }
   void AppendRange(const TrackedText& other, size_t begin, size_t end);
-  TrackedText Substring(size_t begin, size_t end) const;
+  TrackedText Substring(Meter* meter, size_t begin, size_t end) const;
 
   // Byte offset of character `index` (0 <= index <= length()).
-  size_t OffsetOf(size_t index) const;
+  size_t OffsetOf(Meter* meter, size_t index) const;
 
   std::vector<PromptPiece> Pieces() const;
 

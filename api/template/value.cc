@@ -43,13 +43,13 @@ Value Value::Int(int64_t i) {
   return value;
 }
 
-Value Value::Integer(std::string_view digits) {
+Value Value::Integer(Meter* meter, std::string_view digits) {
   int64_t i = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), i);
   if (error == std::errc() && end == digits.data() + digits.size()) return Int(i);
   // Python refuses more digits too.
   if (digits.size() > 4300) Fail("an integer has more than 4300 digits");
-  return Of(Kind::kBigInt, std::make_shared<TextObject>(TrackedText(digits, false)));
+  return Of(Kind::kBigInt, std::make_shared<TextObject>(TrackedText(meter, digits, false)));
 }
 
 Value Value::Float(double d) {
@@ -60,9 +60,9 @@ Value Value::Float(double d) {
 
 Value Value::String(TrackedText text) { return Of(Kind::kString, std::make_shared<TextObject>(std::move(text))); }
 
-Value Value::List(std::vector<Value> items, ListFlavour flavour) {
-  auto list = std::make_shared<ListObject>();
-  Spend(1 + items.size());
+Value Value::List(Meter* meter, std::vector<Value> items, ListFlavour flavour) {
+  auto list = std::make_shared<ListObject>(meter);
+  Spend(meter, 1 + items.size());
   list->charge.Set(sizeof(ListObject) + items.capacity() * sizeof(Value));
   for (const Value& item : items) list->levels = std::max(list->levels, 1 + DepthOf(item));
   CheckDepth(list->levels);
@@ -71,21 +71,21 @@ Value Value::List(std::vector<Value> items, ListFlavour flavour) {
   return Of(Kind::kList, std::move(list));
 }
 
-Value Value::Dict(std::vector<std::pair<Value, Value>> entries) {
-  auto dict = std::make_shared<DictObject>();
+Value Value::Dict(Meter* meter, std::vector<std::pair<Value, Value>> entries) {
+  auto dict = std::make_shared<DictObject>(meter);
   const bool indexed = entries.size() >= kIndexFrom;
-  Spend(1 + entries.size());
+  Spend(meter, 1 + entries.size());
   dict->charge.Set(sizeof(DictObject) + entries.size() * (indexed ? 256 : 2 * sizeof(Value)));
   dict->entries.reserve(entries.size());
   for (auto& [key, value] : entries) {
     dict->levels = std::max({dict->levels, 1 + DepthOf(key), 1 + DepthOf(value)});
     if (indexed) {
-      const auto [place, is_new] = dict->index.try_emplace(KeyText(key), dict->entries.size());
+      const auto [place, is_new] = dict->index.try_emplace(KeyText(meter, key), dict->entries.size());
       if (!is_new) {
         dict->entries[place->second].second = std::move(value);
         continue;
       }
-    } else if (const size_t place = dict->PlaceOf(key); place < dict->entries.size()) {
+    } else if (const size_t place = dict->PlaceOf(meter, key); place < dict->entries.size()) {
       dict->entries[place].second = std::move(value);
       continue;
     }
@@ -95,19 +95,19 @@ Value Value::Dict(std::vector<std::pair<Value, Value>> entries) {
   return Of(Kind::kDict, std::move(dict));
 }
 
-Value Value::Iterator(std::shared_ptr<const ListObject> items) {
-  auto iterator = std::make_shared<IteratorObject>();
+Value Value::Iterator(Meter* meter, std::shared_ptr<const ListObject> items) {
+  auto iterator = std::make_shared<IteratorObject>(meter);
   iterator->items = std::move(items);
   iterator->charge.Set(sizeof(IteratorObject));
   return Of(Kind::kIterator, std::move(iterator));
 }
 
-Value Value::Undefined(std::string why) {
-  return Of(Kind::kUndefined, std::make_shared<TextObject>(TrackedText(why, false)));
+Value Value::Undefined(Meter* meter, const std::string& why) {
+  return Of(Kind::kUndefined, std::make_shared<TextObject>(TrackedText(meter, why, false)));
 }
 
-Value Value::Method(const Value& self, Builtin function) {
-  auto method = std::make_shared<MethodObject>();
+Value Value::Method(Meter* meter, const Value& self, Builtin function) {
+  auto method = std::make_shared<MethodObject>(meter);
   method->self = self;
   method->function = function;
   method->charge.Set(sizeof(MethodObject));
@@ -166,16 +166,16 @@ Value Value::WithMarkup() const {
   return marked;
 }
 
-size_t DictObject::PlaceOf(const Value& key) const {
+size_t DictObject::PlaceOf(Meter* meter, const Value& key) const {
   if (key.IsString()) return PlaceOf(std::string_view(key.bytes()));
-  const std::string text = KeyText(key);
+  const std::string text = KeyText(meter, key);
   if (!index.empty()) {
     const auto found = index.find(text);
     return found == index.end() ? entries.size() : found->second;
   }
   for (size_t i = 0; i < entries.size(); ++i) {
     const Value& k = entries[i].first;
-    if (!k.IsString() && KeyText(k) == text) return i;
+    if (!k.IsString() && KeyText(meter, k) == text) return i;
   }
   return entries.size();
 }
@@ -192,7 +192,7 @@ size_t DictObject::PlaceOf(std::string_view key) const {
 }
 
 const Value* NamespaceObject::Find(std::string_view name) const {
-  Spend(1 + attributes.size() / 8);
+  Spend(charge.meter(), 1 + attributes.size() / 8);
   for (const auto& [key, value] : attributes) {
     if (SameStringKey(key, name)) return &value;
   }
@@ -200,7 +200,7 @@ const Value* NamespaceObject::Find(std::string_view name) const {
 }
 
 void NamespaceObject::Set(std::string_view name, Value value) const {
-  Spend(1 + attributes.size() / 8);
+  Spend(charge.meter(), 1 + attributes.size() / 8);
   for (auto& [key, old] : attributes) {
     if (SameStringKey(key, name)) {
       old = std::move(value);
@@ -208,12 +208,12 @@ void NamespaceObject::Set(std::string_view name, Value value) const {
     }
   }
   charge.Set(charge.bytes() + 2 * sizeof(Value));
-  attributes.emplace_back(Value::Untrusted(name), std::move(value));
+  attributes.emplace_back(Value::Untrusted(charge.meter(), name), std::move(value));
 }
 
 int MethodObject::depth() const { return DepthOf(self); }
 
-std::string KeyText(const Value& key) {
+std::string KeyText(Meter* meter, const Value& key) {
   switch (key.kind()) {
     case Kind::kNone:
       return "N";
@@ -226,7 +226,7 @@ std::string KeyText(const Value& key) {
     case Kind::kFloat:
       return NumberKey(key.float_value());
     case Kind::kString:
-      SpendBytes(key.text().size());
+      SpendBytes(meter, key.text().size());
       return "s" + key.bytes();
     case Kind::kUndefined:
       return "U";
@@ -240,12 +240,12 @@ std::string KeyText(const Value& key) {
   if (key.list().flavour != ListFlavour::kTuple) {
     Fail(std::string("unhashable type: '") + TypeName(key) + "'");
   }
-  const DepthGuard guard;
+  const DepthGuard guard(meter);
   std::string text = "t";
   for (const Value& item : key.list().items) {
-    const std::string part = KeyText(item);
+    const std::string part = KeyText(meter, item);
     text += std::to_string(part.size()) + ":" + part;
-    SpendBytes(text.size());
+    SpendBytes(meter, text.size());
     if (text.size() > (16u << 20)) Fail("a tuple is too large to be a key");
   }
   return text;

@@ -51,6 +51,7 @@ struct DictObject;
 // A filter (self: what is filtered), test (self: what is tested), method or global function (self: no value).
 using Builtin = Value (*)(Interpreter& interpreter, const Value& self, const Arguments& arguments);
 
+// Values are made with the meter of the rendering that makes them, or null outside of one (meter.h).
 class Value {
  public:
   Value() = default;  // undefined without a reason: "no value"
@@ -58,21 +59,23 @@ class Value {
   static Value Bool(bool b);
   static Value Int(int64_t i);
   // digits: decimal, an optional minus sign, no leading zeros; becomes kInt when it fits.
-  static Value Integer(std::string_view digits);
+  static Value Integer(Meter* meter, std::string_view digits);
   static Value Float(double d);
   static Value String(TrackedText text);
   // Text of the template itself or of the server's own settings.
-  static Value Trusted(std::string_view utf8) { return String(TrackedText(utf8, true)); }
+  static Value Trusted(Meter* meter, std::string_view utf8) { return String(TrackedText(meter, utf8, true)); }
   // Text of a client, or calculated from one.
-  static Value Untrusted(std::string_view utf8) { return String(TrackedText(utf8, false)); }
-  static Value List(std::vector<Value> items, ListFlavour flavour = ListFlavour::kList);
-  static Value Tuple(std::vector<Value> items) { return List(std::move(items), ListFlavour::kTuple); }
+  static Value Untrusted(Meter* meter, std::string_view utf8) { return String(TrackedText(meter, utf8, false)); }
+  static Value List(Meter* meter, std::vector<Value> items, ListFlavour flavour = ListFlavour::kList);
+  static Value Tuple(Meter* meter, std::vector<Value> items) {
+    return List(meter, std::move(items), ListFlavour::kTuple);
+  }
   // Entries in order; of two with the same key the last one's value stays at the first one's place.
   // Throws TemplateError when a key cannot be one (a list, a dict).
-  static Value Dict(std::vector<std::pair<Value, Value>> entries);
-  static Value Iterator(std::shared_ptr<const ListObject> items);
-  static Value Undefined(std::string why);
-  static Value Method(const Value& self, Builtin function);
+  static Value Dict(Meter* meter, std::vector<std::pair<Value, Value>> entries);
+  static Value Iterator(Meter* meter, std::shared_ptr<const ListObject> items);
+  static Value Undefined(Meter* meter, const std::string& why);
+  static Value Method(Meter* meter, const Value& self, Builtin function);
   static Value Of(Kind kind, std::shared_ptr<const Object> object);
 
   Kind kind() const { return kind_; }
@@ -130,6 +133,7 @@ struct TextObject : Object {  // kString, kBigInt (digits), kUndefined (why)
 };
 
 struct ListObject : Object {
+  explicit ListObject(Meter* meter) : charge(meter) {}
   std::vector<Value> items;
   ListFlavour flavour = ListFlavour::kList;
   int levels = 1;
@@ -138,15 +142,14 @@ struct ListObject : Object {
 };
 
 struct DictObject : Object {
+  explicit DictObject(Meter* meter) : charge(meter) {}
   // The entry's value; nullptr when the key is not there. Throws TemplateError for a key that cannot be one.
-  template <typename Key>  // Value or std::string_view
-  const Value* Find(const Key& key) const {
-    const size_t place = PlaceOf(key);
-    return place < entries.size() ? &entries[place].second : nullptr;
-  }
+  const Value* Find(Meter* meter, const Value& key) const { return At(PlaceOf(meter, key)); }
+  const Value* Find(std::string_view key) const { return At(PlaceOf(key)); }
   // The entry's place; entries.size() when the key is not there. Throws as Find does.
-  size_t PlaceOf(const Value& key) const;
+  size_t PlaceOf(Meter* meter, const Value& key) const;
   size_t PlaceOf(std::string_view key) const;
+  const Value* At(size_t place) const { return place < entries.size() ? &entries[place].second : nullptr; }
 
   std::vector<std::pair<Value, Value>> entries;
   std::map<std::string, size_t, std::less<>> index;  // KeyText of each entry, for larger dicts only
@@ -156,6 +159,7 @@ struct DictObject : Object {
 };
 
 struct IteratorObject : Object {
+  explicit IteratorObject(Meter* meter) : charge(meter) {}
   std::shared_ptr<const ListObject> items;
   mutable size_t next = 0;
   Charge charge;
@@ -164,6 +168,7 @@ struct IteratorObject : Object {
 
 // The one thing that a template can change. Owned by the interpreter, since two can hold each other.
 struct NamespaceObject : Object {
+  explicit NamespaceObject(Meter* meter) : charge(meter) {}
   const Value* Find(std::string_view name) const;
   void Set(std::string_view name, Value value) const;
 
@@ -182,6 +187,7 @@ struct FunctionObject : Object {
 };
 
 struct MethodObject : Object {
+  explicit MethodObject(Meter* meter) : charge(meter) {}
   Value self;
   Builtin function = nullptr;
   Charge charge;
@@ -189,7 +195,7 @@ struct MethodObject : Object {
 };
 
 // Equal for keys that Python takes as equal (1, 1.0 and True are one key). Throws TemplateError: unhashable type.
-std::string KeyText(const Value& key);
+std::string KeyText(Meter* meter, const Value& key);
 // Levels of lists and dicts in a value: 0 for a scalar.
 int DepthOf(const Value& value);
 // Python's name of the type, as in its messages.

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "api/template/builtins.h"
+#include "api/template/interpreter.h"
 #include "api/template/python_ops.h"
 #include "api/template/python_text.h"
 
@@ -17,9 +18,9 @@ Value PlainTest(Interpreter&, const Value& self, const Arguments& arguments) {
 }
 
 template <CompareOp kOp>
-Value CompareTest(Interpreter&, const Value& self, const Arguments& arguments) {
+Value CompareTest(Interpreter& in, const Value& self, const Arguments& arguments) {
   const BoundArguments bound("test", arguments, {"other"}, 1);
-  return Value::Bool(Compare(kOp, self, bound[0]));
+  return Value::Bool(Compare(in.meter(), kOp, self, bound[0]));
 }
 
 bool IsDefined(const Value& v) { return !v.IsUndefined(); }
@@ -33,14 +34,13 @@ bool IsFloat(const Value& v) { return v.kind() == Kind::kFloat; }
 bool IsString(const Value& v) { return v.IsString(); }
 bool IsMapping(const Value& v) { return v.IsDict(); }
 bool IsSequence(const Value& v) { return v.IsUndefined() || v.IsString() || v.IsDict() || v.IsSequence(); }
-bool IsEscaped(const Value& v) { return v.IsString() && v.markup(); }
 bool IsCallable(const Value& v) {
   return v.IsUndefined() || v.kind() == Kind::kMacro || v.kind() == Kind::kFunction || v.kind() == Kind::kMethod ||
          v.kind() == Kind::kLoop;
 }
 
 int64_t Modulo(const Value& number, int64_t divisor) {
-  const Value rest = Calculate(MathOp::kModulo, number, Value::Int(divisor));
+  const Value rest = Calculate(nullptr, MathOp::kModulo, number, Value::Int(divisor));
   return rest.kind() == Kind::kFloat
              ? (rest.float_value() == std::floor(rest.float_value()) ? static_cast<int64_t>(rest.float_value()) : -1)
          : rest.kind() == Kind::kInt ? rest.int_value()
@@ -49,25 +49,17 @@ int64_t Modulo(const Value& number, int64_t divisor) {
 bool IsOdd(const Value& v) { return Modulo(v, 2) == 1; }
 bool IsEven(const Value& v) { return Modulo(v, 2) == 0; }
 
-Value DivisibleBy(Interpreter&, const Value& self, const Arguments& arguments) {
+Value DivisibleBy(Interpreter& in, const Value& self, const Arguments& arguments) {
   const BoundArguments bound("divisibleby", arguments, {"num"}, 1);
-  return Value::Bool(Equal(Calculate(MathOp::kModulo, self, bound[0]), Value::Int(0)));
+  return Value::Bool(Equal(in.meter(), Calculate(in.meter(), MathOp::kModulo, self, bound[0]), Value::Int(0)));
 }
 
-template <bool kUpper>
-Value CasedTest(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
-  const BoundArguments bound("test", arguments, {});
-  bool unsafe = false;
-  const Value text = Value::String(Str(self));
-  return FindMethod(text, kUpper ? "isupper" : "islower", &unsafe)(interpreter, text, Arguments());
-}
-
-Value SameAs(Interpreter&, const Value& self, const Arguments& arguments) {
+Value SameAs(Interpreter& in, const Value& self, const Arguments& arguments) {
   const BoundArguments bound("sameas", arguments, {"other"}, 1);
   const Value& other = bound[0];
   if (self.kind() != other.kind()) return Value::Bool(false);
   if (self.object() != nullptr && !self.IsString()) return Value::Bool(self.object() == other.object());
-  return Value::Bool(Equal(self, other));
+  return Value::Bool(Equal(in.meter(), self, other));
 }
 
 Value IsFilterName(Interpreter&, const Value& self, const Arguments&) {
@@ -96,12 +88,9 @@ Builtin FindTest(std::string_view name) {
       {"sequence", PlainTest<IsSequence>},
       {"iterable", PlainTest<IsIterable>},
       {"callable", PlainTest<IsCallable>},
-      {"escaped", PlainTest<IsEscaped>},
       {"odd", PlainTest<IsOdd>},
       {"even", PlainTest<IsEven>},
       {"divisibleby", DivisibleBy},
-      {"upper", CasedTest<true>},
-      {"lower", CasedTest<false>},
       {"sameas", SameAs},
       {"filter", IsFilterName},
       {"test", IsTestName},

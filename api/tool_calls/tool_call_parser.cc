@@ -1,6 +1,7 @@
 #include "api/tool_calls/tool_call_parser.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "api/tool_calls/call_streamer.h"
 #include "api/tool_calls/llama_calls.h"
@@ -37,8 +38,14 @@ void ToolCallParser::FeedPiece(std::string_view piece, OutputDelta& delta) {
 
 OutputDelta ToolCallParser::Finish() {
   OutputDelta delta;
-  if (phase_ == Phase::kCalls) return delta;
-  if (phase_ == Phase::kFree) return {TakeContent(text_.size(), /*keep_space=*/true), {}};
+  if (phase_ == Phase::kCalls) {
+    EndCall(delta.calls);
+    return delta;
+  }
+  if (phase_ == Phase::kFree) {  // with what has come of a character that was cut
+    const size_t given = std::exchange(sent_, text_.size());
+    return {text_.substr(given), {}};
+  }
   const auto read = options_.format == ToolFormat::kLlama ? ReadLlamaOutput : ReadHermesOutput;
   ModelOutput output = read(text_);
   if (const size_t cut = CutCallAt(); output.calls.empty() && cut < text_.size()) {
@@ -53,6 +60,7 @@ OutputDelta ToolCallParser::Finish() {
     BeginCall(call.name, delta.calls);
     ContinueCall(call.arguments, delta.calls);
   }
+  EndCall(delta.calls);
   return delta;
 }
 
@@ -234,13 +242,26 @@ void ToolCallParser::FollowConstrained(OutputDelta& delta) {
 }
 
 void ToolCallParser::BeginCall(const std::string& name, std::vector<ToolCallDelta>& out) {
+  EndCall(out);
   muted_ = num_calls_ > 0 && !options_.parallel;
-  if (!muted_) out.push_back({num_calls_++, ids_.Next("call_"), name, {}});
+  if (muted_) return;
+  const std::vector<std::string>& custom = options_.custom;
+  if (std::find(custom.begin(), custom.end(), name) != custom.end()) input_.emplace();
+  out.push_back({num_calls_++, ids_.Next("call_"), name, {}, input_.has_value()});
 }
 
 void ToolCallParser::ContinueCall(const std::string& arguments, std::vector<ToolCallDelta>& out) {
-  if (muted_ || arguments.empty()) return;
-  if (out.empty() || !out.back().id.empty()) out.push_back({num_calls_ - 1, {}, {}, {}});
+  if (!muted_) Append(input_ ? input_->Feed(arguments) : arguments, out);
+}
+
+void ToolCallParser::EndCall(std::vector<ToolCallDelta>& out) {
+  if (input_) Append(input_->Finish(), out);
+  input_.reset();
+}
+
+void ToolCallParser::Append(const std::string& arguments, std::vector<ToolCallDelta>& out) {
+  if (arguments.empty()) return;
+  if (out.empty() || !out.back().id.empty()) out.push_back({num_calls_ - 1, {}, {}, {}, input_.has_value()});
   out.back().arguments += arguments;
 }
 
@@ -250,7 +271,8 @@ ParsedOutput ParseToolCalls(std::string_view text, ToolCallParser::Options optio
   for (OutputDelta& delta : std::vector<OutputDelta>{parser.Feed(text), parser.Finish()}) {
     output.content += delta.content;
     for (ToolCallDelta& call : delta.calls) {
-      if (static_cast<size_t>(call.index) >= output.calls.size()) output.calls.push_back({call.id, call.name, {}});
+      if (static_cast<size_t>(call.index) >= output.calls.size())
+        output.calls.push_back({call.id, call.name, {}, call.custom});
       output.calls[call.index].arguments += call.arguments;
     }
   }

@@ -10,18 +10,21 @@
 //   one with its arguments. A client never sees a call that is later taken back.
 // * Constrained (the caller's grammar has made sure that what begins as a JSON call is one): a call is certain as soon as
 //   its name and the opening brace of its arguments are there. Its delta with id and name comes then, and its arguments
-//   follow byte for byte. A call that max_tokens cuts ends with what there is; one that is cut before its name leaves nothing. Only the JSON forms ({"name": ...,
-//   "parameters": {...}} with the name first, with or without <|python_tag|>, and Hermes' <tool_call>) stream like this.
+//   follow byte for byte. A call that max_tokens cuts ends with what there is; one that is cut before its name leaves
+//   nothing. Only the JSON forms ({"name": ..., "parameters": {...}} with the name first, with or without <|python_tag|>,
+//   and Hermes' <tool_call>) stream like this.
 #pragma once
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "api/fields/id_generator.h"
 #include "api/fields/message.h"
+#include "api/tool_calls/custom_input.h"
 #include "api/tool_calls/tool_format.h"
 
 namespace puna::api {
@@ -33,6 +36,7 @@ struct ToolCallDelta {
   std::string id;
   std::string name;
   std::string arguments;
+  bool custom = false;  // of a custom tool: `arguments` are text of its input
 };
 
 struct OutputDelta {
@@ -52,6 +56,8 @@ class ToolCallParser {
     bool parallel = true;  // false: calls after the first are not given
     // Calls of other functions are plain text; empty: any name will do.
     std::vector<std::string> names = {};
+    // Those of them whose calls have an input in place of arguments (custom_input.h).
+    std::vector<std::string> custom = {};
     // The whole text is calls; one that is cut before its name is known leaves nothing.
     bool demanded = false;
     // Not empty: calls begin as one of these, with the first byte of the text, and nowhere else. What begins otherwise is
@@ -100,6 +106,8 @@ class ToolCallParser {
   std::string TakeContent(size_t end, bool keep_space);
   void BeginCall(const std::string& name, std::vector<ToolCallDelta>& out);
   void ContinueCall(const std::string& arguments, std::vector<ToolCallDelta>& out);
+  void EndCall(std::vector<ToolCallDelta>& out);
+  void Append(const std::string& arguments, std::vector<ToolCallDelta>& out);
 
   Options options_;
   IdGenerator& ids_;
@@ -115,6 +123,7 @@ class ToolCallParser {
   bool function_tags_dead_ = false;  // one of them did not parse
   int num_calls_ = 0;
   bool muted_ = false;                      // the current call is one too many
+  std::optional<CustomInput> input_;        // of the current call, if it is a custom tool's
   std::unique_ptr<CallStreamer> streamer_;  // constrained: follows the candidate
   size_t followed_ = 0;                     // bytes of text_ the streamer has seen
 };

@@ -26,7 +26,8 @@ def prompt_ids(tokenizer, case):
 
 
 def answers(w, c, tokenizer, cases, limit=420, batch=40):
-    """The model's text for each case; None where it did not stop. Cases of similar length run together."""
+    """(ids of the prompt, ids of the model's answer) for each case; None for an answer that did not stop. Cases of similar length
+    run together."""
     ids = [prompt_ids(tokenizer, x) for x in cases]
     wanted = [len(tokenizer.encode(x["expected"])) for x in cases]
     order = sorted(range(len(cases)), key=lambda i: (wanted[i] // 24, len(ids[i])))
@@ -36,7 +37,7 @@ def answers(w, c, tokenizer, cases, limit=420, batch=40):
         # A few tokens more than the right answer needs: enough to see that it did not stop.
         room = min(limit, max(wanted[i] for i in part) + 8)
         for i, got in zip(part, llama.greedy(w, c, [ids[i] for i in part], room, set(c["eos_token_id"]))):
-            out[i] = tokenizer.decode(got) if len(got) < room else None
+            out[i] = (ids[i], got if len(got) < room else None)
     return out
 
 
@@ -89,7 +90,7 @@ def main():
     tokenizer = bpe.Tokenizer(a.model)
     cases = [json.loads(line) for line in open(a.cases, encoding="utf-8")][::a.every]
     if a.generate:
-        got = answers(w, c, tokenizer, cases)
+        got = [ids if ids is None else tokenizer.decode(ids) for _, ids in answers(w, c, tokenizer, cases)]
         for case, text in zip(cases, got):
             if text != case["expected"]:
                 question = case.get("prompt") or case["messages"][-1]["content"]

@@ -1,8 +1,10 @@
+// Figures of schemas: 1; raised when the documents' tables no longer describe this code.
 #include "engine/grammar/compile.h"
 
 #include <algorithm>
 
 #include "engine/grammar/gbnf.h"
+#include "engine/grammar/lark.h"
 #include "engine/grammar/regex/regex.h"
 #include "engine/grammar/schema/json_nodes.h"
 #include "engine/grammar/schema/schema_compiler.h"
@@ -38,9 +40,10 @@ NodeId SchemaNode(const std::string& schema, bool strict, JsonNodes& json, Gramm
   const Strictness strictness(compilation, strict);
   const size_t losses = compilation.losses().size();
   try {
-    const NodeId node = SchemaCompiler(schema, json, b).Compile();
-    if (strict || CanBeMet(node, b)) return node;
-    throw GrammarError("schema", "#", "nothing can satisfy it");
+    SchemaCompiler compiler(schema, json, b);
+    const NodeId node = compiler.Compile();
+    if (CanBeMet(node, b)) return node;
+    throw GrammarError("schema", compiler.WhereNothing(node), "nothing can satisfy it");
   } catch (const GrammarMistake&) {
     throw;
   } catch (const CompilationLimit&) {
@@ -64,15 +67,54 @@ std::string ObjectSchema(const std::string& parameters) {
   return schema.dump();
 }
 
+using Input = ToolGrammarSpec::Input;
+
+// The characters of a text inside a JSON string.
+NodeId TextNode(const ToolGrammarSpec& tool, GrammarBuilder& b) {
+  if (tool.input == Input::kLark) return ParseLark(tool.parameters, CharEncoding::kJson, b);
+  const Place place{"regex", "#", b.compilation()};
+  return RegexNode(ParseRegex(tool.parameters, RegexScope::kWhole, place), CharEncoding::kJson, b, place);
+}
+
+// Whether the texts can be walked shows when a grammar is complete: by itself, so that one tool falls and not all.
+void CheckText(const ToolGrammarSpec& tool, Compilation& compilation) {
+  GrammarBuilder alone(compilation);
+  const NodeId node = TextNode(tool, alone);
+  std::move(alone).Finish(node, tool.input == Input::kLark ? "lark" : "regex", "#");
+}
+
+// {"input": TEXT}
+NodeId InputNode(const ToolGrammarSpec& tool, JsonNodes& json, GrammarBuilder& b) {
+  const auto object = [&](NodeId text) { return b.Sequence({b.Literal("{\"input\": "), text, b.Literal("}")}); };
+  if (tool.input == Input::kText) return object(json.String(0, kUnbounded));
+  const Strictness strictness(b.compilation(), tool.strict);
+  try {
+    CheckText(tool, b.compilation());
+    return object(json.Quoted(TextNode(tool, b)));
+  } catch (const GrammarMistake&) {
+    throw;
+  } catch (const CompilationLimit&) {
+    throw;
+  } catch (const GrammarError& e) {
+    b.CloseRules();
+    b.compilation().Lose(e.keyword(), e.path(), e.message() + "; the input may be any text");
+    return object(json.String(0, kUnbounded));
+  }
+}
+
+NodeId ArgumentsNode(const ToolGrammarSpec& tool, JsonNodes& json, GrammarBuilder& b) {
+  if (tool.input != Input::kSchema) return InputNode(tool, json, b);
+  return SchemaNode(ObjectSchema(tool.parameters), tool.strict, json, b, [&] { return json.AnyObject(); });
+}
+
 NodeId CompileParameters(const ToolGrammarSpec& tool, JsonNodes& json, GrammarBuilder& b) {
-  if (tool.parameters.empty()) return b.Literal("{}");
+  if (tool.parameters.empty() && tool.input == Input::kSchema) return b.Literal("{}");
   const std::string where = "tool '" + tool.name + "' ";
   Compilation& compilation = b.compilation();
   const size_t losses = compilation.losses().size();
   const auto named = [&](const GrammarError& e) { return where + e.path(); };
   try {
-    const NodeId node =
-        SchemaNode(ObjectSchema(tool.parameters), tool.strict, json, b, [&] { return json.AnyObject(); });
+    const NodeId node = ArgumentsNode(tool, json, b);
     compilation.NameLosses(losses, where);
     return node;
   } catch (const GrammarMistake& e) {

@@ -26,9 +26,14 @@ Grammar CompileAnswer(const AnswerSpec& answer, Compilation& compilation);
 Grammar CompileAnswer(const AnswerSpec& answer);  // within the usual bounds
 
 struct ToolGrammarSpec {
+  // What the arguments are: an object by a JSON Schema, or {"input": TEXT} with any text, one of a Lark grammar (lark.h), or one
+  // that a regex matches whole.
+  enum class Input { kSchema, kText, kLark, kRegex };
+
   std::string name;
-  std::string parameters;  // the text of a JSON Schema; empty: no arguments
+  std::string parameters;  // the schema, grammar or regex; kSchema: empty for no arguments
   bool strict = true;      // as AnswerSpec
+  Input input = Input::kSchema;
 };
 // How a call is written: before_name NAME before_arguments {...} behind; `between` two of them.
 struct ToolCallSyntax {

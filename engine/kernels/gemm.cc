@@ -1,3 +1,4 @@
+// Figures of gemm: 1; raised when the documents' tables no longer describe this code.
 #include "engine/kernels/gemm.h"
 
 #include <cstring>

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "engine/base/bf16.h"
@@ -36,8 +37,12 @@ struct PanelProduct {
   void (*arrange)(const A* rows, int m, int64_t k, uint8_t* tile);
   // y [m, 64] = rows [m, k] * panel, ldy elements from one row of y to the next. `rows` is where a tile begins.
   void (*multiply)(const uint8_t* rows, int m, const W* panel, int64_t k, Y* y, int64_t ldy);
+  // y [panels, 64] = one row * each of a few panels, which are read by turns: memory comes faster from two places than from one,
+  // because the processor fetches ahead in each of them. Null: the set does without.
+  void (*multiply_row)(const uint8_t* row, std::span<const W* const> panels, int64_t k, Y* y) = nullptr;
 };
 inline constexpr int kMaxTileRows = 12;
+inline constexpr int kPanelsByTurns = 2;  // that multiply_row is best given: more places were slower again (Zen 3)
 
 struct GemmKernels {
   PanelProduct<bf16, bf16, float> bf16_panel;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 
 #include "engine/kernels/gemm.h"
 #include "engine/kernels/unroll.h"

@@ -32,9 +32,9 @@ struct Int4Dots {
 #include "engine/kernels/gemm_int4_256.inc"
 
 constexpr GemmKernels kKernels = {
-    .bf16_panel = {kTileRows, Bf16RowBytes, ArrangeBf16, Bf16Panel},
-    .int8_panel = {kTileRows, Int8RowBytes, ArrangeInt8, Int8Panel},
-    .int4_panel = {kTileRows, Int4RowBytes, ArrangeInt4, Int4Panel},
+    .bf16_panel = {kTileRows, Bf16RowBytes, ArrangeBf16, Bf16Panel, MultiplyRow<Bf16Form>},
+    .int8_panel = {kTileRows, Int8RowBytes, ArrangeInt8, Int8Panel, MultiplyRow<Int8Form>},
+    .int4_panel = {kTileRows, Int4RowBytes, ArrangeInt4, Int4Panel, MultiplyRow<Int4Form>},
 };
 
 }  // namespace

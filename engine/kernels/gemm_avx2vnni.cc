@@ -18,8 +18,8 @@ namespace {
 const GemmKernels& Avx2VnniGemmKernels() {
   static const GemmKernels kernels = {
       .bf16_panel = Avx2GemmKernels().bf16_panel,
-      .int8_panel = {kTileRows, PlainRowBytes<uint8_t>, ArrangeInt8, Int8Panel},
-      .int4_panel = {kTileRows, Int4RowBytes, ArrangeInt4, Int4Panel},
+      .int8_panel = {kTileRows, PlainRowBytes<uint8_t>, ArrangeInt8, Int8Panel, MultiplyRow<Int8Form>},
+      .int4_panel = {kTileRows, Int4RowBytes, ArrangeInt4, Int4Panel, MultiplyRow<Int4Form>},
   };
   return kernels;
 }

@@ -36,6 +36,8 @@ int LevelBytes(Scale scale) { return scale == Scale::kFloat ? 4 : scale == Scale
 
 }  // namespace
 
+bool IsFloat(Code code) { return code == Code::kNf4 || code == Code::kE4M3; }
+
 int CodeBits(Code code) {
   switch (code) {
     case Code::kInt4:
@@ -58,8 +60,8 @@ int CodeOffset(Code code) { return code == Code::kIq4 ? 128 : 1 << (CodeBits(cod
 int CodeBytes(Code code) { return CodeBits(code) * 4; }
 
 bool IsValid(const GroupForm& form) {
-  if (form.code == Code::kNf4 || form.code == Code::kE4M3) return false;
-  if (form.code == Code::kIq4 && form.base != Base::kOffset) return false;
+  if ((form.code == Code::kIq4 || IsFloat(form.code)) && form.base != Base::kOffset) return false;
+  if (IsFloat(form.code) && form.scale == Scale::kTwoLevel) return false;
   if (form.scale == Scale::kTwoLevel) return (form.group == 16 || form.group == 32) && form.base != Base::kZero;
   return form.group == 32 || form.group == 64 || form.group == 128;
 }
@@ -74,7 +76,7 @@ std::string Name(const GroupForm& form) {
 }
 
 std::optional<GroupForm> GroupFormOf(std::string_view name) {
-  for (const Code code : {Code::kInt4, Code::kInt5, Code::kInt6, Code::kInt8, Code::kIq4}) {
+  for (const Code code : {Code::kInt4, Code::kInt5, Code::kInt6, Code::kInt8, Code::kIq4, Code::kNf4, Code::kE4M3}) {
     for (const int group : {16, 32, 64, 128}) {
       for (const Scale scale : {Scale::kHalf, Scale::kFloat, Scale::kTwoLevel}) {
         for (const Base base : {Base::kOffset, Base::kMinimum, Base::kZero}) {

@@ -4,7 +4,8 @@
 //   weight = scale * (code - offset), scale * code + minimum, or scale * (code - zero), scale, minimum and zero of the
 //   group.
 // With activations a = a_t * x, x int8: y = a_t * sum over groups of scale * (sum of code * x) + minimum * (sum of x).
-// Both sums are exact integers, the second is made once per row and shared by all outputs.
+// Both sums are exact integers, the second is made once per row and shared by all outputs. Codes that stand for floats are
+// multiplied as floats.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +22,8 @@ struct GroupForm {
     kInt6,
     kInt8,  // 0 .. 2^bits - 1
     kIq4,   // 4 bits, an index into kIq4Table
-    kNf4,   // 4 bits, an index into kNf4Table: no kernels
-    kE4M3,  // 8 bits, a float8_e4m3fn: no kernels
+    kNf4,   // 4 bits, an index into kNf4Table
+    kE4M3,  // 8 bits, a float8_e4m3fn, never its NaN
   };
   enum class Scale : uint8_t {
     kHalf,      // a float16 per group
@@ -81,6 +82,7 @@ bool IsValid(const GroupForm& form);
 std::string Name(const GroupForm& form);
 std::optional<GroupForm> GroupFormOf(std::string_view name);
 
+bool IsFloat(GroupForm::Code code);    // stands for a float: kNf4, kE4M3. Their base is kOffset, without an offset
 int CodeBits(GroupForm::Code code);    // as stored
 int CodeOffset(GroupForm::Code code);  // what kOffset takes away; of kIq4: from the table's values + 128
 int CodeBytes(GroupForm::Code code);   // of 32 columns of one output
@@ -92,7 +94,7 @@ int CodeBytes(GroupForm::Code code);   // of 32 columns of one output
 //     for every 32 columns, codes: [4 j][64 n][4 i] bytes, low nibble column 4 j + i, high nibble column 16 + 4 j + i;
 //       int5: and [64 n][4 i] bytes, bit q is bit 4 of column 4 q + i;
 //       int6: and [2 h][64 n][4 i] bytes, bits 2 q and 2 q + 1 are bits 4 and 5 of column 16 h + 4 q + i;
-//       int8: instead [8 j][64 n][4 i] bytes, column 4 j + i
+//       int8, e4m3: instead [8 j][64 n][4 i] bytes, column 4 j + i
 //     [groups][64] scales: float16, float32 or with two levels int8
 //     [groups][64] minimums in the same form, or zero points, a byte each
 int UnitColumns(const GroupForm& form);

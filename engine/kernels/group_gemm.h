@@ -2,10 +2,12 @@
 // not depend on the rows beside it, and here neither on the instruction set: group by group in rising order
 //   y = fma(float(sum of code * x), scale, y), and with minimums or zero points y = fma(float(sum of x), minimum, y),
 // where codes of forms with an offset have it taken away, a two-level scale is the product of its parts, and a zero point's
-// minimum is -(scale * zero); every one of them a float32 operation of its own.
+// minimum is -(scale * zero); every one of them a float32 operation of its own. Codes that stand for floats:
+//   sum = fma(code, x, sum) for each column of the group in rising order, then y = fma(sum, scale, y).
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "engine/base/cpu_features.h"
 #include "engine/kernels/group_form.h"
@@ -23,6 +25,9 @@ struct GroupProduct {
   // y [m, 64] = rows [m, k] * panel; k a multiple of the form's unit, activations in -127 .. 127.
   void (*multiply)(const GroupForm& form, const uint8_t* rows, int m, const uint8_t* panel, int64_t k, float* y,
                    int64_t ldy);
+  // y [panels, 64] = one row * each of a few panels (gemm.h). Null: the set does without.
+  void (*multiply_row)(const GroupForm& form, const uint8_t* row, std::span<const uint8_t* const> panels, int64_t k,
+                       float* y) = nullptr;
 };
 
 const GroupProduct& GetGroupProduct(Isa isa);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 
 #include "engine/kernels/gemm.h"
@@ -17,6 +18,7 @@ namespace {
 
 constexpr bool kSigned8 = false;
 constexpr bool kUnpackNibbles = false;
+constexpr bool kByTurns = false;  // not measured there
 using IntVector = __m512i;
 using FloatVector = __m512;
 
@@ -42,7 +44,15 @@ FloatVector MulAdd(FloatVector a, FloatVector b, FloatVector c) { return _mm512_
 FloatVector MulSub(FloatVector a, FloatVector b, FloatVector c) { return _mm512_fnmadd_ps(a, b, c); }
 FloatVector ToFloats(IntVector v) { return _mm512_cvtepi32_ps(v); }
 IntVector SplatInt(int32_t v) { return _mm512_set1_epi32(v); }
+FloatVector SplatFloat(float v) { return _mm512_set1_ps(v); }
 IntVector ShiftLeft(IntVector v, int bits) { return _mm512_sll_epi32(v, _mm_cvtsi32_si128(bits)); }
+constexpr int kTileRows = 4, kSweepTile = 4;
+// Codes are taken apart faster than they are stored and loaded again; only values out of a table, and scales with minimums, are
+// better made once for many tiles.
+constexpr int SweepRows(const GroupForm& form) {
+  const bool all = form.base == GroupForm::Base::kOffset && form.code != GroupForm::Code::kIq4;
+  return all ? std::numeric_limits<int>::max() : 8;
+}
 constexpr int ColumnRegisters(int) { return 4; }
 
 #include "engine/kernels/group_expand.inc"

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "engine/base/float16.h"
+#include "engine/base/float8.h"
 #include "engine/kernels/gemm.h"
 #include "engine/kernels/group_gemm.h"
 
@@ -27,6 +28,12 @@ class Unit {
     return form_.base == Base::kOffset ? code - CodeOffset(form_.code) : code;
   }
 
+  // As Value, of codes that stand for floats.
+  float FloatValue(int column, int n) const {
+    const int code = RawCode(column, n);
+    return form_.code == Code::kNf4 ? kNf4Table[code] : Float8Value(static_cast<uint8_t>(code));
+  }
+
   float ScaleOf(int group, int n) const { return Level(0, parts_.scales, group, n); }
 
   float MinimumOf(int group, int n) const {
@@ -36,6 +43,7 @@ class Unit {
 
   float Weight(int column, int n) const {
     const int group = column / form_.group;
+    if (IsFloat(form_.code)) return ScaleOf(group, n) * FloatValue(column, n);
     const int value = Value(column, n) - (form_.base == Base::kZero ? ZeroOf(group, n) : 0);
     const float scaled = ScaleOf(group, n) * static_cast<float>(value);
     return form_.base == Base::kMinimum ? scaled + MinimumOf(group, n) : scaled;
@@ -54,7 +62,7 @@ class Unit {
   int RawCode(int column, int n) const {
     const uint8_t* block = Cell(column) + column % CellColumns(form_) / 32 * parts_.block;
     const int k = column % 32;
-    if (form_.code == Code::kInt8) return block[(k / 4 * kPanelCols + n) * 4 + k % 4];
+    if (CodeBits(form_.code) == 8) return block[(k / 4 * kPanelCols + n) * 4 + k % 4];
     const uint8_t byte = block[(k % 16 / 4 * kPanelCols + n) * 4 + k % 4];
     int code = k < 16 ? byte & 15 : byte >> 4;
     const uint8_t* plane = block + 1024 + n * 4 + k % 4;
@@ -95,12 +103,19 @@ class Unit {
 // One output of a unit, taken apart for all rows.
 struct UnitColumn {
   int values[256];
+  float floats[256];  // instead, of codes that stand for floats
   float scales[16];
   float minimums[16];  // not with kOffset
 
   UnitColumn(const GroupForm& form, const uint8_t* bytes, int n) {
     const Unit unit(form, bytes);
-    for (int i = 0; i < UnitColumns(form); ++i) values[i] = unit.Value(i, n);
+    for (int i = 0; i < UnitColumns(form); ++i) {
+      if (IsFloat(form.code)) {
+        floats[i] = unit.FloatValue(i, n);
+      } else {
+        values[i] = unit.Value(i, n);
+      }
+    }
     for (int g = 0; g < UnitColumns(form) / form.group; ++g) {
       scales[g] = unit.ScaleOf(g, n);
       minimums[g] = form.base == Base::kOffset ? 0 : unit.MinimumOf(g, n);
@@ -108,8 +123,15 @@ struct UnitColumn {
   }
 };
 
+float AddFloatUnit(const GroupForm& form, const UnitColumn& column, const int8_t* x, float y) {
+  float sum = 0;
+  for (int i = 0; i < form.group; ++i) sum = std::fma(column.floats[i], static_cast<float>(x[i]), sum);
+  return std::fma(sum, column.scales[0], y);
+}
+
 // One row, one output, one unit more.
 float AddUnit(const GroupForm& form, const UnitColumn& column, const int8_t* x, float y) {
+  if (IsFloat(form.code)) return AddFloatUnit(form, column, x, y);
   for (int g = 0; g < UnitColumns(form) / form.group; ++g) {
     int32_t dot = 0, sum = 0;
     for (int i = g * form.group; i < (g + 1) * form.group; ++i) {

@@ -1,7 +1,10 @@
 #include "engine/kv_cache/block_hash.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
+#include <random>
+#include <vector>
 
 #include "engine/base/check.h"
 
@@ -38,6 +41,12 @@ struct SipState {
 
 }  // namespace
 
+HashKey RandomHashKey() {
+  std::random_device device;
+  const auto word = [&device] { return uint64_t{device()} << 32 | device(); };
+  return {word(), word()};
+}
+
 BlockHash SipHash128(std::span<const uint64_t> words, const HashKey& key) {
   SipState s{0x736f6d6570736575 ^ key[0], 0x646f72616e646f6d ^ key[1] ^ 0xee, 0x6c7967656e657261 ^ key[0],
              0x7465646279746573 ^ key[1]};
@@ -49,6 +58,15 @@ BlockHash SipHash128(std::span<const uint64_t> words, const HashKey& key) {
   s.v1 ^= 0xdd;
   hash.high = s.Squeeze();
   return hash;
+}
+
+BlockHash RootHash(std::string_view salt, const HashKey& key) {
+  if (salt.empty()) return kRootHash;
+  // The length first, so that no salt is another with zeros behind it; and a number of words that no block has.
+  std::vector<uint64_t> words(1 + std::max<size_t>((salt.size() + 7) / 8, 2 + kBlockSize));
+  words[0] = salt.size();
+  std::memcpy(&words[1], salt.data(), salt.size());
+  return SipHash128(words, key);
 }
 
 BlockHash HashBlock(const BlockHash& parent, std::span<const TokenId> ids, const HashKey& key) {

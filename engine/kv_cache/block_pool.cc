@@ -1,43 +1,45 @@
 #include "engine/kv_cache/block_pool.h"
 
 #include <algorithm>
-#include <random>
 
 #include "engine/base/check.h"
 
 namespace puna::engine {
-namespace {
 
-HashKey RandomKey() {
-  std::random_device device;
-  const auto word = [&device] { return uint64_t{device()} << 32 | device(); };
-  return {word(), word()};
-}
-
-}  // namespace
-
-BlockPool::BlockPool(int num_blocks, bool prefix_caching)
+BlockPool::BlockPool(int num_blocks, bool prefix_caching, const std::optional<HashKey>& hash_key)
     : prefix_caching_(prefix_caching),
-      hash_key_(RandomKey()),
+      hash_key_(hash_key ? *hash_key : RandomHashKey()),
       holders_(num_blocks),
+      num_drafted_(num_blocks),
       is_protected_(num_blocks),
       links_(num_blocks),
-      index_(num_blocks) {
+      index_(num_blocks),
+      evictions_(num_blocks) {
   for (BlockId block = 0; block < num_blocks; ++block) free_.PushBack(block);
+}
+
+BlockUse BlockPool::use(BlockId block) const {
+  if (holders_[block] > 0) return holders_[block] > 1 ? BlockUse::kShared : BlockUse::kHeld;
+  if (!index_.Contains(block)) return BlockUse::kEmpty;
+  return is_protected_[block] ? BlockUse::kProtected : BlockUse::kProbation;
 }
 
 BlockId BlockPool::Allocate() {
   PUNA_CHECK(num_free() > 0) << "all " << num_blocks() << " blocks are held";
   BlockList& from = !free_.empty() ? free_ : !probation_.empty() ? probation_ : protected_;
   const BlockId block = from.PopFront();
-  if (index_.Contains(block)) index_.Remove(block);
+  if (index_.Contains(block)) {
+    evictions_.Note(block, index_.hash(block));
+    index_.Remove(block);
+  }
   is_protected_[block] = false;
+  num_drafted_[block] = 0;
   holders_[block] = 1;
   return block;
 }
 
-PrefixMatch BlockPool::FindPrefix(std::span<const TokenId> ids, std::span<const BlockHash> hashes,
-                                  int max_tokens) const {
+PrefixMatch BlockPool::FindPrefix(std::span<const TokenId> ids, std::span<const BlockHash> hashes, int max_tokens,
+                                  const BlockHash& root) const {
   PrefixMatch match;
   if (!prefix_caching_ || max_tokens <= 0) return match;
   int matched = 0;
@@ -47,7 +49,7 @@ PrefixMatch BlockPool::FindPrefix(std::span<const TokenId> ids, std::span<const 
     match.blocks.push_back(block);
     matched += kBlockSize;
   }
-  const BlockHash& parent = matched > 0 ? hashes[matched / kBlockSize - 1] : kRootHash;
+  const BlockHash& parent = matched > 0 ? hashes[matched / kBlockSize - 1] : root;
   const auto rest = index_.FindLongest(parent, ids.subspan(matched, std::min(kBlockSize, max_tokens - matched)));
   match.partial = rest.block;
   match.partial_tokens = rest.num_tokens;

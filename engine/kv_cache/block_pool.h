@@ -16,6 +16,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,6 +25,8 @@
 #include "engine/kv_cache/block_hash.h"
 #include "engine/kv_cache/block_id.h"
 #include "engine/kv_cache/block_list.h"
+#include "engine/kv_cache/block_use.h"
+#include "engine/kv_cache/eviction_log.h"
 #include "engine/kv_cache/prefix_index.h"
 
 namespace puna::engine {
@@ -41,24 +44,40 @@ struct PrefixMatch {
 
 class BlockPool {
  public:
-  // Without prefix caching nothing is ever found, and contents are forgotten at once.
-  BlockPool(int num_blocks, bool prefix_caching);
+  // Without prefix caching nothing is ever found, and contents are forgotten at once. hash_key: of the names; none: a
+  // random one.
+  BlockPool(int num_blocks, bool prefix_caching, const std::optional<HashKey>& hash_key = std::nullopt);
   BlockPool(const BlockPool&) = delete;
 
   int num_blocks() const { return static_cast<int>(holders_.size()); }
   int num_free() const { return free_.size() + num_cached(); }  // cached ones included
   int num_cached() const { return probation_.size() + protected_.size(); }
   int num_held() const { return num_blocks() - num_free(); }
+  // How many of its leading positions hold entries of the draft model, too: none in a block that was just given out.
+  int num_drafted(BlockId block) const { return num_drafted_[block]; }
+  void SetDrafted(BlockId block, int positions) { num_drafted_[block] = static_cast<uint8_t>(positions); }
   bool is_free(BlockId block) const { return holders_[block] == 0; }
+  BlockUse use(BlockId block) const;  // never kWritten: who writes is the scheduler's business
   bool prefix_caching() const { return prefix_caching_; }
+  const EvictionLog& evictions() const { return evictions_; }
   const HashKey& hash_key() const { return hash_key_; }
 
   // A block with one holder and no content. There must be a free one.
   BlockId Allocate();
 
   // The longest cached beginning of `ids`, at most max_tokens long. hashes: of the full blocks of `ids`, as far as they
-  // are shorter than max_tokens at least. Nothing changes hands: Hold the blocks before anything else is allocated.
-  PrefixMatch FindPrefix(std::span<const TokenId> ids, std::span<const BlockHash> hashes, int max_tokens) const;
+  // are shorter than max_tokens at least; root: the parent of the first. Nothing changes hands: Hold the blocks before
+  // anything else is allocated.
+  PrefixMatch FindPrefix(std::span<const TokenId> ids, std::span<const BlockHash> hashes, int max_tokens,
+                         const BlockHash& root = kRootHash) const;
+
+  // The cached block of this name and these ids; kNoBlock when there is none.
+  BlockId FindFull(const BlockHash& hash, std::span<const TokenId> ids) const { return index_.FindFull(hash, ids); }
+
+  // How `ids` go on otherwise than what is cached behind `parent`; none: nothing there does.
+  std::optional<PrefixIndex::Difference> FindDifference(const BlockHash& parent, std::span<const TokenId> ids) const {
+    return index_.FindDifference(parent, ids);
+  }
 
   // One more holder for each block of the match, the one to copy from included.
   void Hold(const PrefixMatch& match);
@@ -87,12 +106,14 @@ class BlockPool {
   const bool prefix_caching_;
   const HashKey hash_key_;
   std::vector<int> holders_;           // by block
+  std::vector<uint8_t> num_drafted_;   // by block
   std::vector<uint8_t> is_protected_;  // by block; of those held: will be, when they are let go of
   std::vector<BlockLinks> links_;
   BlockList free_{links_};       // without content
   BlockList probation_{links_};  // cached; the next to go first
   BlockList protected_{links_};
   PrefixIndex index_;
+  EvictionLog evictions_;
 };
 
 }  // namespace puna::engine

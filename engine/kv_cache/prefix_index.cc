@@ -1,6 +1,8 @@
 #include "engine/kv_cache/prefix_index.h"
 
 #include <algorithm>
+#include <new>
+#include <utility>
 
 #include "engine/base/check.h"
 
@@ -17,9 +19,14 @@ int CommonLength(std::span<const TokenId> a, std::span<const TokenId> b) {
 
 void PrefixIndex::AddFull(BlockId block, const BlockHash& parent, const BlockHash& hash, std::span<const TokenId> ids) {
   PUNA_CHECK(ids.size() == kBlockSize) << ids.size();
-  const bool is_new = by_hash_.emplace(hash, block).second;
+  const auto [place, is_new] = by_hash_.emplace(hash, block);
   PUNA_CHECK(is_new) << "two blocks of one content, " << block;
-  Link(block, parent, ids);
+  try {
+    Link(block, parent, ids);
+  } catch (const std::bad_alloc&) {
+    by_hash_.erase(place);
+    throw;
+  }
   entries_[block].hash = hash;
 }
 
@@ -30,14 +37,14 @@ void PrefixIndex::AddPartial(BlockId block, const BlockHash& parent, std::span<c
 
 void PrefixIndex::Link(BlockId block, const BlockHash& parent, std::span<const TokenId> ids) {
   PUNA_CHECK(!Contains(block)) << block;
+  BlockId& first = first_child_.try_emplace(parent, kNoBlock).first->second;  // what may fail comes first
   Entry& entry = entries_[block];
   entry.num_tokens = static_cast<int>(ids.size());
   entry.parent = parent;
   std::copy(ids.begin(), ids.end(), entry.ids.begin());
   entry.previous = kNoBlock;
-  entry.next = FirstChild(parent);
+  entry.next = std::exchange(first, block);
   if (entry.next != kNoBlock) entries_[entry.next].previous = block;
-  first_child_[parent] = block;
 }
 
 void PrefixIndex::Remove(BlockId block) {
@@ -67,6 +74,19 @@ PrefixIndex::Common PrefixIndex::FindLongest(const BlockHash& parent, std::span<
     const Entry& entry = entries_[block];
     const int common = CommonLength(std::span(entry.ids).first(entry.num_tokens), ids);
     if (common > best.num_tokens) best = {block, common};
+  }
+  return best;
+}
+
+std::optional<PrefixIndex::Difference> PrefixIndex::FindDifference(const BlockHash& parent,
+                                                                   std::span<const TokenId> ids) const {
+  std::optional<Difference> best;
+  for (BlockId block = FirstChild(parent); block != kNoBlock; block = entries_[block].next) {
+    const auto there = std::span(entries_[block].ids).first(entries_[block].num_tokens);
+    const int common = CommonLength(there, ids);
+    const bool differs = common < std::ssize(there) && common < std::ssize(ids);
+    if (!differs || (best && common <= best->num_common)) continue;
+    best = Difference{common, {there.begin() + common, there.end()}};
   }
   return best;
 }

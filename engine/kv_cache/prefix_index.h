@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -20,7 +21,7 @@ class PrefixIndex {
   explicit PrefixIndex(int num_blocks) : entries_(num_blocks) {}
 
   // Enters what `block` contains: `ids` behind `parent`. A full block has its own `hash`; there must be no other of
-  // that name.
+  // that name. When there is no memory for it, nothing has changed.
   void AddFull(BlockId block, const BlockHash& parent, const BlockHash& hash, std::span<const TokenId> ids);
   void AddPartial(BlockId block, const BlockHash& parent, std::span<const TokenId> ids);
   void Remove(BlockId block);
@@ -28,6 +29,7 @@ class PrefixIndex {
   bool ContainsHash(const BlockHash& hash) const { return by_hash_.contains(hash); }
   bool Contains(BlockId block) const { return entries_[block].num_tokens > 0; }
   int num_tokens(BlockId block) const { return entries_[block].num_tokens; }
+  const BlockHash& hash(BlockId block) const { return entries_[block].hash; }  // of one that is not full: zero
 
   // The full block of this name and these ids; kNoBlock when there is none.
   BlockId FindFull(const BlockHash& hash, std::span<const TokenId> ids) const;
@@ -38,6 +40,14 @@ class PrefixIndex {
   };
   // The child of `parent` that begins with most of `ids`; the one entered last among equals.
   Common FindLongest(const BlockHash& parent, std::span<const TokenId> ids) const;
+
+  // How some ids go on otherwise than what followed `parent` before.
+  struct Difference {
+    int num_common = 0;
+    std::vector<TokenId> before;  // what stands in the child behind what is common: one id at least
+  };
+  // Of the child that has most in common with `ids`, the one entered last among equals; none where no child goes on otherwise.
+  std::optional<Difference> FindDifference(const BlockHash& parent, std::span<const TokenId> ids) const;
 
   // The children of `parent` that are not full and contain nothing that `ids` does not begin with.
   std::vector<BlockId> FindCovered(const BlockHash& parent, std::span<const TokenId> ids) const;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "engine/base/cpu_features.h"
@@ -38,20 +39,36 @@ class Linear {
 
   const std::vector<PackedWeight>& weights() const { return weights_; }
   FormatSet formats() const;
+  // The orders of columns that the weights in kGroups want, each once: what Set is to be given.
+  const ColumnOrders& orders() const { return orders_; }
   size_t bytes() const;
   int64_t inputs() const { return weights_.front().inputs; }
   int64_t outputs() const;
   bool uses_onednn() const;  // for many rows
 
  private:
-  void ForwardPanel(const LinearInput& input, const LinearOutput& output, int64_t panel) const;
-  void GateUpPanel(const LinearInput& input, MatView<float> y, int64_t panel) const;
-  void PanelRows(const LinearInput& input, size_t part, int64_t panel, int64_t first_row, int rows, float* tile) const;
+  // Some panels of one weight: one, or with one row a few that are read by turns.
+  struct Panels {
+    size_t part = 0;  // of weights_
+    int64_t first = 0;
+    int count = 1;
+
+    int64_t cols() const { return int64_t{count} * kPanelCols; }
+  };
+  bool ByTurns(size_t part) const;
+  int64_t ForwardPanels(const LinearInput& input, const LinearOutput& output, int64_t panel, int64_t end) const;
+  int64_t GateUpPanels(const LinearInput& input, MatView<float> y, int64_t panel, int64_t end) const;
+  void Finish(const float* result, const Panels& panels, const LinearOutput& output, int64_t first_output,
+              int64_t row) const;
+  void PanelRows(const LinearInput& input, const Panels& panels, int64_t first_row, int rows, float* tile) const;
   template <typename A, typename W, typename Y>
-  void Multiply(const PanelProduct<A, W, Y>& product, const ArrangedRows& input, size_t part, int64_t panel,
+  void Multiply(const PanelProduct<A, W, Y>& product, const ArrangedRows& input, const Panels& panels,
                 int64_t first_row, int rows, Y* y) const;
+  void MultiplyGroups(const ArrangedRows& input, const Panels& panels, int64_t first_row, int rows, float* y) const;
 
   std::vector<PackedWeight> weights_;
+  ColumnOrders orders_;                      // each different one of kGroups
+  std::vector<size_t> order_of_;             // of each weight, its place there
   std::vector<const OnednnPanels*> onednn_;  // of each weight, for many rows; null: our own kernels take all
   const GemmKernels* gemm_ = nullptr;
   const GroupProduct* groups_ = nullptr;

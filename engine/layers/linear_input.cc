@@ -32,38 +32,54 @@ void WithProduct(Isa isa, WeightFormat format, const Fn& fn) {
 
 }  // namespace
 
-LinearInput::LinearInput(FormatSet formats, int64_t max_rows, int64_t max_cols, bool asymmetric, Isa isa)
+LinearInput::LinearInput(FormatSet formats, int64_t max_rows, int64_t max_cols, bool asymmetric, Isa isa,
+                         int max_orders)
     : formats_(formats), kernels_(GetElementwiseKernels(isa)), isa_(isa), max_cols_(max_cols) {
   for (int f = 0; f < kNumFormats; ++f) {
     const auto format = static_cast<WeightFormat>(f);
     if (!formats.Has(format)) continue;
-    arranged_[f].asymmetric_ = asymmetric && format != WeightFormat::kGroups;
-    WithProduct(isa, format, [&](const auto& product) {
-      PUNA_CHECK(kMaxTileRows % product.tile_rows == 0) << product.tile_rows;
-      const int64_t bytes = max_rows * product.row_bytes(PaddedCols(format, max_cols));
-      arranged_[f].data_ = AlignedBuffer<uint8_t>(static_cast<size_t>(bytes));
-    });
-    if (format != WeightFormat::kBf16) arranged_[f].quant_ = AlignedBuffer<RowQuant>(static_cast<size_t>(max_rows));
+    const int orders = format == WeightFormat::kGroups ? max_orders : 1;
+    for (int i = 0; i < orders; ++i) arranged_[f].push_back(MakeRows(format, max_rows, asymmetric));
   }
 }
 
-const ArrangedRows& LinearInput::In(WeightFormat format) const {
-  const ArrangedRows& rows = arranged_[static_cast<size_t>(format)];
-  PUNA_CHECK(rows.set_) << Name(format);
+ArrangedRows LinearInput::MakeRows(WeightFormat format, int64_t max_rows, bool asymmetric) const {
+  ArrangedRows rows;
+  rows.asymmetric_ = asymmetric && format != WeightFormat::kGroups;
+  WithProduct(isa_, format, [&](const auto& product) {
+    PUNA_CHECK(kMaxTileRows % product.tile_rows == 0) << product.tile_rows;
+    const int64_t bytes = max_rows * product.row_bytes(PaddedCols(format, max_cols_));
+    rows.data_ = AlignedBuffer<uint8_t>(static_cast<size_t>(bytes));
+  });
+  if (format != WeightFormat::kBf16) rows.quant_ = AlignedBuffer<RowQuant>(static_cast<size_t>(max_rows));
   return rows;
 }
 
-void LinearInput::Set(MatView<const float> x, const Norm& norm, ThreadTeam& team, FormatSet wanted) {
+const ArrangedRows& LinearInput::In(WeightFormat format, size_t order) const {
+  const std::vector<ArrangedRows>& orders = arranged_[static_cast<size_t>(format)];
+  PUNA_CHECK(order < orders.size() && orders[order].set_) << Name(format) << ' ' << order;
+  return orders[order];
+}
+
+void LinearInput::Set(MatView<const float> x, const Norm& norm, ThreadTeam& team, FormatSet wanted,
+                      const ColumnOrders& orders) {
   PUNA_CHECK(x.cols <= max_cols_) << x.cols << " > " << max_cols_;
   rows_ = x.rows;
   while (std::ssize(scratch_) < team.size()) scratch_.emplace_back(PaddedCols(WeightFormat::kW8A8, max_cols_));
   for (int f = 0; f < kNumFormats; ++f) {
     const auto format = static_cast<WeightFormat>(f);
-    ArrangedRows& rows = arranged_[f];
-    rows.set_ = formats_.Has(format) && wanted.Has(format);
-    if (!rows.set_) continue;
-    rows.stride_ = PaddedCols(format, x.cols);
-    WithProduct(isa_, format, [&](const auto& product) { SetFormat(product, rows, x, norm, team); });
+    const bool ordered = format == WeightFormat::kGroups && !orders.empty();
+    const size_t count = !wanted.Has(format) ? 0 : ordered ? orders.size() : 1;
+    PUNA_CHECK(arranged_[f].empty() || count <= arranged_[f].size()) << count;
+    for (size_t i = 0; i < arranged_[f].size(); ++i) {
+      ArrangedRows& rows = arranged_[f][i];
+      rows.set_ = i < count;
+      if (!rows.set_) continue;
+      rows.order_ = ordered ? orders[i] : std::span<const int32_t>();
+      PUNA_CHECK(rows.order_.empty() || std::ssize(rows.order_) == x.cols) << rows.order_.size();
+      rows.stride_ = PaddedCols(format, x.cols);
+      WithProduct(isa_, format, [&](const auto& product) { SetFormat(product, rows, x, norm, team); });
+    }
   }
 }
 
@@ -89,12 +105,17 @@ void LinearInput::SetTile(int tile_rows, void (*arrange)(const A*, int, int64_t,
   const int rows = static_cast<int>(std::min<int64_t>(tile_rows, x.rows - first));
   for (int r = 0; r < rows; ++r) {
     A* out = tile + r * to.stride_;
-    Round(Prepared(x.row(first + r), x.cols, norm, scratch.row.data()), x.cols, first + r, to, out);
+    const float* row = Prepared(x.row(first + r), x.cols, norm, scratch.row.data());
+    if (!to.order_.empty()) {
+      for (int64_t i = 0; i < x.cols; ++i) scratch.ordered[i] = row[to.order_[i]];
+      row = scratch.ordered.data();
+    }
+    Round(row, x.cols, first + r, to, out);
   }
   arrange(tile, rows, to.stride_, to.data_.data() + first * to.row_bytes_);
 }
 
-// The row after what `norm` asks for: x itself, or scratch.
+// The row after what `norm` asks for: x itself, or in scratch.
 const float* LinearInput::Prepared(const float* x, int64_t cols, const Norm& norm, float* scratch) const {
   const float* row = x;
   if (norm.weight != nullptr) {

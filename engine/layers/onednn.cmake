@@ -6,7 +6,7 @@ if(NOT EXISTS ${PUNA_ONEDNN}/lib/libdnnl.a)
   # The same code: Debian's 3.7.2 carries upstream's 3.7.3 as a patch.
   puna_fetch(onednn https://github.com/uxlfoundation/oneDNN/archive/refs/tags/v3.7.3.tar.gz
     071f289dc961b43a3b7c8cbe8a305290a7c5d308ec4b2f586397749abdc88296)
-  message(STATUS "Building oneDNN into ${PUNA_ONEDNN}, once: about 20 minutes on two cores")
+  message(STATUS "Building oneDNN into ${PUNA_ONEDNN}, once: some 8 to 15 minutes on two cores")
   execute_process(COMMAND ${CMAKE_COMMAND} -DSOURCE_DIR=${onednn_SOURCE_DIR} -DPREFIX=${PUNA_ONEDNN}
     -P ${CMAKE_CURRENT_LIST_DIR}/build_onednn.cmake COMMAND_ERROR_IS_FATAL ANY)
 endif()

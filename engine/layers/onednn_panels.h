@@ -1,7 +1,8 @@
 // OnednnPanels: products with one packed panel, computed by oneDNN's brgemm micro-kernel (Georganas et al., "Harnessing Deep
 // Learning via a Single Building Block", 2019; oneDNN 3.7, dnnl::ukernel), which reads the panels of engine/kernels/gemm.h as
-// they are. It brings the matrix units of x86-64 that we have no kernels for (AMX), and must not change a bit: a form whose sums differ
-// from our own kernel's in the trial at the start is not used, so a row's result still does not depend on the rows beside it.
+// they are. It brings the matrix units of x86-64 that we have no kernels for (AMX), and must not change a bit: a form whose
+// sums differ from our own kernel's in the trial at the start is not used, so a row's result still does not depend on the rows
+// beside it.
 #pragma once
 
 #include <cstdint>

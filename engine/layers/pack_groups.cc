@@ -7,6 +7,7 @@
 #include "engine/base/check.h"
 #include "engine/base/float16.h"
 #include "engine/kernels/group_gemm.h"
+#include "engine/kernels/words4.h"
 
 namespace puna::engine {
 namespace {
@@ -51,7 +52,6 @@ void Repeat(std::vector<T>& values, int64_t at, int64_t rows, int64_t per_row, i
 // Rows [first, first + count) of `source` as rows [n, n + count) of the panel.
 void ReadRun(const WeightSource& source, int64_t first, int64_t count, const GroupForm& kernel, int64_t n,
              PanelRows& rows) {
-  PUNA_CHECK(HasCodes(source, kernel)) << source.name();
   const std::optional<GroupForm> own = source.groups();
   const int64_t per_row = source.cols() / PanelRows::ScaleColumns(kernel);
   const int64_t lower_per_row = source.cols() / kernel.group;
@@ -70,53 +70,49 @@ void ReadRun(const WeightSource& source, int64_t first, int64_t count, const Gro
   Repeat(rows.zeros, n * per_row, count, per_row / repeat, repeat);
 }
 
-uint32_t Word(const uint8_t* p) {
-  uint32_t word;
-  std::memcpy(&word, p, 4);
-  return word;
-}
-
-void PutWord(uint8_t* p, uint32_t word) { std::memcpy(p, &word, 4); }
-
-// 32 codes of output n to their place in a block.
+// 32 codes of outputs n to n + 3, `stride` bytes apart, to their place in a block.
 template <Code kCode>
-void PutCodes(const uint8_t* codes, int n, uint8_t* block) {
+void PutCodes(const uint8_t* codes, int64_t stride, int n, uint8_t* block) {
   constexpr int kQuad = 4 * kPanelCols;
   uint8_t* out = block + 4 * n;
+  Words4 low[4], high[4];
+  Transpose4(codes, stride, low);
+  Transpose4(codes + 16, stride, high);
   if constexpr (kCode == Code::kInt8) {
-    for (int q = 0; q < 8; ++q) PutWord(out + q * kQuad, Word(codes + 4 * q));
+    StoreColumns(low, out, kQuad);
+    StoreColumns(high, out + 4 * kQuad, kQuad);
     return;
   }
-  uint32_t planes[2] = {0, 0};
+  Words4 planes[2] = {};
   for (int j = 0; j < 4; ++j) {
-    const uint32_t low = Word(codes + 4 * j), high = Word(codes + 16 + 4 * j);
-    PutWord(out + j * kQuad, (low & 0x0f0f0f0fu) | (high & 0x0f0f0f0fu) << 4);
+    StoreAs(out + j * kQuad, (low[j] & 0x0f0f0f0fu) | (high[j] & 0x0f0f0f0fu) << 4);
     if constexpr (kCode == Code::kInt5) {
-      planes[0] |= (low >> 4 & 0x01010101u) << j | (high >> 4 & 0x01010101u) << (j + 4);
+      planes[0] |= (low[j] >> 4 & 0x01010101u) << j | (high[j] >> 4 & 0x01010101u) << (j + 4);
     } else if constexpr (kCode == Code::kInt6) {
-      planes[0] |= (low >> 4 & 0x03030303u) << 2 * j;
-      planes[1] |= (high >> 4 & 0x03030303u) << 2 * j;
+      planes[0] |= (low[j] >> 4 & 0x03030303u) << 2 * j;
+      planes[1] |= (high[j] >> 4 & 0x03030303u) << 2 * j;
     }
   }
-  if constexpr (kCode == Code::kInt5 || kCode == Code::kInt6) PutWord(out + 4 * kQuad, planes[0]);
-  if constexpr (kCode == Code::kInt6) PutWord(out + 5 * kQuad, planes[1]);
+  if constexpr (kCode == Code::kInt5 || kCode == Code::kInt6) StoreAs(out + 4 * kQuad, planes[0]);
+  if constexpr (kCode == Code::kInt6) StoreAs(out + 5 * kQuad, planes[1]);
 }
 
 template <Code kCode>
-void PutBlock(const uint8_t* codes, int64_t stride, int64_t rows, uint8_t* block) {
-  for (int n = 0; n < rows; ++n) PutCodes<kCode>(codes + n * stride, n, block);
+void PutBlock(const uint8_t* codes, int64_t stride, uint8_t* block) {
+  for (int n = 0; n < kPanelCols; n += 4) PutCodes<kCode>(codes + n * stride, stride, n, block);
 }
 
-void PutBlock(Code code, const uint8_t* codes, int64_t stride, int64_t rows, uint8_t* block) {
+void PutBlock(Code code, const uint8_t* codes, int64_t stride, uint8_t* block) {
   switch (code) {
     case Code::kInt5:
-      return PutBlock<Code::kInt5>(codes, stride, rows, block);
+      return PutBlock<Code::kInt5>(codes, stride, block);
     case Code::kInt6:
-      return PutBlock<Code::kInt6>(codes, stride, rows, block);
+      return PutBlock<Code::kInt6>(codes, stride, block);
     case Code::kInt8:
-      return PutBlock<Code::kInt8>(codes, stride, rows, block);
+    case Code::kE4M3:
+      return PutBlock<Code::kInt8>(codes, stride, block);
     default:
-      return PutBlock<Code::kInt4>(codes, stride, rows, block);
+      return PutBlock<Code::kInt4>(codes, stride, block);
   }
 }
 
@@ -161,9 +157,10 @@ void PutLevels(const GroupForm& form, const UnitParts& parts, const PanelRows& r
 
 }  // namespace
 
-bool HasCodes(const WeightSource& source, const GroupForm& form) {
+bool HasCodes(const WeightSource& source, const GroupForm& form, bool ordered) {
   const std::optional<GroupForm> own = source.groups();
-  if (!own || !source.column_order().empty() || own->code != form.code || own->base != form.base) return false;
+  if (!own || source.column_order().empty() == ordered || own->code != form.code || own->base != form.base)
+    return false;
   const bool two_level = own->scale == Scale::kTwoLevel;
   if (two_level != (form.scale == Scale::kTwoLevel) || source.cols() % UnitColumns(form) != 0) return false;
   return two_level ? own->group == form.group : own->group % form.group == 0;
@@ -181,7 +178,9 @@ void PackGroups(const PackedWeight& w, const GroupForm& form, int64_t p, const s
       if (next.source != ref.source || (ref.source != nullptr && next.row != ref.row + run)) break;
       ++run;
     }
-    PUNA_CHECK(ref.source == nullptr || ref.source->cols() == w.inputs);
+    if (ref.source != nullptr) {
+      PUNA_CHECK(ref.source->cols() == w.inputs && HasCodes(*ref.source, form, w.form.ordered)) << ref.source->name();
+    }
     if (ref.source != nullptr) ReadRun(*ref.source, ref.row, run, form, n, rows);
     n += run;
   }
@@ -195,7 +194,7 @@ void PackGroups(const PackedWeight& w, const GroupForm& form, int64_t p, const s
       if (form.base == Base::kMinimum) PutFloats(Scale::kHalf, rows.minimums, k / unit_columns, unit + kUnitMinimums);
     }
     for (int64_t b = 0; b < cell_columns / 32; ++b) {
-      PutBlock(form.code, rows.codes.data() + k + 32 * b, w.inputs, kPanelCols, cell + b * parts.block);
+      PutBlock(form.code, rows.codes.data() + k + 32 * b, w.inputs, cell + b * parts.block);
     }
     PutLevels(form, parts, rows, k / form.group, cell);
   }

@@ -1,16 +1,18 @@
 #include "engine/layers/packed_weight.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <cstring>
 #include <exception>
+#include <numeric>
 
 #include "engine/base/aligned_buffer.h"
 #include "engine/base/check.h"
 #include "engine/base/float16.h"
+#include "engine/kernels/panel_rounding.h"
 #include "engine/layers/linear_input.h"
 #include "engine/layers/pack_groups.h"
-#include "engine/layers/round_weights.h"
 
 namespace puna::engine {
 namespace {
@@ -36,40 +38,31 @@ struct PerOutput {
   float* weighted_sums;
 };
 
-// Scratch of one thread: a row as it is read.
-struct RowBuffers {
-  explicit RowBuffers(int64_t k) : bf16s(k), floats(k), codes(k), scales(k / kInt4Group + 1) {}
-  std::vector<bf16> bf16s;
-  std::vector<float> floats;
-  std::vector<int8_t> codes;
-  std::vector<float> scales;
-};
-
-void PackBf16Row(const RowRef& ref, int n, RowBuffers& row, int64_t inputs, uint8_t* panel) {
-  if (ref.source->encoding() == WeightSource::Encoding::kBf16) {
-    ref.source->ReadBf16(ref.row, 1, row.bf16s.data());
-  } else {
-    ref.source->ReadFloat(ref.row, 1, row.floats.data());
-    for (int64_t i = 0; i < inputs; ++i) row.bf16s[i] = ToBf16(row.floats[i]);
-  }
-  auto* out = reinterpret_cast<bf16*>(panel) + 2 * n;
-  for (int64_t i = 0; i < inputs; ++i) out[i / 2 * 2 * kPanelCols + i % 2] = row.bf16s[i];
+// Rows [row, row + count) of a source, one behind the other.
+void ReadBf16Rows(const RowRef& ref, int64_t count, bf16* out) {
+  if (ref.source->encoding() == WeightSource::Encoding::kBf16) return ref.source->ReadBf16(ref.row, count, out);
+  std::vector<float> floats(static_cast<size_t>(count * ref.source->cols()));
+  ref.source->ReadFloat(ref.row, count, floats.data());
+  for (const float x : floats) *out++ = ToBf16(x);
 }
 
-void PackInt8Row(const RowRef& ref, int n, RowBuffers& row, int64_t inputs, uint8_t* panel, float* scale,
-                 int32_t* sum) {
+void ReadInt8Rows(const PanelRounding& rounding, const RowRef& ref, int64_t count, int8_t* out, float* scales,
+                  int32_t* sums) {
+  const int64_t cols = ref.source->cols();
   if (ref.source->encoding() == WeightSource::Encoding::kInt8) {
-    ref.source->ReadCodes(ref.row, 1, row.codes.data(), scale);
+    ref.source->ReadCodes(ref.row, count, out, scales);
   } else {
-    ref.source->ReadFloat(ref.row, 1, row.floats.data());
-    *scale = RoundToInt8(row.floats.data(), inputs, row.codes.data());
+    std::vector<float> floats(static_cast<size_t>(count * cols));
+    ref.source->ReadFloat(ref.row, count, floats.data());
+    for (int64_t r = 0; r < count; ++r) scales[r] = rounding.int8_row(floats.data() + r * cols, cols, out + r * cols);
   }
-  auto* out = reinterpret_cast<int8_t*>(panel) + 4 * n;
-  *sum = 0;
-  for (int64_t i = 0; i < inputs; ++i) {
-    out[i / 4 * 4 * kPanelCols + i % 4] = row.codes[i];
-    *sum += row.codes[i];
-  }
+  for (int64_t r = 0; r < count; ++r) sums[r] = std::accumulate(out + r * cols, out + (r + 1) * cols, 0);
+}
+
+// Whether a row's codes are its file's.
+bool KeepsInt4Codes(const WeightSource& source) {
+  const int64_t group = source.encoding() == WeightSource::Encoding::kInt4 ? source.group_size() : 0;
+  return group >= kInt4Group && group % kInt4Group == 0;
 }
 
 // One group's 32 codes of column n into their nibbles.
@@ -81,68 +74,125 @@ void PutNibbles(const int8_t* codes, int n, uint8_t* group) {
   }
 }
 
-void ReadInt4Row(const RowRef& ref, RowBuffers& row, int64_t k) {
-  std::fill(row.codes.begin(), row.codes.end(), int8_t{0});
-  std::fill(row.floats.begin(), row.floats.end(), 0.0f);
-  const int64_t group = ref.source->encoding() == WeightSource::Encoding::kInt4 ? ref.source->group_size() : 0;
-  if (group >= kInt4Group && group % kInt4Group == 0) {
-    ref.source->ReadCodes(ref.row, 1, row.codes.data(), row.scales.data());
-    const int64_t repeat = group / kInt4Group;  // a wider group's scale serves several of ours
-    for (int64_t g = k / kInt4Group - 1; g >= 0; --g) row.scales[g] = row.scales[g / repeat];
-    return;
-  }
-  ref.source->ReadFloat(ref.row, 1, row.floats.data());
-  for (int64_t g = 0; g < k / kInt4Group; ++g) {
-    row.scales[g] = RoundToInt4(row.floats.data() + g * kInt4Group, row.codes.data() + g * kInt4Group);
-  }
-}
-
-void PackInt4Row(const RowRef& ref, int n, RowBuffers& row, int64_t k, uint8_t* panel, float* weighted_sum) {
-  ReadInt4Row(ref, row, k);
+// A row with its file's codes as output n of a panel.
+void PutInt4Codes(const RowRef& ref, int n, int64_t k, uint8_t* panel, float* weighted_sum) {
+  const int64_t width = ref.source->group_size();  // a wider group's scale serves several of ours
+  std::vector<int8_t> codes(static_cast<size_t>(k));
+  std::vector<float> scales(static_cast<size_t>(k / kInt4Group + 1));
+  ref.source->ReadCodes(ref.row, 1, codes.data(), scales.data());
   float total = 0;
   for (int64_t g = 0; g < k / kInt4Group; ++g) {
     uint8_t* group = panel + g * kInt4GroupBytes;
-    const int8_t* codes = row.codes.data() + g * kInt4Group;
-    PutNibbles(codes, n, group);
-    const uint16_t half = FloatToHalf(row.scales[g]);
+    const int8_t* own = codes.data() + g * kInt4Group;
+    PutNibbles(own, n, group);
+    const uint16_t half = FloatToHalf(scales[static_cast<size_t>(g * kInt4Group / width)]);
     std::memcpy(group + kInt4ScalesAt + 2 * n, &half, 2);
-    int32_t sum = 0;
-    for (int i = 0; i < kInt4Group; ++i) sum += codes[i];
-    total += HalfToFloat(half) * static_cast<float>(sum);
+    total += HalfToFloat(half) * static_cast<float>(std::accumulate(own, own + kInt4Group, 0));
   }
   *weighted_sum = total;
 }
 
-// Rows row_of(first .. first + kPanelCols) into a panel, one row at a time.
-void PackRows(PackedWeight& w, const PerOutput& out, int64_t p, const std::function<RowRef(int64_t)>& row_of,
-              uint8_t* panel) {
-  RowBuffers row(w.k);
-  for (int n = 0; n < kPanelCols; ++n) {
-    const int64_t column = p * kPanelCols + n;
-    const RowRef ref = column < w.outputs ? row_of(column) : RowRef{};
-    if (ref.source == nullptr) {
-      if (w.format() == WeightFormat::kW4A8) {  // code 0 is stored as 8
-        const int8_t zeros[kInt4Group] = {};
-        for (int64_t g = 0; g < w.k / kInt4Group; ++g) PutNibbles(zeros, n, panel + g * kInt4GroupBytes);
+// Packs panels, kRoundedRows rows at a time.
+class PanelPacker {
+ public:
+  PanelPacker(const PackedWeight& w, const PerOutput& out, const std::function<RowRef(int64_t)>& row_of, Isa isa)
+      : w_(w),
+        out_(out),
+        row_of_(row_of),
+        rounding_(GetPanelRounding(isa)),
+        rows_(static_cast<size_t>(kRoundedRows * w.k)) {}
+
+  void Pack(int64_t p, uint8_t* panel) {
+    for (int n = 0; n < kPanelCols; n += kRoundedRows) {
+      for (int r = 0; r < kRoundedRows; ++r) {
+        const int64_t column = p * kPanelCols + n + r;
+        refs_[r] = column < w_.outputs ? row_of_(column) : RowRef{};
+        if (refs_[r].source == nullptr) continue;
+        PUNA_CHECK(refs_[r].source->cols() == w_.inputs) << refs_[r].source->name();
       }
-      continue;
+      PackStrip(p * kPanelCols + n, n, panel);
     }
-    PUNA_CHECK(ref.source->cols() == w.inputs) << ref.source->name();
-    switch (w.format()) {
+  }
+
+ private:
+  void PackStrip(int64_t column, int n, uint8_t* panel) {
+    switch (w_.format()) {
       case WeightFormat::kBf16:
-        PackBf16Row(ref, n, row, w.inputs, panel);
-        break;
+        Read<bf16>([&](int r, int64_t count, bf16* rows) { ReadBf16Rows(refs_[r], count, rows); });
+        return PutWords<bf16>(n, panel);
       case WeightFormat::kW8A8:
-        PackInt8Row(ref, n, row, w.inputs, panel, &out.scales[column], &out.sums[column]);
-        break;
+        Read<int8_t>([&](int r, int64_t count, int8_t* rows) {
+          ReadInt8Rows(rounding_, refs_[r], count, rows, &out_.scales[column + r], &out_.sums[column + r]);
+        });
+        return PutWords<int8_t>(n, panel);
       case WeightFormat::kW4A8:
-        PackInt4Row(ref, n, row, w.k, panel, &out.weighted_sums[column]);
-        break;
+        return PackInt4(n, panel, &out_.weighted_sums[column]);
       case WeightFormat::kGroups:
         PUNA_CHECK(false) << "packed a panel at a time";
     }
   }
-}
+
+  // Rows with codes of their own are rounded as zeros, and then put in their place.
+  void PackInt4(int n, uint8_t* panel, float* weighted_sums) {
+    Read<float>([&](int r, int64_t count, float* rows) {
+      if (KeepsInt4Codes(*refs_[r].source)) {
+        std::fill_n(rows, count * w_.inputs, 0.0f);
+      } else {
+        refs_[r].source->ReadFloat(refs_[r].row, count, rows);
+      }
+    });
+    rounding_.int4_rows(Row<float>(0), w_.k, w_.k, n, panel, weighted_sums);
+    for (int r = 0; r < kRoundedRows; ++r) {
+      if (refs_[r].source == nullptr || !KeepsInt4Codes(*refs_[r].source)) continue;
+      PutInt4Codes(refs_[r], n + r, w_.k, panel, &weighted_sums[r]);
+    }
+  }
+
+  // Calls read(r, count, rows) for runs of rows of one source, and puts zeros wherever there is nothing to read.
+  template <typename T, typename Fn>
+  void Read(const Fn& read) {
+    for (int r = 0; r < kRoundedRows;) {
+      const int run = RunAt(r);
+      T* rows = Row<T>(r);
+      int64_t filled = 0;
+      if (refs_[r].source != nullptr) {
+        read(r, run, rows);
+        filled = run * w_.inputs;
+      }
+      std::fill(rows + filled, rows + run * w_.k, T{});
+      r += run;
+    }
+  }
+
+  // Rows from r on that lie in one piece, in their source and here.
+  int RunAt(int r) const {
+    int run = 1;
+    if (refs_[r].source == nullptr || w_.k != w_.inputs) return run;
+    const auto follows = [&](const RowRef& next) {
+      return next.source == refs_[r].source && next.row == refs_[r].row + run;
+    };
+    while (r + run < kRoundedRows && follows(refs_[r + run])) ++run;
+    return run;
+  }
+
+  template <typename T>
+  T* Row(int r) {
+    return reinterpret_cast<T*>(rows_.data()) + r * w_.k;
+  }
+
+  template <typename T>
+  void PutWords(int n, uint8_t* panel) {
+    const auto row_bytes = static_cast<int64_t>(w_.k * sizeof(T));
+    rounding_.words(reinterpret_cast<const uint8_t*>(Row<T>(0)), row_bytes, row_bytes / 4, n, panel);
+  }
+
+  const PackedWeight& w_;
+  PerOutput out_;
+  const std::function<RowRef(int64_t)>& row_of_;
+  const PanelRounding& rounding_;
+  RowRef refs_[kRoundedRows];
+  std::vector<float> rows_;  // memory of [kRoundedRows, k] of the format's type
+};
 
 // The same panel out of sources that have its codes, all at once: much faster.
 constexpr GroupForm kInt4Form{GroupForm::Code::kInt4, kInt4Group, GroupForm::Scale::kHalf, GroupForm::Base::kOffset};
@@ -175,6 +225,21 @@ void SumInt4Panel(const uint8_t* panel, int64_t k, float* weighted_sums) {
       weighted_sums[n] += HalfToFloat(half) * static_cast<float>(sums[n]);
     }
   }
+}
+
+// The one order of all columns that the rows have.
+SharedArray<int32_t> OrderOf(const PackedWeight& w, const std::function<RowRef(int64_t)>& row_of) {
+  std::span<const int32_t> order;
+  for (int64_t column = 0; column < w.outputs; ++column) {
+    const WeightSource* source = row_of(column).source;
+    if (source == nullptr || source->column_order().data() == order.data()) continue;
+    PUNA_CHECK(order.empty() || std::ranges::equal(order, source->column_order())) << source->name();
+    order = source->column_order();
+  }
+  PUNA_CHECK(std::ssize(order) == w.inputs);
+  AlignedBuffer<int32_t> copy(order.size());
+  std::copy(order.begin(), order.end(), copy.data());
+  return SharedArray<int32_t>(std::move(copy));
 }
 
 // A source may find values that its format forbids; the team's functions may not throw. Keeps the first such error for
@@ -215,7 +280,7 @@ PackedWeight EmptyWeight(const WeightForm& form, int64_t outputs, int64_t inputs
 }
 
 PackedWeight Pack(const WeightForm& form, int64_t outputs, int64_t inputs, const std::function<RowRef(int64_t)>& row_of,
-                  ThreadTeam& team) {
+                  ThreadTeam& team, Isa isa) {
   PackedWeight w = EmptyWeight(form, outputs, inputs);
   AlignedBuffer<uint8_t> data(w.panels * w.panel_bytes);
   AlignedBuffer<float> scales(form.format == WeightFormat::kW8A8 ? w.panels * kPanelCols : 0);
@@ -231,7 +296,7 @@ PackedWeight Pack(const WeightForm& form, int64_t outputs, int64_t inputs, const
       PackGroups(w, kInt4Form, p, row_of, 8, panel);
       SumInt4Panel(panel, w.k, out.weighted_sums + p * kPanelCols);
     } else {
-      PackRows(w, out, p, row_of, panel);
+      PanelPacker(w, out, row_of, isa).Pack(p, panel);
     }
   }));
   failure.Rethrow();
@@ -239,12 +304,19 @@ PackedWeight Pack(const WeightForm& form, int64_t outputs, int64_t inputs, const
   w.scales = SharedArray<float>(std::move(scales));
   w.sums = SharedArray<int32_t>(std::move(sums));
   w.weighted_sums = SharedArray<float>(std::move(weighted_sums));
+  if (form.ordered) w.order = OrderOf(w, row_of);
   return w;
 }
 
 void PackedWeight::ReadRow(int64_t row, float* out) const {
   const uint8_t* source = panel(row / kPanelCols);
   const auto n = static_cast<int>(row % kPanelCols);
+  if (form.ordered) {
+    std::vector<float> row(static_cast<size_t>(inputs));
+    ReadGroupColumn(form.groups, source, n, inputs, row.data());
+    for (int64_t i = 0; i < inputs; ++i) out[order.data()[i]] = row[static_cast<size_t>(i)];
+    return;
+  }
   if (format() == WeightFormat::kGroups) return ReadGroupColumn(form.groups, source, n, inputs, out);
   for (int64_t i = 0; i < inputs; ++i) {
     switch (format()) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "engine/base/thread_team.h"
@@ -31,10 +32,12 @@ struct PackedWeight {
   SharedArray<float> scales;         // W8A8: [panels * 64], of each output
   SharedArray<int32_t> sums;         // W8A8: [panels * 64], sum of each output's codes
   SharedArray<float> weighted_sums;  // W4A8: [panels * 64], sum over groups of scale * (sum of codes)
+  SharedArray<int32_t> order;        // ordered forms: [inputs], the input that each column multiplies
 
   WeightFormat format() const { return form.format; }
   const uint8_t* panel(int64_t p) const { return data.data() + p * panel_bytes; }
-  size_t bytes() const { return data.bytes() + scales.bytes() + sums.bytes() + weighted_sums.bytes(); }
+  std::span<const int32_t> column_order() const { return {order.data(), order.size()}; }
+  size_t bytes() const { return data.bytes() + scales.bytes() + sums.bytes() + weighted_sums.bytes() + order.bytes(); }
 
   // Output row `row` as float32 [inputs]: an embedding.
   void ReadRow(int64_t row, float* out) const;
@@ -45,8 +48,9 @@ PackedWeight EmptyWeight(const WeightForm& form, int64_t outputs, int64_t inputs
 
 // Packs rows row_of(0 .. outputs), each of `inputs` columns, on all threads. A source whose encoding is the format's
 // own keeps its codes; others are rounded: int8 to nearest by the row's largest value, int4 by the group scale (of a
-// few shrunken ones) with the least squared error. Sources for kGroups have the codes: their groups() have this KernelForm.
+// few shrunken ones) with the least squared error. Sources for kGroups have the codes: their groups() have this KernelForm, and
+// for an ordered form one column_order(). `isa` is whose rounding is used; all give the same bits.
 PackedWeight Pack(const WeightForm& form, int64_t outputs, int64_t inputs, const std::function<RowRef(int64_t)>& row_of,
-                  ThreadTeam& team);
+                  ThreadTeam& team, Isa isa);
 
 }  // namespace puna::engine

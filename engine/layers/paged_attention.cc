@@ -164,6 +164,26 @@ void PagedAttention::CopyBlock(int32_t from, int32_t to, uint8_t* layer_cache) c
   }
 }
 
+void PagedAttention::ReadBlock(int32_t block, const uint8_t* layer_cache, uint8_t* bytes) const {
+  const int64_t codes = code_bytes();
+  for (int head = 0; head < num_kv_heads_; ++head, bytes += head_bytes_) {
+    const ConstKvBlock source = BlockAt(layer_cache, block, head);
+    std::memcpy(bytes, source.keys, codes);
+    std::memcpy(bytes + codes, source.values, codes);
+    std::memcpy(bytes + 2 * codes, source.scales, head_bytes_ - 2 * codes);
+  }
+}
+
+void PagedAttention::WriteBlock(int32_t block, const uint8_t* bytes, uint8_t* layer_cache) const {
+  const int64_t codes = code_bytes();
+  for (int head = 0; head < num_kv_heads_; ++head, bytes += head_bytes_) {
+    const KvBlock target = BlockAt(layer_cache, block, head);
+    std::memcpy(target.keys, bytes, codes);
+    std::memcpy(target.values, bytes + codes, codes);
+    std::memcpy(target.scales, bytes + 2 * codes, head_bytes_ - 2 * codes);
+  }
+}
+
 ConstKvBlock PagedAttention::HeadBlock(const Item& item, int block, const uint8_t* layer_cache) const {
   return BlockAt(layer_cache, item.sequence.block_table[block], item.kv_head);
 }

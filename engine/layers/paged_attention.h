@@ -52,6 +52,10 @@ class PagedAttention {
   // Copies a block within a layer's cache.
   void CopyBlock(int32_t from, int32_t to, uint8_t* layer_cache) const;
 
+  // A block as bytes [block_bytes()], head after head: keys, values, scales as the kernels have them.
+  void ReadBlock(int32_t block, const uint8_t* layer_cache, uint8_t* bytes) const;
+  void WriteBlock(int32_t block, const uint8_t* bytes, uint8_t* layer_cache) const;
+
   // Writes keys and values [tokens, num_kv_heads * head_dim] of a sequence's tokens to a layer's cache.
   void StoreKv(const AttentionSequence& sequence, MatView<const float> k, MatView<const float> v,
                uint8_t* layer_cache) const;

@@ -1,6 +1,11 @@
 #include "engine/layers/weight_format.h"
 
 namespace puna::engine {
+namespace {
+
+constexpr std::string_view kOrdered = " order";
+
+}  // namespace
 
 const char* Name(WeightFormat format) {
   switch (format) {
@@ -17,14 +22,17 @@ const char* Name(WeightFormat format) {
 }
 
 std::string Name(const WeightForm& form) {
-  return form.format == WeightFormat::kGroups ? Name(form.groups) : Name(form.format);
+  if (form.format != WeightFormat::kGroups) return Name(form.format);
+  return Name(form.groups) + std::string(form.ordered ? kOrdered : "");
 }
 
 std::optional<WeightForm> WeightFormOf(std::string_view name) {
   for (const WeightFormat format : {WeightFormat::kBf16, WeightFormat::kW8A8, WeightFormat::kW4A8}) {
     if (name == Name(format)) return format;
   }
-  if (const std::optional<GroupForm> groups = GroupFormOf(name)) return WeightForm(*groups);
+  const bool ordered = name.ends_with(kOrdered);
+  if (ordered) name.remove_suffix(kOrdered.size());
+  if (const std::optional<GroupForm> groups = GroupFormOf(name)) return WeightForm(*groups, ordered);
   return std::nullopt;
 }
 

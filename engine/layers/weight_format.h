@@ -25,15 +25,18 @@ struct WeightForm {
   WeightForm() = default;
   WeightForm(WeightFormat f)
       : format(f) {}  // NOLINT(google-explicit-constructor): a format is a whole form but for kGroups
-  explicit WeightForm(const GroupForm& form) : format(WeightFormat::kGroups), groups(form) {}
+  explicit WeightForm(const GroupForm& form, bool in_own_order = false)
+      : format(WeightFormat::kGroups), groups(form), ordered(in_own_order) {}
 
   WeightFormat format = WeightFormat::kBf16;
   GroupForm groups{};  // kGroups only
+  bool ordered =
+      false;  // kGroups only: columns in an order of the matrix's own, where a group's lie together (act-order)
 
   bool operator==(const WeightForm&) const = default;
 };
 
-// "bf16", "w8a8", "w4a8", or the group form's: "int4/32 k min". And back.
+// "bf16", "w8a8", "w4a8", or the group form's, and " order" behind it: "int4/32 k min", "int4/128 zero order". And back.
 std::string Name(const WeightForm& form);
 std::optional<WeightForm> WeightFormOf(std::string_view name);
 

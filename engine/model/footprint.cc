@@ -17,7 +17,8 @@ size_t PackedBytes(const PlannedWeight& planned) {
   const size_t per_output = w.format() == WeightFormat::kW8A8   ? sizeof(float) + sizeof(int32_t)
                             : w.format() == WeightFormat::kW4A8 ? sizeof(float)
                                                                 : 0;
-  return static_cast<size_t>(w.panels) * (static_cast<size_t>(w.panel_bytes) + kPanelCols * per_output);
+  const size_t order = w.form.ordered ? static_cast<size_t>(w.inputs) * sizeof(int32_t) : 0;
+  return static_cast<size_t>(w.panels) * (static_cast<size_t>(w.panel_bytes) + kPanelCols * per_output) + order;
 }
 
 // Calls fn(planned weight) for each of a layer's.

@@ -22,6 +22,7 @@ class KvMemory {
   KvMemory(int num_layers, int num_blocks, int64_t block_bytes, ThreadTeam& team);
 
   uint8_t* layer(int layer) { return layers_[layer].data(); }
+  const uint8_t* layer(int layer) const { return layers_[layer].data(); }
   int num_layers() const { return static_cast<int>(layers_.size()); }
 
   // Before a step that writes `written_bytes` in all layers together, into blocks [0, num_blocks).

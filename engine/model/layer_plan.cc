@@ -12,9 +12,9 @@ WeightForm OwnForm(const WeightSource& source) {
   if (source.encoding() == Encoding::kInt4 && source.group_size() % kInt4Group == 0) return WeightFormat::kW4A8;
   if (source.encoding() == Encoding::kInt8) return WeightFormat::kW8A8;
   const std::optional<GroupForm> groups = source.groups();
-  if (!groups || !source.column_order().empty()) return WeightFormat::kBf16;
+  if (!groups) return WeightFormat::kBf16;
   const std::optional<GroupForm> form = KernelForm(*groups, source.cols());
-  return form ? WeightForm(*form) : WeightFormat::kBf16;
+  return form ? WeightForm(*form, !source.column_order().empty()) : WeightFormat::kBf16;
 }
 
 FormChooser::FormChooser(const Checkpoint& checkpoint, std::optional<WeightFormat> wanted) : wanted_(wanted) {
@@ -35,11 +35,23 @@ WeightForm FormChooser::OfHead(const WeightSource& source) const {
   return own == WeightFormat::kBf16 ? follows : own;
 }
 
+namespace {
+
+// Whether two matrices can be parts of one packed weight.
+bool AreOneForm(const FormChooser& chooser, const WeightSource& a, const WeightSource& b) {
+  const WeightForm form = chooser.Of(a);
+  if (form != chooser.Of(b)) return false;
+  return !form.ordered || std::ranges::equal(a.column_order(), b.column_order());
+}
+
+}  // namespace
+
 std::vector<PlannedWeight> PlanStacked(const FormChooser& chooser, std::initializer_list<const WeightSource*> sources) {
   std::vector<PlannedWeight> weights;
   for (const WeightSource* source : sources) {
-    const WeightForm form = chooser.Of(*source);
-    if (weights.empty() || weights.back().form != form) weights.push_back({form, 0, source->cols(), {}});
+    if (weights.empty() || !AreOneForm(chooser, *weights.back().sources.back(), *source)) {
+      weights.push_back({chooser.Of(*source), 0, source->cols(), {}});
+    }
     weights.back().outputs += source->rows();
     weights.back().sources.push_back(source);
   }
@@ -50,10 +62,9 @@ std::vector<PlannedWeight> PlanGateUp(const FormChooser& chooser, const LinearSo
   const WeightSource& g = *gate.weight;
   const WeightSource& u = *up.weight;
   const bool updated = gate.lora != nullptr || up.lora != nullptr;
-  if (chooser.Of(g) != chooser.Of(u) && !updated) {
-    return {{chooser.Of(g), g.rows(), g.cols(), {&g}}, {chooser.Of(u), u.rows(), u.cols(), {&u}}};
-  }
-  const WeightForm form = chooser.Of(g) == chooser.Of(u) ? chooser.Of(g) : WeightForm(WeightFormat::kBf16);
+  const bool one = AreOneForm(chooser, g, u);
+  if (!one && !updated) return {{chooser.Of(g), g.rows(), g.cols(), {&g}}, {chooser.Of(u), u.rows(), u.cols(), {&u}}};
+  const WeightForm form = one ? chooser.Of(g) : WeightForm(WeightFormat::kBf16);
   return {{form, GateUpOutputs(g.rows()), g.cols(), {&g, &u}}};
 }
 

@@ -1,3 +1,4 @@
+// Figures of model: 1; raised when the documents' tables no longer describe this code.
 #include "engine/model/llama_model.h"
 
 #include <algorithm>
@@ -17,6 +18,10 @@ namespace {
 
 // The block that the pool gives out is the one that the kernels walk: its positions stand in one strip of memory.
 static_assert(kSlots == kBlockSize);
+
+// To be raised whenever keys or values come out in other bits, or lie in a block in another order, than before: what earlier
+// versions left on a disk is not read any more. A test knows the bits (llama_model_content_test.cc).
+constexpr int kKvContentVersion = 1;
 
 constexpr int64_t kHeadRows = 64;  // rows of logits that the head multiplies at a time
 
@@ -71,7 +76,7 @@ LlamaModel::LlamaModel(const LlamaSpec& spec, LlamaWeights weights, const LlamaO
       rope_(config_.head_dim, config_.rope_theta, config_.rope_scaling),
       input_(weights_.layer_formats(), options.max_batched_tokens,
              std::max<int64_t>({config_.hidden_size, QWidth(config_), config_.intermediate_size}), asymmetric_,
-             options.isa),
+             options.isa, weights_.max_orders()),
       head_input_(weights_.head().formats(), kHeadRows, config_.hidden_size, asymmetric_, options.isa) {
   if (spec.residual_rotation_seed) rotation_.emplace(config_.hidden_size, *spec.residual_rotation_seed);
   const int64_t tokens = options.max_batched_tokens;
@@ -139,6 +144,32 @@ void LlamaModel::CopyBlock(BlockId from, BlockId to, int num_tokens) {
   PUNA_CHECK(num_tokens >= 0 && num_tokens <= kBlockSize) << num_tokens;
   // A copied block is written on from num_tokens; what stands behind is never looked at.
   for (int layer = 0; layer < config_.num_hidden_layers; ++layer) attention_.CopyBlock(from, to, kv_.layer(layer));
+}
+
+// Blocks are written into memory that the kernel has given out already: what touches it later writes, too.
+void LlamaModel::PrepareBlocks(std::span<const BlockId> blocks) {
+  const auto last = std::max_element(blocks.begin(), blocks.end());
+  if (last != blocks.end()) kv_.Prepare(PagedAttention::WholeStrips(*last + 1), 0, team_);
+}
+
+void LlamaModel::ReadBlock(BlockId block, std::span<uint8_t> bytes) const {
+  PUNA_CHECK(bytes.size() == kv_bytes_per_block()) << bytes.size();
+  for (int layer = 0; layer < config_.num_hidden_layers; ++layer) {
+    attention_.ReadBlock(block, kv_.layer(layer), bytes.data() + layer * attention_.block_bytes());
+  }
+}
+
+void LlamaModel::WriteBlock(BlockId block, std::span<const uint8_t> bytes) {
+  PUNA_CHECK(bytes.size() == kv_bytes_per_block()) << bytes.size();
+  for (int layer = 0; layer < config_.num_hidden_layers; ++layer) {
+    attention_.WriteBlock(block, bytes.data() + layer * attention_.block_bytes(), kv_.layer(layer));
+  }
+}
+
+std::string LlamaModel::ContentFingerprint(const std::atomic<bool>& stop) const {
+  const ContentHash weights = HashWeights(config_, weights_, stop);
+  return "content=" + std::to_string(kKvContentVersion) + " block=" + std::to_string(kBlockSize) + " " + Fingerprint() +
+         " all weights=" + std::to_string(weights.low) + "," + std::to_string(weights.high);
 }
 
 // --- One step, in the order of the paper.
@@ -220,7 +251,7 @@ void LlamaModel::StoreKeys(const LlamaLayer& layer, uint8_t* cache) {
   const MatView<float> qkv(qkv_.data(), tokens_, QkvWidth(config_));
   const auto eps = static_cast<float>(config_.rms_norm_eps);
   const LinearInput::Norm norm{layer.input_layernorm.data(), eps, false};
-  input_.Set(x, norm, team_, layer.qkv_proj.formats());
+  input_.Set(x, norm, team_, layer.qkv_proj.formats(), layer.qkv_proj.orders());
   layer.qkv_proj.Forward(input_, {LinearOutput::Kind::kStore, qkv}, team_);
   AddLora(layer.qkv_lora, x, norm, qkv);
   RotateAndStore(cache);
@@ -235,7 +266,7 @@ void LlamaModel::Attend(const uint8_t* cache) {
 void LlamaModel::ProjectAttention(const LlamaLayer& layer) {
   const MatView<float> x(x_.data(), tokens_, config_.hidden_size);
   const MatView<float> out(attention_out_.data(), tokens_, QWidth(config_));
-  input_.Set(out, {}, team_, layer.o_proj.formats());
+  input_.Set(out, {}, team_, layer.o_proj.formats(), layer.o_proj.orders());
   layer.o_proj.Forward(input_, {LinearOutput::Kind::kAdd, x}, team_);
   AddLora(layer.o_lora, out, {}, x);
 }
@@ -299,13 +330,13 @@ void LlamaModel::FeedForward(const LlamaLayer& layer) {
   const MatView<float> x(x_.data(), tokens_, config_.hidden_size);
   const MatView<float> hidden(hidden_.data(), tokens_, config_.intermediate_size);
   const LinearInput::Norm norm{layer.post_attention_layernorm.data(), static_cast<float>(config_.rms_norm_eps), false};
-  input_.Set(x, norm, team_, layer.gate_up_proj.formats());
+  input_.Set(x, norm, team_, layer.gate_up_proj.formats(), layer.gate_up_proj.orders());
   if (layer.gate_up_lora) {
     GateUpWithLora(layer, x, norm);
   } else {
     layer.gate_up_proj.Forward(input_, {LinearOutput::Kind::kSiluMul, hidden}, team_);
   }
-  input_.Set(hidden, {nullptr, 0, hadamard_}, team_, layer.down_proj.formats());
+  input_.Set(hidden, {nullptr, 0, hadamard_}, team_, layer.down_proj.formats(), layer.down_proj.orders());
   layer.down_proj.Forward(input_, {LinearOutput::Kind::kAdd, x}, team_);
   AddLora(layer.down_lora, hidden, {nullptr, 0, hadamard_}, x);
 }
@@ -338,16 +369,18 @@ void LlamaModel::AddLora(const std::unique_ptr<Lora>& lora, MatView<const float>
 
 MatView<const float> LlamaModel::Logits() {
   const int64_t rows = tokens_;
+  const Linear& head = weights_.head();
   if (static_cast<int64_t>(logits_.size()) < rows * config_.vocab_size) {
     logits_ = AlignedBuffer<float>(rows * config_.vocab_size);
   }
   for (int64_t first = 0; first < rows; first += kHeadRows) {
     const int64_t count = std::min(kHeadRows, rows - first);
     head_input_.Set({x_.data() + first * config_.hidden_size, count, config_.hidden_size},
-                    {weights_.norm.data(), static_cast<float>(config_.rms_norm_eps), false}, team_);
-    weights_.head().Forward(
-        head_input_,
-        {LinearOutput::Kind::kStore, {logits_.data() + first * config_.vocab_size, count, config_.vocab_size}}, team_);
+                    {weights_.norm.data(), static_cast<float>(config_.rms_norm_eps), false}, team_, head.formats(),
+                    head.orders());
+    head.Forward(head_input_,
+                 {LinearOutput::Kind::kStore, {logits_.data() + first * config_.vocab_size, count, config_.vocab_size}},
+                 team_);
   }
   return {logits_.data(), rows, config_.vocab_size};
 }

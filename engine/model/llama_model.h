@@ -27,6 +27,10 @@ class LlamaModel final : public Model {
   MatView<const float> Forward(const ForwardInput& input) override;
   MatView<const float> HiddenStates() const override { return {states_.data(), num_states_, config_.hidden_size}; }
   void CopyBlock(BlockId from, BlockId to, int num_tokens) override;
+  void PrepareBlocks(std::span<const BlockId> blocks) override;
+  void ReadBlock(BlockId block, std::span<uint8_t> bytes) const override;
+  void WriteBlock(BlockId block, std::span<const uint8_t> bytes) override;
+  std::string ContentFingerprint(const std::atomic<bool>& stop) const override;
   Isa isa() const override { return options_.isa; }
   std::string Fingerprint() const override;
   size_t weight_bytes() const override { return weights_.bytes(); }

@@ -87,7 +87,7 @@ class Packer {
   }
 
   PackedWeight Packed(const PlannedWeight& planned, const std::function<RowRef(int64_t)>& row_of) {
-    PackedWeight packed = Pack(planned.form, planned.outputs, planned.inputs, row_of, team_);
+    PackedWeight packed = Pack(planned.form, planned.outputs, planned.inputs, row_of, team_, isa_);
     for (const WeightSource* source : planned.sources) source->Release();
     meter_.Add(packed);
     return packed;
@@ -133,6 +133,14 @@ size_t LlamaWeights::bytes() const {
     total += (layer.input_layernorm.size() + layer.post_attention_layernorm.size()) * sizeof(float);
   }
   return total;
+}
+
+int LlamaWeights::max_orders() const {
+  size_t most = 1;
+  for (const LlamaLayer& layer : layers) {
+    for (const Linear* linear : layer.linears()) most = std::max(most, linear->orders().size());
+  }
+  return static_cast<int>(most);
 }
 
 FormatSet LlamaWeights::layer_formats() const {

@@ -36,6 +36,7 @@ struct LlamaWeights {
   bool has_lora() const;
   size_t bytes() const;
   FormatSet layer_formats() const;
+  int max_orders() const;  // of the columns of matrices that share an input, at least 1
   // The layers' forms, most bytes first: "w8a8", "int4/32 k min + int6/16 k"; and embedding's and head's.
   std::string LayerForms() const;
   std::string HeadForms() const;

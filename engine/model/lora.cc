@@ -54,9 +54,9 @@ std::unique_ptr<Lora> PackLora(const std::vector<const LinearSource*>& parts, in
   };
   auto lora = std::make_unique<Lora>();
   lora->down = Linear(Pack(
-                          WeightFormat::kBf16, ranks, inputs, [&](int64_t r) { return a_rows[r]; }, team),
+                          WeightFormat::kBf16, ranks, inputs, [&](int64_t r) { return a_rows[r]; }, team, isa),
                       isa);
-  lora->up = Linear(Pack(WeightFormat::kBf16, outputs, ranks, b_row, team), isa);
+  lora->up = Linear(Pack(WeightFormat::kBf16, outputs, ranks, b_row, team, isa), isa);
   return lora;
 }
 

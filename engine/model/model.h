@@ -2,8 +2,10 @@
 // have a FakeModel. Used by the engine thread only.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "engine/base/cpu_features.h"
@@ -35,6 +37,16 @@ class Model {
 
   // Copies the first num_tokens positions of block `from` to block `to`, in every layer.
   virtual void CopyBlock(BlockId from, BlockId to, int num_tokens) = 0;
+
+  // A block as bytes [kv_bytes_per_block()], in an order of the model's own. A full block may be read, and a block that
+  // nobody else looks at be written, from any thread beside a Forward; before the latter, PrepareBlocks on the engine's.
+  virtual void PrepareBlocks(std::span<const BlockId> blocks) = 0;
+  virtual void ReadBlock(BlockId block, std::span<uint8_t> bytes) const = 0;
+  virtual void WriteBlock(BlockId block, std::span<const uint8_t> bytes) = 0;
+
+  // Everything that the bytes of a block depend on beside the ids up to it: the Fingerprint, and every weight. Reads all
+  // weights, from any thread; returns early, with anything, once `stop` is set.
+  virtual std::string ContentFingerprint(const std::atomic<bool>& stop) const = 0;
 
   // The set that its kernels are of, and that what works on its logits is to take, too.
   virtual Isa isa() const = 0;

@@ -1,8 +1,10 @@
 #include "engine/model/packed_llama.h"
 
 #include <algorithm>
+#include <atomic>
 #include <stdexcept>
 
+#include "engine/base/thread_team.h"
 #include "engine/layers/packed_blob.h"
 #include "engine/model/footprint.h"
 #include "engine/model/llama_model.h"
@@ -96,7 +98,12 @@ class Mapper {
     const PackedSection& section =
         Check(name, Name(form), outputs, inputs, static_cast<int64_t>(BlobBytes(form, outputs, inputs)));
     bytes_ += static_cast<size_t>(section.bytes);
-    return MapBlob(form, outputs, inputs, file_->Bytes(section), file_->file());
+    PackedWeight weight = MapBlob(form, outputs, inputs, file_->Bytes(section), file_->file());
+    for (const int32_t input : weight.column_order()) {
+      if (input < 0 || input >= inputs)
+        Refuse(name, "an order of its " + std::to_string(inputs) + " inputs", std::to_string(input));
+    }
+    return weight;
   }
 
   std::vector<float> TakeVector(const std::string& name, int64_t n) {
@@ -170,14 +177,24 @@ LlamaLayer TakeLayer(Mapper& from, size_t n, const ModelConfig& c) {
   return layer;
 }
 
-// Has the pages there before the first request wants them.
-void ReadAhead(const MappedFile& file, const LoadProgress& progress) {
+// Has the pages there before the first request wants them, and none of them served that is not what was written.
+void ReadAndVerify(const PackedFile& file, int threads, const LoadProgress& progress) {
   constexpr size_t kPiece = size_t{64} << 20;
-  const std::span<const std::byte> bytes = file.bytes();
-  for (size_t at = 0; at < bytes.size(); at += kPiece) {
-    file.Populate(bytes.subspan(at, std::min(kPiece, bytes.size() - at)));
-    if (progress) progress(std::min(1.0, static_cast<double>(at + kPiece) / static_cast<double>(bytes.size())));
-  }
+  const std::vector<std::string> names = file.SectionNames();
+  const auto total = static_cast<double>(file.file()->bytes().size());
+  std::atomic<size_t> done{0};
+  const auto read = [&](const std::string& name, bool is_caller) {
+    const std::span<const std::byte> bytes = file.Bytes(file.Section(name));
+    for (size_t at = 0; at < bytes.size(); at += kPiece) {
+      const auto piece = bytes.subspan(at, std::min(kPiece, bytes.size() - at));
+      file.file()->Populate(piece);
+      done += piece.size();
+      if (is_caller && progress) progress(std::min(1.0, static_cast<double>(done) / total));
+    }
+    file.Verify(name);
+  };
+  ThreadTeam team(threads);
+  team.ForEach(static_cast<int64_t>(names.size()), [&](int64_t n, int thread) { read(names[n], thread == 0); });
 }
 
 }  // namespace
@@ -232,7 +249,7 @@ std::unique_ptr<Model> LoadPackedLlama(const std::shared_ptr<const PackedFile>& 
   if (w.LayerForms() != info.weights) from.Refuse("weights", w.LayerForms(), info.weights.substr(0, 80));
   if (w.HeadForms() != info.head_weights) from.Refuse("head_weights", w.HeadForms(), info.head_weights.substr(0, 80));
   w.mapped_bytes = from.bytes();
-  ReadAhead(*file->file(), progress);
+  ReadAndVerify(*file, options.threads, progress);
   const LlamaSpec spec{c, info.activation_rule == Checkpoint::ActivationRule::kAsymmetric,
                        info.online_hadamard_down_proj, info.residual_rotation_seed};
   return std::make_unique<LlamaModel>(spec, std::move(w), options);

@@ -18,7 +18,7 @@ void WritePackedLlama(const Checkpoint& checkpoint, const std::string& path, std
 
 // The model in the file, which stays mapped while the model lives. options.weights must be none or
 // the file's. Throws std::runtime_error when the sections are not those of the file's
-// configuration.
+// configuration, or their bytes not those that were written: each is read once, on options.threads threads.
 std::unique_ptr<Model> LoadPackedLlama(const std::shared_ptr<const PackedFile>& file, const LlamaOptions& options,
                                        const LoadProgress& progress);
 

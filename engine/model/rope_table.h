@@ -11,7 +11,8 @@ namespace puna::engine {
 // [head_dim / 2] angular frequencies; the rules of transformers' modeling_rope_utils.py when scaling is given.
 std::vector<double> RopeInvFreq(int head_dim, double theta, const std::optional<RopeScaling>& scaling);
 
-// Cosines and sines of position * inv_freq, times the scaling's attention_factor, angles in float64: rows [positions][head_dim / 2], made once a step.
+// Cosines and sines of position * inv_freq, times the scaling's attention_factor, angles in float64: rows
+// [positions][head_dim / 2], made once a step.
 class RopeRows {
  public:
   explicit RopeRows(std::vector<double> inv_freq, double magnitude = 1)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 
 namespace puna::engine {
 namespace {
@@ -38,10 +39,43 @@ class Digest {
   uint64_t state_ = 0xcbf29ce484222325;
 };
 
-}  // namespace
+class WholeDigest {
+ public:
+  explicit WholeDigest(const std::atomic<bool>& stop) : stop_(stop) {}
 
-uint64_t DigestWeights(const ModelConfig& config, const LlamaWeights& weights) {
-  Digest digest;
+  void Add(double number) { AddArray(&number, 1); }
+  void Add(const std::vector<float>& v) { AddArray(v.data(), v.size()); }
+  void Add(const Linear& linear) {
+    for (const PackedWeight& w : linear.weights()) {
+      Add(static_cast<double>(w.outputs));
+      Add(static_cast<double>(w.inputs));
+      AddArray(w.data.data(), w.data.size());
+      AddArray(w.scales.data(), w.scales.size());
+      AddArray(w.order.data(), w.order.size());
+    }
+  }
+  ContentHash Result() const { return hasher_.Result(); }
+
+ private:
+  // By pieces, so that a model that still lies on a disk does not hold up an end.
+  template <typename T>
+  void AddArray(const T* data, size_t size) {
+    constexpr size_t kPiece = size_t{1} << 20;
+    std::span bytes(reinterpret_cast<const uint8_t*>(data), size * sizeof(T));
+    while (!bytes.empty() && !stop_) {
+      const auto piece = bytes.first(std::min(kPiece, bytes.size()));
+      hasher_.Add(piece);
+      bytes = bytes.subspan(piece.size());
+    }
+  }
+
+  const std::atomic<bool>& stop_;
+  ContentHasher hasher_;
+};
+
+// Calls digest.Add for everything that a model is made of.
+template <typename AnyDigest>
+void AddModel(const ModelConfig& config, const LlamaWeights& weights, AnyDigest& digest) {
   for (const double number : {double(config.num_attention_heads), double(config.num_key_value_heads),
                               double(config.head_dim), config.rms_norm_eps, config.rope_theta}) {
     digest.Add(number);
@@ -66,7 +100,20 @@ uint64_t DigestWeights(const ModelConfig& config, const LlamaWeights& weights) {
       digest.Add((*lora)->up);
     }
   }
+}
+
+}  // namespace
+
+uint64_t DigestWeights(const ModelConfig& config, const LlamaWeights& weights) {
+  Digest digest;
+  AddModel(config, weights, digest);
   return digest.state();
+}
+
+ContentHash HashWeights(const ModelConfig& config, const LlamaWeights& weights, const std::atomic<bool>& stop) {
+  WholeDigest digest(stop);
+  AddModel(config, weights, digest);
+  return digest.Result();
 }
 
 }  // namespace puna::engine

@@ -1,3 +1,13 @@
+// The idea of rotations (QuaRot, SpinQuant). A few channels of a transformer carry values a hundred times larger than the others,
+// and a scale that reaches them leaves the others one or two codes. But y = W x = (W R) (R^T x) for every orthogonal R: a
+// rotation that mixes all channels spreads each large value over all of them, and the function stays what it was. Where
+// R^T x comes out of a linear layer, R goes into that layer's rows and costs nothing while the model runs:
+//
+//   R1  the residual stream: into the outputs of the embedding, o_proj and down_proj, and the inputs of q, k, v, gate, up
+//       and the head. RMSNorm does not see a rotation (it keeps lengths), once its gain has moved into the layer behind it.
+//   R2  each head's values: out of v_proj, into o_proj, since attention only weighs whole value vectors.
+//   R4  the input of down_proj: behind SiLU and a product, which do not commute with a rotation, so that one is applied while
+//       the model runs, as a Hadamard transform in O(n log n), and only its inverse is folded here.
 #include "engine/quantize/fold.h"
 
 #include <algorithm>

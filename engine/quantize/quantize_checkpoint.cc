@@ -1,3 +1,4 @@
+// Figures of rounding: 1; raised when the documents' tables no longer describe this code.
 #include "engine/quantize/quantize_checkpoint.h"
 
 #include <algorithm>

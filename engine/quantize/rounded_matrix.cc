@@ -1,3 +1,17 @@
+// The idea of GPTQ. Rounding to nearest makes the error of each weight small; what counts is the error of the outputs, which is
+// (W - Q) X^T over the inputs X of a calibration text, so its square is the sum over rows of e H e^T with H = X^T X. Inputs
+// go together: where two columns of X are alike, an error in one column's weight can be made good by the other's. So
+// columns are rounded one after the other, and after each one the columns that are still to come are moved to where the
+// outputs change least, given what is already lost. That best move is a row of the inverse of H restricted to the columns
+// to come; all these rows are those of one upper triangular matrix U with H^-1 = U^T U (inverse_factor.cc), so nothing is
+// inverted again and again:
+//
+//   error = (w[j] - q[j]) / U[j][j];    w[c] -= error * U[j][c] for all c > j
+//
+// Rows do not know each other, so a task takes a few of them through all columns (GptqRows). Within a block of 128
+// columns the moves are made at once; beyond it the errors of the whole block are kept and go on in one matrix product,
+// which is where the time goes (matrix_kernels.h). A group's scale is chosen when its first column's turn comes: by then
+// its weights have moved.
 #include "engine/quantize/rounded_matrix.h"
 
 #include <algorithm>
@@ -5,7 +19,7 @@
 
 #include "engine/base/check.h"
 #include "engine/kernels/gemm.h"
-#include "engine/layers/round_weights.h"
+#include "engine/kernels/round_weights.h"
 #include "engine/quantize/matrix_kernels.h"
 
 namespace puna::engine {

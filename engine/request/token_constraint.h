@@ -26,6 +26,19 @@ class TokenConstraint {
   // Ids of which each is the only one that may come, so that the model need not be asked; empty when there is a choice.
   virtual std::vector<TokenId> Forced() = 0;
 
+  // How the only text that may follow `ids` is probably written, at most max_ids ids; empty when there is a choice of
+  // text, or `ids` may not come. Unlike what Forced gives, other ids may spell the same text: it is a guess.
+  virtual std::vector<TokenId> GuessForced(std::span<const TokenId> ids, int max_ids) {
+    static_cast<void>(ids), static_cast<void>(max_ids);
+    return {};
+  }
+
+  // As MaskNext behind `ids`, which may come; the state does not change. Leaves `allowed` as it is where that is not
+  // known: for guesses only.
+  virtual void MaskBehind(std::span<const TokenId> ids, std::span<uint64_t> allowed) {
+    if (ids.empty()) MaskNext(allowed);
+  }
+
   // Whether nothing may follow, not even an id that ends the text: for models that have none.
   virtual bool ended() const { return false; }
 

@@ -8,11 +8,23 @@ void TokenStream::Push(TokenEvent event) {
   std::shared_ptr<const std::function<void()>> call;
   {
     const MutexLock lock(mutex_);
-    if (events_.empty()) call = on_arrival_;
+    const bool first = events_.empty() && !end_;
     events_.push_back(std::move(event));
+    if (first) call = on_arrival_;
   }
   arrived_.NotifyOne();
   if (call) (*call)();  // not under the lock: whoever is called may let go of the reader
+}
+
+void TokenStream::End(Finish finish) {
+  std::shared_ptr<const std::function<void()>> call;
+  {
+    const MutexLock lock(mutex_);
+    if (events_.empty() && !end_) call = on_arrival_;
+    end_ = std::move(finish);
+  }
+  arrived_.NotifyOne();
+  if (call) (*call)();
 }
 
 TokenReader& TokenReader::operator=(TokenReader&& other) noexcept {
@@ -27,7 +39,14 @@ std::vector<TokenEvent> TokenReader::Wait(std::chrono::milliseconds timeout) {
   TokenStream& stream = *stream_;
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   MutexLock lock(stream.mutex_);
-  while (stream.events_.empty() && stream.arrived_.WaitUntil(lock, deadline)) {
+  while (stream.events_.empty() && !stream.end_ && stream.arrived_.WaitUntil(lock, deadline)) {
+  }
+  if (stream.end_) {
+    stream.events_.reserve(stream.events_.size() + 1);  // if this fails, all is there the next time
+    TokenEvent& end = stream.events_.emplace_back();
+    end.kind = TokenEvent::Kind::kEnd;
+    end.finish = std::move(stream.end_);
+    stream.end_.reset();
   }
   return std::exchange(stream.events_, {});
 }

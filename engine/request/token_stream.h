@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "engine/base/mutex.h"
@@ -16,6 +17,8 @@ namespace puna::engine {
 class TokenStream {
  public:
   void Push(TokenEvent event);
+  // The last event. It takes no memory, so that whatever fails can be told.
+  void End(Finish finish);
   bool cancelled() const { return cancel_.load(std::memory_order_relaxed) != kNot; }
   // Cancelled by a reader that has what it wanted, not by one that went away.
   bool had_enough() const { return cancel_.load(std::memory_order_relaxed) == kEnough; }
@@ -25,6 +28,7 @@ class TokenStream {
   mutable Mutex mutex_;
   Condition arrived_;
   std::vector<TokenEvent> events_ PUNA_GUARDED_BY(mutex_);
+  std::optional<Finish> end_ PUNA_GUARDED_BY(mutex_);  // behind the events, until it is taken
   std::shared_ptr<const std::function<void()>> on_arrival_ PUNA_GUARDED_BY(mutex_);
   enum Cancel { kNot, kEnough, kAbandoned };
   void Set(Cancel cancel);
@@ -43,7 +47,7 @@ class TokenReader {
   // All events that have arrived, in order; waits for the first until `timeout` has passed, then returns none.
   std::vector<TokenEvent> Wait(std::chrono::milliseconds timeout);
   // From now on `call` is called, on the engine's thread, when events come and none were waiting; it returns at once. For
-  // readers that no thread waits in. It may still be called once after the reader has gone.
+  // readers that no thread waits in. It throws nothing. It may still be called once after the reader has gone.
   void OnArrival(std::function<void()> call);
   void Cancel();  // the rest is not wanted
 

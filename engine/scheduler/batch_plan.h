@@ -49,6 +49,8 @@ struct BatchPlan {
   std::vector<PlannedCopy> copies;  // to be done before anything is computed
   int num_decode_tokens = 0;        // of sequences that only decode, guesses included
   int num_prompt_tokens = 0;
+  double draft_seconds = 0;  // that a draft model took while it was made
+  bool given_up = false;     // there was no memory for it: it is empty, and the next one may not be
 
   bool empty() const { return items.empty(); }
   int num_tokens() const { return num_decode_tokens + num_prompt_tokens; }

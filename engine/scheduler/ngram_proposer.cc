@@ -11,37 +11,49 @@ constexpr int kMaxChain = 16;  // places looked at in one look-up, latest first
 
 }  // namespace
 
-NgramProposer::NgramProposer(int num_prompt, std::span<const TokenId> prediction)
+NgramProposer::NgramProposer(int num_prompt, std::span<const TokenId> prediction, const GuessOptions& guessing,
+                             const AnswerIndex* answers, const BlockHash& tenant)
     : num_prompt_(num_prompt),
-      num_prediction_(static_cast<int>(prediction.size())),
-      text_(prediction.begin(), prediction.end()) {
+      num_prediction_(guessing.Allows(GuessSource::kPrediction) ? static_cast<int>(prediction.size()) : 0),
+      guessing_(guessing),
+      answers_(guessing.Allows(GuessSource::kRemembered) ? answers : nullptr),
+      tenant_(tenant),
+      text_(prediction.begin(), prediction.begin() + num_prediction_) {
   text_.push_back(kNoToken);  // no match runs over it
 }
 
-std::vector<TokenId> NgramProposer::Propose(std::span<const TokenId> tokens, int max_tokens) {
+Guess NgramProposer::Propose(std::span<const TokenId> tokens, std::span<const TokenId> behind, int max_tokens) {
   Read(tokens);
   const int limit = std::min(max_tokens, draft_length_);
-  const int num_output = static_cast<int>(tokens.size()) - num_prompt_;
-  std::vector<TokenId> draft;
-  if (limit <= 0) return draft;
+  if (limit <= 0) return {};
+  text_.insert(text_.end(), behind.begin(), behind.end());  // looked up, never entered
+  Guess guess = ProposeHere(static_cast<int>(tokens.size() + behind.size()) - num_prompt_, limit);
+  text_.resize(text_.size() - behind.size());
+  return guess;
+}
 
-  Match match;
-  if (num_output < num_prediction_ && std::equal(tokens.begin() + num_prompt_, tokens.end(), text_.begin())) {
-    match = {num_output, kMaxMatch};  // the answer is the prediction so far
-  } else {
-    match = FindLongest();
-    if (match.length < min_match_) return draft;
+Guess NgramProposer::ProposeHere(int num_output, int limit) const {
+  Guess guess;
+  Match match = FindPredicted(num_output);
+  if (match.length == 0) match = FindLongest();
+  if (answers_ != nullptr && match.length < kMaxMatch) {
+    const int least = std::max(min_match_, match.length + 1);
+    guess.agreement = answers_->Find(tenant_, std::span(text_).subspan(num_prediction_ + 1), least, limit, guess.ids);
+    guess.source = GuessSource::kRemembered;
+    if (!guess.ids.empty()) return guess;
   }
-  from_prediction_ = match.next < num_prediction_;
+  guess.agreement = match.length;
+  guess.source = match.next < num_prediction_ ? GuessSource::kPrediction : GuessSource::kLookup;
+  if (match.length < min_match_ || !guessing_.Allows(guess.source)) return guess;
   // A match that overlaps its own end repeats itself, as in LZ77.
   const int end = static_cast<int>(text_.size());
   for (int i = 0; i < limit; ++i) {
     const int from = match.next + i;
-    const TokenId id = from < end ? text_[from] : draft[from - end];
+    const TokenId id = from < end ? text_[from] : guess.ids[from - end];
     if (id == kNoToken) break;
-    draft.push_back(id);
+    guess.ids.push_back(id);
   }
-  return draft;
+  return guess;
 }
 
 void NgramProposer::Observe(int num_proposed, int num_accepted) {
@@ -73,6 +85,13 @@ void NgramProposer::Index() {
     previous_.push_back(head);
     head = i;
   }
+}
+
+// The answer is the prediction so far; length 0: it is not.
+NgramProposer::Match NgramProposer::FindPredicted(int num_output) const {
+  const bool goes_on = num_output < num_prediction_ &&
+                       std::equal(text_.end() - num_output, text_.end(), text_.begin(), text_.begin() + num_output);
+  return goes_on ? Match{num_output, kMaxMatch} : Match{};
 }
 
 NgramProposer::Match NgramProposer::FindLongest() const {

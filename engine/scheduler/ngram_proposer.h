@@ -1,6 +1,8 @@
 // NgramProposer: looks up what was just written in all that was written before (prompt, output, the client's
-// prediction) and proposes what followed there. Source: Saxena, "Prompt Lookup Decoding", 2023; the index is that of
-// LZ77 compressors (hash chains over three ids), so a look-up costs the same in a long prompt.
+// prediction, and earlier answers) and proposes what followed there. Source: Saxena, "Prompt Lookup Decoding", 2023; the
+// index is that of LZ77 compressors (hash chains over three ids), so a look-up costs the same in a long prompt. Earlier
+// answers as in Oliaro et al., "SuffixDecoding", arXiv 2411.04975: the place that agrees longest is taken, at equal
+// length one of the sequence's own.
 //
 // How much it dares: a draft that comes true whole doubles the next one's length, up to kMaxDraft; one that fails at
 // once lengthens the match that is asked for, up to kMaxMinMatch, so that text without repetition is left alone;
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "engine/base/token_id.h"
+#include "engine/scheduler/answer_index.h"
 #include "engine/scheduler/proposer.h"
 
 namespace puna::engine {
@@ -25,11 +28,12 @@ class NgramProposer : public Proposer {
   static constexpr int kFirstDraft = 4;   // ids in the first guess
   static constexpr int kMaxDraft = 15;    // with the sampled one, sixteen rows
 
-  NgramProposer(int num_prompt, std::span<const TokenId> prediction);
+  // answers: null where none are kept; must outlive it.
+  NgramProposer(int num_prompt, std::span<const TokenId> prediction, const GuessOptions& guessing = {},
+                const AnswerIndex* answers = nullptr, const BlockHash& tenant = kRootHash);
 
-  std::vector<TokenId> Propose(std::span<const TokenId> tokens, int max_tokens) override;
+  Guess Propose(std::span<const TokenId> tokens, std::span<const TokenId> behind, int max_tokens) override;
   void Observe(int num_proposed, int num_accepted) override;
-  bool FromPrediction() const override { return from_prediction_; }
 
  private:
   struct Match {
@@ -38,15 +42,19 @@ class NgramProposer : public Proposer {
   };
   void Read(std::span<const TokenId> tokens);
   void Index();
+  Guess ProposeHere(int num_output, int limit) const;
+  Match FindPredicted(int num_output) const;
   Match FindLongest() const;
   uint32_t Slot(int position) const;
 
   const int num_prompt_;
   const int num_prediction_;
+  const GuessOptions guessing_;
+  const AnswerIndex* const answers_;
+  const BlockHash tenant_;
   std::vector<TokenId> text_;      // prediction, kNoToken, tokens so far
   std::vector<int32_t> head_;      // by Slot: the last position of such a triple, -1 = none
   std::vector<int32_t> previous_;  // by position: the one before with the same Slot
-  bool from_prediction_ = false;
   int min_match_ = kMinMatch;
   int draft_length_ = kFirstDraft;
 };

@@ -23,6 +23,17 @@ class Pacer {
   // Prompt tokens for the next step, at most `limit`; 0 only beside others. num_decode: tokens that are decoded in it.
   int MaxPromptTokens(int limit, int num_decode) const;
 
+  // What a step beside `num_decode` decoding tokens may take; 0: no pace, or nothing is known yet.
+  double TargetSeconds(int num_decode) const;
+
+  // What a step of so many tokens would take, with num_guesses rows more; beside a prompt each of those costs what a
+  // prompt token does. 0: not known yet.
+  double StepSeconds(int num_prompt, int num_decode, int num_guesses) const;
+
+  // Whether a step without a prompt in which so many decode has been measured, and the most rows of such a step that was.
+  bool HasMeasured(int num_decode) const { return quiet_.contains(num_decode); }
+  int MostMeasured() const { return quiet_.empty() ? 0 : quiet_.rbegin()->first; }
+
   // A step took `seconds`; num_prompt of its tokens were of prompts, the others decoded.
   void Observe(int num_prompt, int num_decode, double seconds);
 

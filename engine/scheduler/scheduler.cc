@@ -1,7 +1,9 @@
+// Figures of scheduler: 1; raised when the documents' tables no longer describe this code.
 #include "engine/scheduler/scheduler.h"
 
 #include <algorithm>
 #include <limits>
+#include <new>
 #include <utility>
 
 #include "engine/base/check.h"
@@ -10,19 +12,6 @@ namespace puna::engine {
 namespace {
 
 constexpr int kAnyLength = std::numeric_limits<int>::max();
-constexpr size_t kLookAhead = 64;  // waiting sequences looked at in one step: each look-up reads its whole prompt
-
-bool IsPlanned(const BatchPlan& plan, const Sequence& sequence) {
-  return std::any_of(plan.items.begin(), plan.items.end(),
-                     [&sequence](const PlanItem& item) { return item.sequence == &sequence; });
-}
-
-// How much of its known tokens a sequence may find in the cache: not the last one, whose logits are wanted, and nothing
-// whose log-probabilities or share of a mean are still to come.
-int MaxReuse(const Sequence& sequence) {
-  if (sequence.request.pooling == Pooling::kMean) return sequence.pooler->num_pooled();
-  return sequence.wants_prompt_rows() ? sequence.num_prompt_rows : sequence.num_tokens() - 1;
-}
 
 int NumLogits(const Sequence& sequence, int first, int end) {
   if (sequence.wants_prompt_rows()) return std::max(0, end - std::max(first, sequence.num_prompt_rows));
@@ -37,127 +26,83 @@ SchedulerOptions Checked(SchedulerOptions options) {
   return options;
 }
 
+// Of an error; where there is no memory for it, that is the error.
+std::string CopyOf(const std::string& error) {
+  try {
+    return error;
+  } catch (const std::bad_alloc&) {
+    return kNoMemory;
+  }
+}
+
 }  // namespace
 
 Scheduler::Scheduler(const SchedulerOptions& options)
     : options_(Checked(options)),
-      pool_(options_.num_blocks, options_.prefix_caching),
-      pacer_(options_.step_target_seconds) {}
+      pool_(options_.num_blocks, options_.prefix_caching, options_.hash_key),
+      pacer_(options_.step_target_seconds),
+      keep_(options_.num_blocks) {}
 
 Sequence& Scheduler::Add(Request request) {
   PUNA_CHECK(!request.prompt.empty() && static_cast<int>(request.prompt.size()) <= options_.max_model_len)
       << request.prompt.size() << " tokens, at most " << options_.max_model_len;
-  waiting_.push_back(std::make_unique<Sequence>(std::move(request), num_added_++, pool_));
+  const TenantId tenant = request.tenant;
+  const int weight = request.tenant_weight;
+  auto sequence = std::make_unique<Sequence>(std::move(request), num_added_, pool_);
+  MakeRoomInLines(running_.size() + waiting_.size() + finished_.size() + 1);
+  tenants_.Enter(tenant, weight);
+  ++num_added_;
+  waiting_.push_back(std::move(sequence));
   return *waiting_.back();
+}
+
+void Scheduler::MakeRoomInLines(size_t num_sequences) {
+  for (Line* line : {&running_, &waiting_, &finished_}) {
+    if (line->capacity() < num_sequences) line->reserve(std::max(num_sequences, 2 * line->capacity()));
+  }
 }
 
 BatchPlan Scheduler::Schedule() {
   BatchPlan plan;
-  PlanDecodes(plan);
-  const int budget =
-      pacer_.MaxPromptTokens(options_.max_num_batched_tokens - plan.num_tokens(), plan.num_decode_tokens);
-  PlanShorterPrompts(plan, budget / 2);
-  PlanPrompts(plan, budget);
-  AdmitWaiting(plan, budget, kAnyLength);
-  PlanDrafts(plan);
-  PUNA_CHECK(!plan.empty() || idle()) << num_running() << " running, " << num_waiting() << " waiting, nothing planned";
+  try {
+    Plan(plan);
+  } catch (const std::bad_alloc&) {
+    GiveUp(plan);
+  }
   return plan;
 }
 
+// Ends those who are in it already. Where nobody is, the youngest ends of those who run, or else of those who wait: tried again
+// for the same ones, it would perhaps fail for ever.
+void Scheduler::GiveUp(BatchPlan& plan) {
+  FailStep(plan, kNoMemory);
+  for (const PlannedCopy& planned : plan.copies) pool_.Release(std::span(&planned.copy.from, 1), false);
+  if (plan.items.empty() && plan.copies.empty() && !idle())
+    Finish(*(running_.empty() ? waiting_ : running_).back(), FinishReason::kError, kNoMemory);
+  plan = {};
+  plan.given_up = true;
+}
+
+void Scheduler::Plan(BatchPlan& plan) {
+  EndLoads();
+  StartLoads();
+  PlanDecodes(plan);
+  const int budget =
+      pacer_.MaxPromptTokens(options_.max_num_batched_tokens - plan.num_tokens(), plan.num_decode_tokens);
+  PlanShares(plan, budget);
+  PlanGuesses(plan);
+  PUNA_CHECK(!plan.empty() || idle() || options_.tier != nullptr)
+      << num_running() << " running, " << num_waiting() << " waiting, nothing planned";
+}
+
 void Scheduler::PlanDecodes(BatchPlan& plan) {
-  for (size_t i = 0; i < running_.size(); ++i) {  // by index: the youngest may be preempted on the way
-    if (running_[i]->num_missing() == 1) PlanChunk(plan, *running_[i], 1);
-  }
-}
-
-// budget: of prompt tokens in this step, here and below.
-void Scheduler::PlanShorterPrompts(BatchPlan& plan, int budget) {
-  const auto oldest =
-      std::find_if(running_.begin(), running_.end(), [](const auto& s) { return s->num_missing() > 1; });
-  if (oldest == running_.end()) return;
-  const int oldest_missing = (*oldest)->num_missing();
-  std::vector<Sequence*> shorter;
+  std::vector<Sequence*> decoding;
   for (const auto& s : running_) {
-    if (s->num_missing() > 1 && s->num_missing() < oldest_missing) shorter.push_back(s.get());
+    if (s->num_missing() == 1) decoding.push_back(s.get());
   }
-  std::stable_sort(shorter.begin(), shorter.end(),
-                   [](const Sequence* a, const Sequence* b) { return a->num_missing() < b->num_missing(); });
-  for (Sequence* s : shorter) {
-    AdmitWaiting(plan, budget, s->num_missing());
-    if (s->is_running && !IsPlanned(plan, *s)) PlanChunk(plan, *s, budget - plan.num_prompt_tokens);
+  for (Sequence* s : decoding) {  // one that comes later may have been preempted on the way
+    if (s->is_running) PlanChunk(plan, *s, 1);
   }
-  AdmitWaiting(plan, budget, oldest_missing);
-}
-
-void Scheduler::PlanPrompts(BatchPlan& plan, int budget) {
-  for (size_t i = 0; i < running_.size(); ++i) {
-    Sequence& s = *running_[i];
-    if (s.num_missing() > 1 && !IsPlanned(plan, s)) PlanChunk(plan, s, budget - plan.num_prompt_tokens);
-  }
-}
-
-void Scheduler::AdmitWaiting(BatchPlan& plan, int budget, int shorter_than) {
-  for (size_t i = 0; i < std::min(waiting_.size(), kLookAhead);) {
-    if (plan.num_prompt_tokens >= budget || NumRowsLeft(plan) == 0 || num_running() >= options_.max_num_seqs) return;
-    Sequence& s = *waiting_[i];
-    PrefixMatch match = s.table.FindPrefix(s.tokens, MaxReuse(s));
-    if (s.num_tokens() - match.num_tokens() >= shorter_than || IsBeingComputed(s, match)) {
-      ++i;
-      continue;
-    }
-    if (!Fits(s, match)) {
-      match.partial = kNoBlock;  // its source takes a block more, for a moment
-      match.partial_tokens = 0;
-      if (!Fits(s, match)) return;  // nobody overtakes for want of blocks
-    }
-    Admit(plan, waiting_.begin() + static_cast<std::ptrdiff_t>(i), match);
-    PlanChunk(plan, s, budget - plan.num_prompt_tokens);
-  }
-}
-
-// Whether the next block that the sequence would have to compute is on its way in a running one.
-bool Scheduler::IsBeingComputed(const Sequence& sequence, const PrefixMatch& match) const {
-  const size_t next = match.blocks.size();
-  if (static_cast<int>(next + 1) * kBlockSize > MaxReuse(sequence) || next >= sequence.table.hashes().size())
-    return false;
-  return std::any_of(running_.begin(), running_.end(), [&](const auto& other) {
-    const auto hashes = other->table.hashes();
-    return next < hashes.size() && static_cast<int>(next) >= other->table.num_published() &&
-           hashes[next] == sequence.table.hashes()[next];
-  });
-}
-
-// Whether there are blocks for all its known tokens, beside those that the running sequences lack for theirs and one
-// for each of them to grow into.
-bool Scheduler::Fits(const Sequence& sequence, const PrefixMatch& match) const {
-  int needed = BlockTable::BlocksFor(sequence.num_tokens()) - static_cast<int>(match.blocks.size());
-  for (const BlockId block : match.blocks) needed += pool_.is_free(block);
-  if (match.partial != kNoBlock) needed += pool_.is_free(match.partial);
-  for (const auto& s : running_) {
-    const int missing = BlockTable::BlocksFor(s->num_tokens()) - static_cast<int>(s->table.blocks().size());
-    needed += std::max(0, missing) + 1;
-  }
-  return needed <= pool_.num_free();
-}
-
-void Scheduler::Admit(BatchPlan& plan, Line::iterator place, const PrefixMatch& match) {
-  std::unique_ptr<Sequence> s = std::move(*place);
-  waiting_.erase(place);
-  if (const auto copy = s->table.Adopt(match)) plan.copies.push_back({s.get(), *copy});
-  s->num_computed = match.num_tokens();
-  s->is_running = true;
-  if (!s->was_admitted) {
-    s->was_admitted = true;
-    // What a grammar forced may already stand behind the prompt, and be found as well.
-    s->usage.cached_tokens = std::min(match.num_tokens(), s->num_prompt());
-    if (options_.prefix_caching) s->usage.cache_write_tokens = s->num_prompt() - s->usage.cached_tokens;
-    counts_.prompt_tokens += s->num_prompt();
-    counts_.query_tokens += s->num_prompt();
-    counts_.hit_tokens += s->usage.cached_tokens;
-  }
-  const auto behind =
-      std::find_if(running_.begin(), running_.end(), [&](const auto& r) { return r->arrival > s->arrival; });
-  running_.insert(behind, std::move(s));
 }
 
 // Rows that the step still has room for: prompt tokens, decoded tokens and guesses alike.
@@ -176,6 +121,22 @@ void Scheduler::PlanChunk(BatchPlan& plan, Sequence& sequence, int budget) {
   (decodes ? plan.num_decode_tokens : plan.num_prompt_tokens) += num_tokens;
 }
 
+// A sequence that is planned already computes more, as far as the step has room. Not for one whose prompt's rows of logits are
+// wanted: they have a limit of their own.
+void Scheduler::ExtendChunk(BatchPlan& plan, Sequence& sequence, int budget) {
+  const auto item = std::find_if(plan.items.begin(), plan.items.end(),
+                                 [&sequence](const PlanItem& planned) { return planned.sequence == &sequence; });
+  if (item == plan.items.end()) return PlanChunk(plan, sequence, budget);
+  const int more = std::min({sequence.num_missing() - item->num_tokens, budget, NumRowsLeft(plan)});
+  if (more <= 0 || sequence.num_missing() == 1 || sequence.wants_prompt_rows()) return;
+  const int first = item->first, end = item->first + item->num_tokens + more;
+  std::erase_if(plan.items, [&sequence](const PlanItem& planned) { return planned.sequence == &sequence; });
+  plan.num_prompt_tokens -= end - more - first;
+  if (!MakeRoom(plan, sequence, end)) return;
+  plan.items.push_back({&sequence, first, end - first, 0, NumLogits(sequence, first, end)});
+  plan.num_prompt_tokens += end - first;
+}
+
 int Scheduler::ChunkLimit(const BatchPlan& plan, const Sequence& sequence) const {
   if (!sequence.wants_prompt_rows()) return kAnyLength;
   int rows = kMaxPromptRows;
@@ -186,12 +147,13 @@ int Scheduler::ChunkLimit(const BatchPlan& plan, const Sequence& sequence) const
   return std::min(without_rows + std::max(0, rows), sequence.num_prompt() - sequence.num_computed);
 }
 
-// False: it was the youngest itself, and has been preempted.
+// False: it had to go itself, and has been preempted.
 bool Scheduler::MakeRoom(BatchPlan& plan, Sequence& sequence, int positions) {
   while (!sequence.table.Grow(positions)) {
-    Sequence& youngest = *running_.back();
-    Preempt(plan, youngest);
-    if (&youngest == &sequence) return false;
+    if (GiveUpLoad()) continue;
+    Sequence& loser = LoserOfBlocks();
+    Preempt(plan, loser);
+    if (&loser == &sequence) return false;
   }
   return true;
 }
@@ -200,10 +162,13 @@ void Scheduler::Preempt(BatchPlan& plan, Sequence& sequence) {
   Unplan(plan, sequence);
   std::unique_ptr<Sequence> s = TakeOut(sequence);
   s->table.Free(s->tokens, s->num_computed);
+  if (s->num_computed >= options_.tier_policy.worth_keeping) Keep(*s, s->num_computed / kBlockSize);
   s->num_computed = 0;
+  s->draft_memo.reset();
+  s->asked_tier = false;
   ++s->usage.preemptions;
   ++counts_.preemptions;
-  waiting_.push_front(std::move(s));
+  waiting_.insert(waiting_.begin(), std::move(s));
 }
 
 void Scheduler::Unplan(BatchPlan& plan, const Sequence& sequence) {
@@ -230,41 +195,14 @@ std::unique_ptr<Sequence> Scheduler::TakeOut(Sequence& sequence) {
   return taken;
 }
 
-// A step that only decodes is bound by reading the weights: some rows more cost little. Beside a prompt each guess
-// would cost as much as a prompt token.
-void Scheduler::PlanDrafts(BatchPlan& plan) {
-  if (!options_.make_proposer || plan.num_prompt_tokens > 0 || plan.empty()) return;
-  const int rows = std::min(kMaxDraftRows, options_.max_num_batched_tokens);
-  const int share = (rows - plan.num_decode_tokens) / plan.num_decode_tokens;
-  for (PlanItem& item : plan.items) {
-    if (item.num_logits == 1 && !item.sequence->wants_prompt_rows()) PlanDraft(plan, item, share);
-  }
-}
-
-void Scheduler::PlanDraft(BatchPlan& plan, PlanItem& item, int max_tokens) {
-  Sequence& s = *item.sequence;
-  const int room = s.table.num_positions() + pool_.num_free() * kBlockSize - s.num_tokens();
-  max_tokens = std::min({max_tokens, NumRowsLeft(plan), room, s.request.stop.max_new_tokens - s.num_output() - 1,
-                         options_.max_model_len - s.num_tokens() - 1});
-  if (max_tokens <= 0) return;
-  if (!s.proposer) s.proposer = options_.make_proposer(s.request);
-  s.draft = s.proposer->Propose(s.tokens, max_tokens);
-  PUNA_CHECK(static_cast<int>(s.draft.size()) <= max_tokens) << s.draft.size();
-  if (s.request.constraint && !s.draft.empty()) s.draft.resize(s.request.constraint->CountAccepted(s.draft));
-  const int num_draft = static_cast<int>(s.draft.size());
-  const bool has_room = s.table.Grow(s.num_tokens() + num_draft);
-  PUNA_CHECK(has_room);
-  item.num_tokens += num_draft;
-  item.num_draft = num_draft;
-  item.num_logits += num_draft;
-  plan.num_decode_tokens += num_draft;
-}
-
 void Scheduler::MarkComputed(const PlanItem& item) {
   Sequence& s = *item.sequence;
+  s.written_from = item.first;
   s.num_computed = item.first + item.num_tokens - item.num_draft;
   s.num_prompt_rows = std::max(s.num_prompt_rows, std::min(s.num_computed, s.num_prompt() - 1));
   s.table.Publish(s.tokens, s.num_computed);
+  if (s.num_prompt() >= options_.tier_policy.long_prompt)
+    Keep(s, std::min(s.table.num_published(), s.num_prompt() / kBlockSize));
   if (s.num_missing() == 0 && s.request.stop.max_new_tokens == 0) Finish(s, FinishReason::kLength);
 }
 
@@ -298,30 +236,46 @@ bool Scheduler::Append(Sequence& sequence, TokenId id) {
 void Scheduler::EndStep(const BatchPlan& plan) {
   for (const PlannedCopy& planned : plan.copies) pool_.Release(std::span(&planned.copy.from, 1), false);
   for (const PlanItem& item : plan.items) {
-    Sequence& s = *item.sequence;
-    if (item.num_draft == 0) continue;
-    if (s.proposer->FromPrediction()) {
-      s.usage.accepted_prediction_tokens += s.num_accepted;
-      s.usage.rejected_prediction_tokens += item.num_draft - s.num_accepted;
+    tenants_.Charge(item.sequence->request.tenant, item.num_tokens - item.num_draft);
+    try {
+      if (item.num_draft > 0) LearnFromGuesses(item);
+    } catch (const std::bad_alloc&) {  // then nothing is learnt
     }
-    counts_.draft_tokens += item.num_draft;
-    counts_.accepted_draft_tokens += s.num_accepted;
-    s.proposer->Observe(item.num_draft, s.num_accepted);
-    s.draft.clear();
-    s.num_accepted = 0;
+    ForgetGuesses(*item.sequence);
   }
 }
 
 void Scheduler::ObserveStep(const BatchPlan& plan, double seconds) {
-  pacer_.Observe(plan.num_prompt_tokens, plan.num_decode_tokens, seconds);
+  try {
+    pacer_.Observe(plan.num_prompt_tokens, plan.num_decode_tokens, seconds);
+    PayForGuesses(plan);
+  } catch (const std::bad_alloc&) {  // then nothing is learnt, here as above
+  }
 }
 
 void Scheduler::Finish(Sequence& sequence, FinishReason reason, std::string error) {
   if (sequence.ended()) return;
+  EndLoad(sequence);
   std::unique_ptr<Sequence> s = TakeOut(sequence);
   s->table.Free(s->tokens, s->num_computed);
+  if (s->num_computed >= options_.tier_policy.worth_keeping && reason != FinishReason::kError)
+    Keep(*s, s->num_computed / kBlockSize);
+  s->draft_memo.reset();
+  Remember(*s, reason);
   s->finish = engine::Finish{reason, std::move(error), {}};
+  tenants_.Leave(s->request.tenant);
   finished_.push_back(std::move(s));
+}
+
+// Whole answers only: one that was given up says little about the next.
+void Scheduler::Remember(const Sequence& s, FinishReason reason) {
+  const bool whole = reason == FinishReason::kStop || reason == FinishReason::kLength ||
+                     (s.request.stream && s.request.stream->had_enough());
+  if (options_.answers == nullptr || !whole || !s.request.remembered || s.num_output() == 0) return;
+  try {
+    options_.answers->Add(options_.answers->TenantOf(s.request), std::span(s.tokens).subspan(s.request.prompt.size()));
+  } catch (const std::bad_alloc&) {  // then it is not remembered
+  }
 }
 
 void Scheduler::FailStep(const BatchPlan& plan, const std::string& error) {
@@ -330,7 +284,8 @@ void Scheduler::FailStep(const BatchPlan& plan, const std::string& error) {
     Sequence& s = *planned.sequence;
     s.num_computed = std::min(s.num_computed, s.table.num_published() * kBlockSize);
   }
-  for (const PlanItem& item : plan.items) Finish(*item.sequence, FinishReason::kError, error);
+  for (const PlanItem& item : plan.items) Finish(*item.sequence, FinishReason::kError, CopyOf(error));
+  for (const PlannedCopy& planned : plan.copies) Finish(*planned.sequence, FinishReason::kError, CopyOf(error));
 }
 
 void Scheduler::FinishCancelled() {
@@ -352,27 +307,10 @@ std::vector<std::unique_ptr<Sequence>> Scheduler::TakeFinished() {
     s->usage.completion_tokens = s->num_output();
     s->finish->usage = s->usage;
   }
-  return std::exchange(finished_, {});
-}
-
-std::string Scheduler::FindFault() const {
-  std::vector<int> holders(pool_.num_blocks());
-  for (size_t i = 0; i < running_.size(); ++i) {
-    const Sequence& s = *running_[i];
-    for (const BlockId block : s.table.blocks()) ++holders[block];
-    const std::string name = "sequence " + std::to_string(s.arrival);
-    if (!s.is_running || s.ended()) return name + " is in the wrong line";
-    if (i > 0 && running_[i - 1]->arrival >= s.arrival) return name + " is out of order";
-    if (s.num_missing() < 1) return name + " lacks nothing";
-    if (s.table.num_positions() < s.num_computed) return name + " has computed beyond its blocks";
-    if (s.table.num_published() * kBlockSize > s.num_computed) return name + " shares what is not computed";
-    if (!s.draft.empty()) return name + " keeps a draft";
-  }
-  for (const auto& s : waiting_) {
-    if (s->is_running || !s->table.blocks().empty())
-      return "sequence " + std::to_string(s->arrival) + " waits with blocks";
-  }
-  return pool_.FindFault(holders);
+  Line taken;
+  taken.reserve(finished_.capacity());
+  taken.swap(finished_);
+  return taken;
 }
 
 }  // namespace puna::engine

@@ -1,12 +1,12 @@
 #include "engine/text/utf8.h"
 
-#include <algorithm>
 #include <cstring>
 
 namespace puna::text {
 namespace {
 
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";
+constexpr uint64_t kHighBits = 0x8080808080808080u;  // of eight bytes
 
 // What may follow a lead byte: the number of continuation bytes and the range of the first of them.
 struct Lead {
@@ -75,7 +75,6 @@ void AppendUtf8(char32_t c, std::string& out) {
 }
 
 size_t ValidUtf8Prefix(std::string_view text) {
-  constexpr uint64_t kHighBits = 0x8080808080808080u;
   size_t pos = 0;
   while (pos < text.size()) {
     while (pos + sizeof(uint64_t) <= text.size()) {  // eight ASCII bytes at a time
@@ -116,7 +115,15 @@ std::vector<char32_t> CodePoints(std::string_view text) {
 }
 
 size_t CountCodePoints(std::string_view text) {
-  return text.size() - static_cast<size_t>(std::count_if(text.begin(), text.end(), IsContinuation));
+  constexpr uint64_t kOnes = 0x0101010101010101u;
+  size_t continuations = 0, pos = 0;
+  for (; pos + sizeof(uint64_t) <= text.size(); pos += sizeof(uint64_t)) {  // their highest bit is set, the next is not
+    uint64_t word;
+    std::memcpy(&word, text.data() + pos, sizeof word);
+    continuations += ((word & ~(word << 1) & kHighBits) >> 7) * kOnes >> 56;  // all bytes' sum, in the highest
+  }
+  for (; pos < text.size(); ++pos) continuations += IsContinuation(text[pos]) ? 1 : 0;
+  return text.size() - continuations;
 }
 
 std::string_view WholeCharacters(std::string_view text) {

@@ -8,7 +8,9 @@
 #include "engine/text/utf8.h"
 #include "engine/tokenizer/bpe.h"
 #include "engine/tokenizer/load_error.h"
+#include "engine/tokenizer/merged_words.h"
 #include "engine/tokenizer/pretokenize.h"
+#include "engine/tokenizer/word_hash.h"
 
 namespace puna::engine {
 namespace {
@@ -94,6 +96,7 @@ class PlainEncoder {
       EncodeValid(text);
     } else {
       EncodeValid(text::ReplaceInvalidUtf8(text));
+      merged_.Clear();  // of a text that is gone
     }
   }
 
@@ -107,10 +110,24 @@ class PlainEncoder {
   }
 
   void EncodeWord(std::string_view word) {
-    if (whole_words_first_) {
-      if (const TokenId id = vocabulary_.Find(word); id != kNoToken) return out_->push_back(id);
+    const uint32_t hash = HashWord(word);
+    const MergedWords::Ids ids = merged_.Find(word, hash);
+    if (ids.count != 0) return Repeat(ids);
+    const size_t first = out_->size();
+    const TokenId whole = whole_words_first_ ? vocabulary_.Find(word, hash) : kNoToken;
+    if (whole != kNoToken) {
+      out_->push_back(whole);
+    } else {
+      MergeWord(merges_, byte_ids_, word, &scratch_, out_);
     }
-    MergeWord(merges_, byte_ids_, word, &scratch_, out_);
+    merged_.Add(word, hash, {static_cast<uint32_t>(first), static_cast<uint32_t>(out_->size() - first)});
+  }
+
+  void Repeat(MergedWords::Ids ids) {
+    if (ids.count == 1) return out_->push_back((*out_)[ids.first]);
+    const size_t end = out_->size();
+    out_->resize(end + ids.count);
+    std::copy_n(out_->begin() + ids.first, ids.count, out_->begin() + static_cast<std::ptrdiff_t>(end));
   }
 
   const Vocabulary& vocabulary_;
@@ -119,6 +136,7 @@ class PlainEncoder {
   const bool whole_words_first_;
   std::vector<TokenId>* out_;
   BpeScratch scratch_;
+  MergedWords merged_;
 };
 
 }  // namespace

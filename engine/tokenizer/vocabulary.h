@@ -26,6 +26,7 @@ class Vocabulary {
 
   // The base token that is exactly `bytes`, or kNoToken.
   TokenId Find(std::string_view bytes) const;
+  TokenId Find(std::string_view bytes, uint32_t hash) const;  // `hash`: HashWord(bytes)
   // The bytes of any token; empty where the id is outside the vocabulary or in a hole of it.
   std::string_view Bytes(TokenId id) const {
     if (id < 0 || id >= size()) return {};

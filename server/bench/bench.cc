@@ -2,21 +2,24 @@
 
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
-#include "engine/demo/demo_model.h"
-#include "engine/grammar/benchmark.h"
-#include "engine/tokenizer/benchmark.h"
-#include "engine/tokenizer/tokenizer.h"
+#include "config/flags.h"
+#include "config/help.h"
+#include "server/bench/bench_body.h"
 #include "server/bench/bench_engine.h"
+#include "server/bench/bench_kernels.h"
 #include "server/bench/bench_quality.h"
 #include "server/bench/bench_scenarios.h"
 #include "server/bench/bench_serve.h"
+#include "server/bench/bench_text.h"
+#include "server/bench/engine_rows.h"
+#include "server/hub/locate_model.h"
+#include "server/model/draft_model.h"
 
 namespace puna::server {
 namespace {
@@ -85,127 +88,152 @@ void PrintTable(const EngineBenchResult& r) {
   }
 }
 
-int BenchScenario(ScenarioOptions scenario, const config::EngineConfig& engine, bool json) {
-  scenario.engine = engine;
+int BenchScenario(ScenarioOptions scenario) {
+  config::EngineConfig& engine = scenario.engine;
+  engine.model = LocateFiles(engine.model);
+  if (HasDraft(engine)) engine.draft_model = LocateFiles(engine.draft_model);
   const std::vector<Figure> figures = RunScenario(scenario, ShowProgress);
   EndProgress();
   nlohmann::ordered_json all = {{"scenario", scenario.name}, {"model", engine.model}, {"weights", engine.weights}};
   for (const Figure& figure : figures) {
-    if (json) {
+    if (scenario.json) {
       all[figure.name] = figure.value;
     } else {
       std::printf("%-28s %16.*f  %s\n", figure.name.c_str(), std::abs(figure.value) >= 1e5 ? 0 : 3, figure.value,
                   figure.what.c_str());
     }
   }
-  if (json) std::puts(all.dump(2).c_str());
+  if (scenario.json) std::puts(all.dump(2).c_str());
   return 0;
 }
 
-engine::Tokenizer BenchedTokenizer(const std::string& folder) {
-  if (!folder.empty()) return engine::Tokenizer::FromFile(folder + "/tokenizer.json");
-  const auto demo = engine::DemoModelFiles();
-  const auto file = demo.find("tokenizer.json");
-  if (file == demo.end()) throw std::runtime_error("no embedded model; name a folder with --model");
-  return engine::Tokenizer::FromJson({reinterpret_cast<const char*>(file->second.data()), file->second.size()},
-                                     "embedded tokenizer.json");
+constexpr char kBenchText[] =
+    R"(measures a model on this machine, each figure beside its limit from the same run: prefill as a share of the oneDNN
+matmul peak, decode as a share of the streaming-read bandwidth. Quiet machine, please: nothing else should run.
+
+  puna bench --model random:llama-3.2-3b --weights w4a8 --prompt 512 --generate 64 --streams 1,8
+  puna bench pace --model random:llama-3.2-3b --weights w4a8     (also prefix, guess, context, steps, window, restart,
+                                                                  disk-cost, give-up)
+  puna bench tokenizer --model MODEL
+  puna bench grammar --model MODEL
+  puna bench body
+  puna bench kernels
+  puna bench quality --text held-back.txt
+  puna bench serve --url http://127.0.0.1:8080 --scenario agents
+
+puna bench PART --help says more of each.
+)";
+
+struct ModelBench {
+  EngineBenchOptions options;
+  bool json = false;
+};
+
+const config::OptionTable<ModelBench>& ModelBenchTable() {
+  using B = ModelBench;
+  using O = EngineBenchOptions;
+  static const config::OptionTable<B> table = {
+      EngineRows<B, &B::options, &O::engine>(),
+      {
+          {"prompt", "Load", "TOKENS", "tokens of the prompt whose prefill is timed",
+           config::IntegerAt<&B::options, &O::prompt_tokens>(1, 1 << 20)},
+          {"generate", "Load", "TOKENS", "tokens that each stream generates",
+           config::IntegerAt<&B::options, &O::generate_tokens>(1, 1 << 20)},
+          {"depth", "Load", "TOKENS", "prompt tokens of each decoding stream",
+           config::IntegerAt<&B::options, &O::depth>(1, 1 << 20)},
+          {"streams", "Load", "N,N", "numbers of streams decoding together",
+           config::IntegersAt<&B::options, &O::streams>(1, 1024)},
+          {"json", "Output", "", "print one JSON object", config::SwitchAt<&B::json>()},
+      }};
+  return table;
 }
 
-int BenchGrammar(const std::string& folder) {
-  const engine::Tokenizer tokenizer = BenchedTokenizer(folder);
-  const engine::TokenVocabulary vocabulary(tokenizer, tokenizer.vocab_size());
-  const engine::GrammarBenchResult r = engine::BenchmarkGrammar(vocabulary, engine::UsualSchemas());
-  std::printf("grammar, one core, %d tokens in the vocabulary\n\n", tokenizer.vocab_size());
-  std::printf("compile   %zu schemas: %.2f ms each, %.2f ms at most\n", r.schemas, r.compile_ms_mean, r.compile_ms_max);
-  std::printf("forced    %zu of %zu tokens are appended without the model\n", r.forced_tokens, r.tokens);
-  std::printf(
-      "mask      a token that the model is asked for: %.0f us the first time (%.0f at most), then %.1f us (99th "
-      "percentile %.0f)\n",
-      r.first_us_mean, r.first_us_max, r.cached_us_mean, r.cached_us_p99);
+int RunModelBench(ModelBench bench) {
+  bench.options.engine.model = LocateFiles(bench.options.engine.model);
+  const EngineBenchResult result = RunEngineBench(bench.options, ShowProgress);
+  EndProgress();
+  bench.json ? PrintJson(result) : PrintTable(result);
   return 0;
 }
 
-int BenchTokenizer(const std::string& folder, const std::string& text_file) {
-  const engine::Tokenizer tokenizer = BenchedTokenizer(folder);
-  std::string corpus;
-  if (text_file.empty()) {
-    for (int i = 0; corpus.size() < 4 << 20; ++i) {
-      corpus += "The quick brown fox, aged " + std::to_string(i * 37) +
-                ", doesn't jump over lazy dogs; it returns `int f(x) {"
-                " return x + " +
-                std::to_string(i) + "; }`.\n\n";
+int BenchKernels(const KernelBenchOptions& options) {
+  const int status = RunKernelBench(options, ShowProgress);
+  EndProgress();
+  return status;
+}
+
+// A part of the bench: the word behind puna bench, a line about it, its options, and what it does with them.
+struct Part {
+  std::string_view name;
+  std::string help;  // the text of --help; its first sentence is the line
+  config::OptionSet options;
+  std::function<int(std::span<const std::string>)> run;
+};
+
+template <typename Options>
+Part MakePart(std::string_view name, std::string help, const config::OptionTable<Options>& table,
+              std::function<int(Options)> run) {
+  const std::string command = name.empty() ? "puna bench" : "puna bench " + std::string(name);
+  return {name, help, table.set(), [=, &table](std::span<const std::string> arguments) {
+            Options options = table.defaults();
+            if (ReadOptions(table, arguments, options)) return run(std::move(options));
+            return std::fputs(config::CommandHelp(command, help, table.set()).c_str(), stdout), 0;
+          }};
+}
+
+const std::vector<Part>& Parts() {
+  static const std::vector<Part> parts = [] {
+    std::vector<Part> all = {MakePart<ModelBench>("", kBenchText, ModelBenchTable(), RunModelBench)};
+    for (const Scenario& scenario : Scenarios()) {
+      all.push_back(
+          MakePart<ScenarioOptions>(scenario.name, scenario.help, *scenario.table, [&](ScenarioOptions options) {
+            options.name = scenario.name;
+            return BenchScenario(std::move(options));
+          }));
     }
-  } else {
-    std::ifstream in(text_file, std::ios::binary);
-    if (!in) throw std::runtime_error(text_file + ": cannot be opened");
-    std::ostringstream all;
-    all << in.rdbuf();
-    corpus = all.str();
-  }
-  const auto result = engine::BenchmarkTokenizer(tokenizer, corpus);
-  std::printf("tokenizer, one core, %zu bytes, %zu tokens: encodes %.1f MB/s, decodes %.1f MB/s\n", result.bytes,
-              result.tokens, result.encode_bytes_per_s / 1e6, result.decode_bytes_per_s / 1e6);
-  return 0;
+    all.push_back(MakePart<TextBenchOptions>("tokenizer", "measures the tokenizer alone.\n", TokenizerBenchTable(),
+                                             RunTokenizerBench));
+    all.push_back(MakePart<TextBenchOptions>("grammar", "measures what structured output costs beside the model.\n",
+                                             GrammarBenchTable(), RunGrammarBench));
+    all.push_back(MakePart<BodyBenchOptions>("body", kBodyBenchText, BodyBenchTable(), RunBodyBench));
+    all.push_back(MakePart<KernelBenchOptions>("kernels", kKernelBenchText, KernelBenchTable(), BenchKernels));
+    all.push_back(MakePart<QualityBenchOptions>("quality", kQualityBenchText, QualityBenchTable(), RunQualityBench));
+    all.push_back(MakePart<ServeBenchOptions>("serve", kServeBenchText, ServeBenchTable(), RunServeBench));
+    return all;
+  }();
+  return parts;
+}
+
+const Part* FindPart(std::string_view name) {
+  const auto part = std::ranges::find(Parts(), name, &Part::name);
+  return part == Parts().end() ? nullptr : &*part;
 }
 
 }  // namespace
 
-int RunBench(int argc, char** argv) {
-  EngineBenchOptions options;
-  std::string text_file;
-  bool json = false;
-  CLI::App app{
-      "Measures a model on this machine, each figure beside its limit from the same run: prefill "
-      "as a share of the oneDNN\n"
-      "matmul peak, decode as a share of the streaming-read bandwidth. Quiet machine, please: "
-      "nothing else should run.\n\n"
-      "  puna bench --model random:llama-3.2-3b --weights w4a8 --prompt 512 --generate 64 "
-      "--streams 1,8\n"
-      "  puna bench pace --model random:llama-3.2-3b --weights w4a8     (also prefix, guess, context)\n"
-      "  puna bench tokenizer --model FOLDER\n"
-      "  puna bench grammar --model FOLDER\n"
-      "  puna bench quality --text held-back.txt\n"
-      "  puna bench serve --url http://127.0.0.1:8080 --scenario agents"};
-  app.name("puna bench");
-  app.add_option("--model", options.engine.model,
-                 "model folder or random:llama-3.2-3b; default: the embedded demo model");
-  app.add_option("--weights", options.engine.weights, "how weights are held: auto, bf16, w8a8, w4a8")
-      ->check(CLI::IsMember({"auto", "bf16", "w8a8", "w4a8"}));
-  app.add_option("--kv-cache-dtype", options.engine.kv_cache_dtype, "how the KV cache is held: auto (bf16), bf16, int8")
-      ->check(CLI::IsMember({"auto", "bf16", "int8"}));
-  app.add_option("--threads", options.engine.threads, "threads that compute; 0: all that this process may use")
-      ->check(CLI::Range(0, 1024));
-  app.add_option("--isa", options.engine.isa, "instruction set: auto, avx512bf16, avx512, avx2vnni, avx2, scalar");
-  app.add_option("--prompt", options.prompt_tokens, "tokens of the prompt whose prefill is timed")
-      ->check(CLI::Range(1, 1 << 20));
-  app.add_option("--generate", options.generate_tokens, "tokens that each stream generates")
-      ->check(CLI::Range(1, 1 << 20));
-  app.add_option("--depth", options.depth, "prompt tokens of each decoding stream")->check(CLI::Range(1, 1 << 20));
-  app.add_option("--streams", options.streams, "numbers of streams decoding together, as in 1,8")
-      ->delimiter(',')
-      ->check(CLI::Range(1, 1024));
-  app.add_flag("--json", json, "print one JSON object");
-  CLI::App* tokenizer = app.add_subcommand("tokenizer", "measure the tokenizer alone");
-  tokenizer->add_option("--model", options.engine.model, "folder with tokenizer.json; default: the embedded one");
-  tokenizer->add_option("--text", text_file, "file to encode; default: a made-up mix of prose and code");
-  CLI::App* grammar = app.add_subcommand("grammar", "measure what structured output costs beside the model");
-  grammar->add_option("--model", options.engine.model, "folder with tokenizer.json; default: the embedded one");
-  ServeBenchOptions serve_options;
-  const CLI::App* serve = AddServeBench(app, serve_options);
-  QualityBenchOptions quality_options;
-  const CLI::App* quality = AddQualityBench(app, quality_options);
-  ScenarioOptions scenario;
-  AddScenarios(app, scenario);
-  CLI11_PARSE(app, argc, argv);
-  if (!scenario.name.empty()) return BenchScenario(scenario, options.engine, json);
-  if (quality->parsed()) return RunQualityBench(quality_options);
-  if (serve->parsed()) return RunServeBench(serve_options);
-  if (grammar->parsed()) return BenchGrammar(options.engine.model);
-  if (tokenizer->parsed()) return BenchTokenizer(options.engine.model, text_file);
-  const EngineBenchResult result = RunEngineBench(options, ShowProgress);
-  EndProgress();
-  json ? PrintJson(result) : PrintTable(result);
-  return 0;
+int RunBench(std::span<const std::string> arguments) {
+  if (arguments.empty() || arguments[0].starts_with('-')) return FindPart("")->run(arguments);
+  if (const Part* part = FindPart(arguments[0])) return part->run(arguments.subspan(1));
+  std::vector<std::string> names;
+  for (const Part& part : Parts()) names.emplace_back(part.name);
+  throw config::ConfigError("bench: there is no part \"" + arguments[0] + "\"" +
+                            config::DidYouMean(arguments[0], names) + " (puna bench --help lists them)");
+}
+
+std::vector<config::Command> BenchCommands() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const Part& part : Parts()) all.push_back(part.name.empty() ? "bench" : "bench " + std::string(part.name));
+    return all;
+  }();
+  std::vector<config::Command> commands;
+  for (size_t i = 0; i < names.size(); ++i) {
+    const std::string_view help = Parts()[i].help;
+    commands.push_back(
+        {names[i], i == 0 ? "measures this machine, or a running server" : help.substr(0, help.find_first_of(".:;")),
+         Parts()[i].options});
+  }
+  return commands;
 }
 
 }  // namespace puna::server

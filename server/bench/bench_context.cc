@@ -25,22 +25,23 @@ void SteppedModel::Fill() {
   }
 }
 
-double SteppedModel::Step(int depth, int count) {
+double SteppedModel::Step(int depth, int count, int num_logits) {
   const std::vector<engine::TokenId> ids = RandomIds(count, model_.vocab_size(), rng_);
   const engine::SequenceChunk chunk{0, count, depth, table_};
-  const int32_t last = count - 1;
+  std::vector<int32_t> rows(static_cast<size_t>(num_logits));
+  std::iota(rows.begin(), rows.end(), count - num_logits);
   engine::ForwardInput input;
   input.token_ids = ids;
   input.sequences = {&chunk, 1};
-  input.logits_rows = {&last, 1};
+  input.logits_rows = rows;
   const double start = SecondsNow();
   model_.Forward(input);
   return SecondsNow() - start;
 }
 
-double SteppedModel::MedianStep(int depth, int count, int runs) {
+double SteppedModel::MedianStep(int depth, int count, int runs, int num_logits) {
   std::vector<double> seconds(runs);
-  for (double& s : seconds) s = Step(depth, count);
+  for (double& s : seconds) s = Step(depth, count, num_logits);
   return engine::Median(seconds);
 }
 

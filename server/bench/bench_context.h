@@ -18,11 +18,11 @@ class SteppedModel {
   // what it costs.
   void Fill();
 
-  // Seconds of one step: `count` tokens of one sequence behind `depth` others, logits of the last.
-  double Step(int depth, int count);
+  // Seconds of one step: `count` tokens of one sequence behind `depth` others, logits of the last num_logits.
+  double Step(int depth, int count, int num_logits = 1);
 
   // The median of `runs` such steps.
-  double MedianStep(int depth, int count, int runs);
+  double MedianStep(int depth, int count, int runs, int num_logits = 1);
 
  private:
   engine::Model& model_;

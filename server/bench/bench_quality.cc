@@ -1,6 +1,5 @@
 #include "server/bench/bench_quality.h"
 
-#include <CLI/CLI.hpp>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -11,6 +10,7 @@
 #include "engine/checkpoint/open_checkpoint.h"
 #include "engine/quantize/planted_outliers.h"
 #include "server/host/machine_limits.h"
+#include "server/hub/locate_model.h"
 #include "server/model/load_model.h"
 #include "server/model/text_files.h"
 #include "server/model/text_tokens.h"
@@ -130,42 +130,44 @@ nlohmann::ordered_json RowJson(const Variant& variant, float outliers, const Qua
 
 }  // namespace
 
-CLI::App* AddQualityBench(CLI::App& bench, QualityBenchOptions& options) {
-  CLI::App* app =
-      bench.add_subcommand("quality",
-                           "what every weight format, rotation and way of rounding costs, against bf16: perplexity and "
-                           "KL divergence\n\n"
-                           "  puna bench quality --text engine/demo/heldback.jsonl --calibration calibration.jsonl\n"
-                           "  puna bench quality --model ~/models/Llama-3.2-1B-Instruct --text held-back.txt "
-                           "--calibration chats.jsonl");
-  QuantizeCommand& command = options.command;
-  app->add_option("--model", command.model, "model folder; default: the embedded demo model");
-  app->add_option("--text", command.report_text, "text to measure on: plain, or a conversation a line in a .jsonl file")
-      ->required();
-  app->add_option("--tokens", command.report_tokens, "of it, at most")
-      ->check(CLI::Range(64, 1 << 24))
-      ->capture_default_str();
-  app->add_option("--calibration", command.calibration, "text for GPTQ, another one; default: no rows with GPTQ");
-  app->add_option("--calibration-tokens", command.calibration_tokens, "of it, at most")
-      ->check(CLI::Range(64, 1 << 24))
-      ->capture_default_str();
-  app->add_option("--outliers", options.outliers,
-                  "measure again with every 32nd channel that many times larger, which leaves the "
-                  "model's function as it is; "
-                  "a power of two; 1: do not")
-      ->check(CLI::Range(1.0, 65536.0))
-      ->capture_default_str();
-  app->add_option("--threads", command.threads, "threads that compute; 0: all that this process may use")
-      ->check(CLI::Range(0, 1024));
-  app->add_flag("--json", options.json, "print one JSON array");
-  return app;
+const char kQualityBenchText[] =
+    R"(what every weight format, rotation and way of rounding costs, against bf16: perplexity and KL divergence.
+
+  puna bench quality --text engine/demo/heldback.jsonl --calibration calibration.jsonl
+  puna bench quality --model ~/models/Llama-3.2-1B-Instruct --text held-back.txt --calibration chats.jsonl
+)";
+
+const config::OptionTable<QualityBenchOptions>& QualityBenchTable() {
+  using O = QualityBenchOptions;
+  using C = QuantizeCommand;
+  static const config::OptionTable<O> table = {{
+      {"model", "Options", "MODEL", "what puna serve takes; empty: the embedded demo model",
+       config::TextAt<&O::command, &C::model>()},
+      {"text", "Options", "FILE", "text to measure on: plain, or a conversation a line in a .jsonl file",
+       config::TextAt<&O::command, &C::report_text>(), config::Option::Use::kRequiredFlag},
+      {"tokens", "Options", "N", "of it, at most", config::IntegerAt<&O::command, &C::report_tokens>(64, 1 << 24)},
+      {"calibration", "Options", "FILE", "text for GPTQ, another one; empty: no rows with GPTQ",
+       config::TextAt<&O::command, &C::calibration>()},
+      {"calibration_tokens", "Options", "N", "of it, at most",
+       config::IntegerAt<&O::command, &C::calibration_tokens>(64, 1 << 24)},
+      {"outliers", "Options", "FACTOR",
+       "measure again with every 32nd channel that many times larger, which leaves the model's function as it is; a "
+       "power "
+       "of two; 1: do not",
+       config::NumberAt<&O::outliers>(1, 65536)},
+      {"threads", "Options", "N", "threads that compute; 0: all that this process may use",
+       config::IntegerAt<&O::command, &C::threads>(0, 1024)},
+      {"json", "Options", "", "print one JSON array", config::SwitchAt<&O::json>()},
+  }};
+  return table;
 }
 
-int RunQualityBench(const QualityBenchOptions& options) {
+int RunQualityBench(QualityBenchOptions options) {
   if (std::exp2(std::round(std::log2(options.outliers))) != options.outliers) {
     throw std::runtime_error("--outliers: expected a power of two, so that only rounding sees a difference, found " +
                              std::to_string(options.outliers));
   }
+  options.command.model = LocateFiles(options.command.model);
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   for (const float outliers : {1.0f, static_cast<float>(options.outliers)}) {
     if (outliers == 1 && !rows.empty()) break;

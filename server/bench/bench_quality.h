@@ -4,11 +4,8 @@
 
 #include <string>
 
+#include "config/option.h"
 #include "server/convert/quantize.h"
-
-namespace CLI {
-class App;
-}
 
 namespace puna::server {
 
@@ -18,7 +15,8 @@ struct QualityBenchOptions {
   bool json = false;
 };
 
-CLI::App* AddQualityBench(CLI::App& bench, QualityBenchOptions& options);
-int RunQualityBench(const QualityBenchOptions& options);
+extern const char kQualityBenchText[];  // for --help
+const config::OptionTable<QualityBenchOptions>& QualityBenchTable();
+int RunQualityBench(QualityBenchOptions options);
 
 }  // namespace puna::server

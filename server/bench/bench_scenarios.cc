@@ -1,47 +1,27 @@
 #include "server/bench/bench_scenarios.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <stdexcept>
 
 #include "engine/base/percentile.h"
 #include "engine/layers/machine_peaks.h"
-#include "engine/tokenizer/tokenizer.h"
 #include "server/bench/bench_context.h"
-#include "server/bench/bench_script.h"
+#include "server/bench/bench_disk.h"
+#include "server/bench/bench_draft.h"
+#include "server/bench/bench_guess.h"
+#include "server/bench/bench_setup.h"
 #include "server/bench/bench_stream.h"
+#include "server/bench/bench_window.h"
+#include "server/bench/engine_rows.h"
 #include "server/model/load_model.h"
-#include "server/model/text_files.h"
 
 namespace puna::server {
 namespace {
 
-using Progress = std::function<void(const std::string&)>;
+using Progress = BenchProgress;
 using Figures = std::vector<Figure>;
 
 constexpr double kMs = 1e3;
-
-LoadedModel Load(const config::EngineConfig& config, const Progress& progress) {
-  return LoadModel(config, [&](double share) {
-    progress("loading the model " + std::to_string(static_cast<int>(100 * share)) + " %");
-  });
-}
-
-// An engine with room for `sequences` of `length` tokens.
-std::unique_ptr<engine::Engine> Start(const config::EngineConfig& config, std::unique_ptr<engine::Model> model,
-                                      int sequences, int length) {
-  engine::EngineOptions options = MakeEngineOptions(config, *model);
-  if (length > model->max_position()) {
-    throw std::runtime_error("bench: " + std::to_string(length) + " tokens are more than this model's " +
-                             std::to_string(model->max_position()));
-  }
-  options.max_model_len = length;
-  options.num_blocks = sequences * (length / engine::kBlockSize + 2);
-  options.max_num_seqs = std::max(options.max_num_seqs, sequences);
-  return std::make_unique<engine::Engine>(std::move(model), options);
-}
 
 double Seconds(const std::vector<double>& times, double since) { return times.at(0) - since; }
 
@@ -52,9 +32,9 @@ Figures Pace(const ScenarioOptions& o, const Progress& progress) {
   config::EngineConfig config = o.engine;
   config.prefix_caching = config.speculation = false;
   config.itl_target_ms = o.itl_target_ms;
-  LoadedModel loaded = Load(config, progress);
+  LoadedModel loaded = LoadForBench(config, progress);
   const int vocab = loaded.model->vocab_size();
-  const auto engine = Start(config, std::move(loaded.model), o.streams + 1, o.prompt_tokens + 2048);
+  const auto engine = StartForBench(config, std::move(loaded.model), o.streams + 1, o.prompt_tokens + 2048);
   std::mt19937 rng(1);
   const auto prompt = [&](int tokens) { return RandomIds(tokens, vocab, rng); };
 
@@ -112,7 +92,7 @@ Figures Prefix(const ScenarioOptions& o, const Progress& progress) {
   constexpr int kRuns = 9;
   config::EngineConfig config = o.engine;
   config.prefix_caching = true;
-  LoadedModel loaded = Load(config, progress);
+  LoadedModel loaded = LoadForBench(config, progress);
   const int vocab = loaded.model->vocab_size();
   progress("the new tokens alone, at that depth");
   double step = 0;
@@ -121,7 +101,7 @@ Figures Prefix(const ScenarioOptions& o, const Progress& progress) {
     stepped.Fill();
     step = stepped.MedianStep(o.prompt_tokens, o.new_tokens, kRuns);
   }
-  const auto engine = Start(config, std::move(loaded.model), kRuns + 1, o.prompt_tokens + o.new_tokens + 2);
+  const auto engine = StartForBench(config, std::move(loaded.model), kRuns + 1, o.prompt_tokens + o.new_tokens + 2);
   std::mt19937 rng(1);
   const std::vector<engine::TokenId> common = RandomIds(o.prompt_tokens, vocab, rng);
   progress("the prefix, cold");
@@ -148,89 +128,13 @@ Figures Prefix(const ScenarioOptions& o, const Progress& progress) {
           {"ratio", median / step, "warm first token / bare step"}};
 }
 
-// --- guess: prompt lookup while a known text is written.
-
-struct Writing {
-  double seconds = 0;  // from the first token to the last
-  engine::Usage usage;
-};
-
-// Lets the model write `script`: each step computes as usual, and the only id that may be drawn is the script's next.
-Writing Write(engine::Engine& engine, std::vector<engine::TokenId> prompt, const std::vector<engine::TokenId>& script,
-              bool guessing) {
-  engine::Request request = BenchRequest(std::move(prompt), static_cast<int>(script.size()));
-  request.constraint = std::make_unique<Script>(script, guessing);
-  const BenchStream stream(engine, std::move(request));
-  Writing result;
-  result.usage = stream.AwaitEnd();
-  const std::vector<double> times = stream.Times();
-  result.seconds = times.back() - times.front();
-  return result;
-}
-
-std::vector<engine::TokenId> TextIds(const ScenarioOptions& o, int vocab) {
-  const auto tokenizer = o.tokenizer.empty() ? LoadTokenizer(TextFiles(""), vocab)
-                                             : engine::Tokenizer::FromFile(o.tokenizer + "/tokenizer.json");
-  std::ifstream in(o.text_file, std::ios::binary);
-  if (!in) throw std::runtime_error(o.text_file + ": cannot be opened");
-  const std::string text(std::istreambuf_iterator<char>(in), {});
-  std::vector<engine::TokenId> ids = tokenizer.Encode(text);
-  if (ids.size() < 64)
-    throw std::runtime_error(o.text_file + ": expected a text of 64 tokens or more, found " +
-                             std::to_string(ids.size()));
-  if (tokenizer.vocab_size() > vocab) {
-    throw std::runtime_error("bench: the tokenizer knows " + std::to_string(tokenizer.vocab_size()) +
-                             " ids, the model " + std::to_string(vocab) + "; choose another --tokenizer");
-  }
-  ids.resize(std::min<size_t>(ids.size(), o.generate));
-  return ids;
-}
-
-void Compare(Figures& figures, const std::string& key, const std::string& what, engine::Engine& engine,
-             const std::vector<engine::TokenId>& prompt, const std::vector<engine::TokenId>& script) {
-  constexpr int kRounds = 2;  // taken in turns: the machine's speed drifts
-  double seconds[2] = {1e30, 1e30};
-  engine::Usage usage;
-  for (int round = 0; round < kRounds; ++round) {
-    for (const bool guessing : {false, true}) {
-      const Writing writing = Write(engine, prompt, script, guessing);
-      seconds[guessing] = std::min(seconds[guessing], writing.seconds);
-      if (guessing) usage = writing.usage;
-    }
-  }
-  const double tokens = static_cast<double>(script.size()) - 1;
-  figures.push_back({key + "_plain_tokens_per_s", tokens / seconds[0], what + ", without guesses"});
-  figures.push_back({key + "_guessed_tokens_per_s", tokens / seconds[1], what + ", with guesses"});
-  figures.push_back({key + "_speedup", seconds[0] / seconds[1], what + ", times faster"});
-  figures.push_back({key + "_accepted_tokens", double(usage.accepted_prediction_tokens), "guesses that came true"});
-  figures.push_back({key + "_rejected_tokens", double(usage.rejected_prediction_tokens), "guesses that did not"});
-}
-
-Figures Guess(const ScenarioOptions& o, const Progress& progress) {
-  config::EngineConfig config = o.engine;
-  config.prefix_caching = config.speculation = true;
-  LoadedModel loaded = Load(config, progress);
-  const int vocab = loaded.model->vocab_size();
-  const std::vector<engine::TokenId> text = TextIds(o, vocab);
-  const auto engine = Start(config, std::move(loaded.model), 2, 2 * static_cast<int>(text.size()) + 64);
-  std::vector<engine::TokenId> changed = text;
-  changed[text.size() / 2] = (changed[text.size() / 2] + 1) % vocab;
-  std::mt19937 rng(1);
-  Figures figures;
-  progress("a text that is new");
-  Compare(figures, "new", "a new text", *engine, RandomIds(32, vocab, rng), text);
-  progress("a text that was in the prompt, with one change");
-  Compare(figures, "copy", "a copy with one change", *engine, text, changed);
-  return figures;
-}
-
 // --- context: one sequence at a depth.
 
 Figures Context(const ScenarioOptions& o, const Progress& progress) {
   config::EngineConfig config = o.engine;
   config.threads = NumThreads(config);
   config.max_num_batched_tokens = std::max(config.max_num_batched_tokens, o.chunk);
-  LoadedModel loaded = Load(config, progress);
+  LoadedModel loaded = LoadForBench(config, progress);
   engine::Model& model = *loaded.model;
   const engine::ModelConfig& shape = loaded.config;
   const int length = o.depth + o.chunk;
@@ -279,7 +183,7 @@ Figures Context(const ScenarioOptions& o, const Progress& progress) {
 // --- steps: what a step costs by the number of its tokens.
 
 Figures Steps(const ScenarioOptions& o, const Progress& progress) {
-  LoadedModel loaded = Load(o.engine, progress);
+  LoadedModel loaded = LoadForBench(o.engine, progress);
   const int most = o.engine.max_num_batched_tokens;
   SteppedModel stepped(*loaded.model, most, most);
   stepped.Fill();
@@ -293,37 +197,118 @@ Figures Steps(const ScenarioOptions& o, const Progress& progress) {
   return figures;
 }
 
+using Table = config::OptionTable<ScenarioOptions>;
+using O = ScenarioOptions;
+
+// All scenarios take the model's rows and --json.
+Table MakeTable(const Table::Rows& rows, const ScenarioOptions& defaults = {}) {
+  return {{EngineRows<O, &O::engine>(),
+           rows,
+           {{"json", "Output", "", "print one JSON object", config::SwitchAt<&O::json>()}}},
+          defaults};
+}
+
+Table PaceTable() {
+  return MakeTable({
+      {"long_tokens", "Load", "N", "tokens of the long prompt", config::IntegerAt<&O::prompt_tokens>(64, 1 << 20)},
+      {"parallel", "Load", "N", "streams that run", config::IntegerAt<&O::streams>(1, 1024)},
+      {"itl_target_ms", "Load", "MS", "as puna serve has it", config::NumberAt<&O::itl_target_ms>(-1, 60000)},
+  });
+}
+
+Table PrefixTable() {
+  return MakeTable({
+      {"prefix_tokens", "Load", "N", "tokens in the cache", config::IntegerAt<&O::prompt_tokens>(64, 1 << 20)},
+      {"new_tokens", "Load", "N", "tokens behind them", config::IntegerAt<&O::new_tokens>(1, 1 << 16)},
+  });
+}
+
+Table GuessTable() {
+  return MakeTable({
+      {"text", "Load", "FILE", "file that is written; the model computes, the ids are given",
+       config::TextAt<&O::text_file>()},
+      {"accept", "Load", "P,P", "instead of a text: how often guesses come true, one rate or several",
+       config::NumbersAt<&O::accept>(0, 1)},
+      {"draft_model", "Load", "MODEL", "with --accept: a model that computes the guesses",
+       config::TextAt<&O::engine, &config::EngineConfig::draft_model>()},
+      {"pard", "Load", "", "with --draft-model: all guesses in one pass, as a PARD model makes them",
+       config::SwitchAt<&O::pard>()},
+      {"prompt_tokens", "Load", "N", "with --accept: tokens of the prompt",
+       config::IntegerAt<&O::draft_prompt>(1, 1 << 20)},
+      {"rounds", "Load", "N", "with --accept: how often each rate is measured, with guesses and without in turns",
+       config::IntegerAt<&O::rounds>(1, 1000)},
+      {"cores", "Load", "N", "with --accept: compute from measured costs what so many cores would gain; 0: nothing",
+       config::IntegerAt<&O::cores>(0, 4096)},
+      {"read_gbs", "Load", "GB/S", "with --cores: at which memory is read there; 0: as here",
+       config::NumberAt<&O::read_gbs>(0, 1e5)},
+      {"tokenizer", "Load", "MODEL", "whose tokenizer reads the text, or a folder with tokenizer.json",
+       config::TextAt<&O::tokenizer>()},
+      {"tokens", "Load", "N", "tokens of it", config::IntegerAt<&O::generate>(64, 1 << 20)},
+  });
+}
+
+Table ContextTable() {
+  return MakeTable({
+      {"context_tokens", "Load", "N", "tokens of the context", config::IntegerAt<&O::depth>(256, 1 << 24)},
+      {"chunk", "Load", "N", "prompt tokens of a step", config::IntegerAt<&O::chunk>(16, 1 << 16)},
+  });
+}
+
+// Of those that measure the cache on disk; prompt_tokens: when nothing is said.
+Table DiskTable(int prompt_tokens, const Table::Rows& more = {}) {
+  Table::Rows rows = {
+      {"prompt_tokens", "Load", "N", "tokens of the prompt", config::IntegerAt<&O::prompt_tokens>(64, 1 << 20)},
+      {"disk_path", "Load", "FOLDER", "folder on the disk that is measured; empty: this one",
+       config::TextAt<&O::disk_path>()},
+  };
+  rows.insert(rows.end(), more.begin(), more.end());
+  ScenarioOptions defaults;
+  defaults.prompt_tokens = prompt_tokens;
+  return MakeTable(rows, defaults);
+}
+
+Table GiveUpTable() {
+  return DiskTable(28000, {{"share", "Load", "PART", "of the prompt that is computed when the client leaves",
+                            config::NumberAt<&O::share>(0.01, 0.99)}});
+}
+
+Table WindowTable() {
+  return MakeTable({
+      {"parallel", "Load", "N", "streams that run", config::IntegerAt<&O::streams>(1, 1024)},
+      {"turns", "Load", "N", "how often 1.5 s are looked at, and 1.5 s not", config::IntegerAt<&O::turns>(1, 1000)},
+  });
+}
+
 }  // namespace
 
-void AddScenarios(CLI::App& bench, ScenarioOptions& o) {
-  const auto add = [&](const char* name, const char* what) {
-    CLI::App* scenario = bench.add_subcommand(name, what)->fallthrough();
-    scenario->callback([&o, name] { o.name = name; });
-    return scenario;
-  };
-  CLI::App* pace = add("pace", "a long prompt beside streams that run: what it does to them, and they to it");
-  pace->add_option("--long-tokens", o.prompt_tokens, "tokens of the long prompt")->check(CLI::Range(64, 1 << 20));
-  pace->add_option("--parallel", o.streams, "streams that run")->check(CLI::Range(1, 1024));
-  pace->add_option("--itl-target-ms", o.itl_target_ms, "as puna serve has it")->check(CLI::Range(-1.0, 60000.0));
-  add("steps", "a step of one sequence, by the number of its tokens");
-  CLI::App* prefix = add("prefix", "a prompt whose beginning is in the cache, beside a bare step over what is new");
-  prefix->add_option("--prefix-tokens", o.prompt_tokens, "tokens in the cache")->check(CLI::Range(64, 1 << 20));
-  prefix->add_option("--new-tokens", o.new_tokens, "tokens behind them")->check(CLI::Range(1, 1 << 16));
-  CLI::App* guess = add("guess", "speculation: a text written new, and as a copy with one change");
-  guess->add_option("--text", o.text_file, "file that is written; the model computes, the ids are given")->required();
-  guess->add_option("--tokenizer", o.tokenizer, "folder with tokenizer.json; default: the demo model's");
-  guess->add_option("--tokens", o.generate, "tokens of it")->check(CLI::Range(64, 1 << 20));
-  CLI::App* context = add("context", "decode and prefill behind a long context, beside the machine's limits");
-  context->add_option("--context-tokens", o.depth, "tokens of the context")->check(CLI::Range(256, 1 << 24));
-  context->add_option("--chunk", o.chunk, "prompt tokens of a step")->check(CLI::Range(16, 1 << 16));
+std::span<const Scenario> Scenarios() {
+  static const Table pace = PaceTable(), prefix = PrefixTable(), guess = GuessTable(), context = ContextTable(),
+                     steps = MakeTable({}), window = WindowTable(), restart = DiskTable(4096),
+                     disk_cost = DiskTable(2048), give_up = GiveUpTable();
+  static const Scenario scenarios[] = {
+      {"pace", "a long prompt beside streams that run: what it does to them, and they to it.\n", &pace},
+      {"prefix", "a prompt whose beginning is in the cache, beside a bare step over what is new.\n", &prefix},
+      {"guess", "speculation: a text written new, and as a copy with one change.\n", &guess},
+      {"context", "decode and prefill behind a long context, beside the machine's limits.\n", &context},
+      {"steps", "a step of one sequence, by the number of its tokens.\n", &steps},
+      {"window", "what it costs a decode step that somebody looks into the engine.\n", &window},
+      {"restart", "a prompt that is found on the disk after a restart, beside memory and the disk's rate.\n", &restart},
+      {"disk-cost", "the same work with the disk cache on and off, where nothing can be found.\n", &disk_cost},
+      {"give-up", "a client that leaves in the middle of a long prompt and asks again.\n", &give_up}};
+  return scenarios;
 }
 
 std::vector<Figure> RunScenario(const ScenarioOptions& options, const Progress& progress) {
   if (options.name == "pace") return Pace(options, progress);
   if (options.name == "prefix") return Prefix(options, progress);
-  if (options.name == "guess") return Guess(options, progress);
+  if (options.name == "guess" && !options.accept.empty()) return GuessAtRates(options, progress);
+  if (options.name == "guess") return GuessText(options, progress);
   if (options.name == "context") return Context(options, progress);
   if (options.name == "steps") return Steps(options, progress);
+  if (options.name == "window") return BenchWindow(options, progress);
+  if (options.name == "restart") return BenchRestart(options, progress);
+  if (options.name == "disk-cost") return BenchDiskCost(options, progress);
+  if (options.name == "give-up") return BenchGiveUp(options, progress);
   throw std::runtime_error("bench: no scenario " + options.name);
 }
 

@@ -2,10 +2,11 @@
 
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "server/bench/traffic_player.h"
@@ -142,64 +143,74 @@ void PrintTable(const ServeBenchOptions& options, const TrafficReport& r) {
   if (!r.errors.empty()) std::printf("\n");
 }
 
-void AddTraffic(CLI::App& app, TrafficOptions& o) {
-  const auto number = [&](const char* name, int& value, int from, int to, const char* what) {
-    app.add_option(name, value, what)->check(CLI::Range(from, to))->capture_default_str();
+using O = ServeBenchOptions;
+
+config::OptionTable<O>::Rows TargetRows() {
+  using T = BenchTarget;
+  return {
+      {"url", "Server", "URL", "the server, with or without /v1", config::TextAt<&O::target, &T::url>(UrlError)},
+      {"model", "Server", "NAME", "name to ask for; empty: the server's first",
+       config::TextAt<&O::target, &T::model>()},
+      {"api_key", "Server", "KEY", "key to send; empty: that of PUNA_BENCH_API_KEY, which keeps it out of ps",
+       config::TextAt<&O::target, &T::api_key>()},
+      {"max_tokens", "Server", "N", "longest answer", config::IntegerAt<&O::target, &T::max_tokens>(1, 1 << 20)},
+      {"temperature", "Server", "X", "0: the likeliest token", config::NumberAt<&O::target, &T::temperature>(0, 2)},
+      {"ignore_eos", "Server", "", "ask for answers of full length (puna, llama-server and vLLM know how)",
+       config::SwitchAt<&O::target, &T::ignore_eos>()},
   };
-  app.add_option("--scenario", o.scenario,
-                 "chat: single questions, Poisson arrivals; agents: conversations with one system "
-                 "prompt; long: a long prompt\namong short streams")
-      ->check(CLI::IsMember({"chat", "agents", "long"}))
-      ->capture_default_str();
-  number("--requests", o.requests, 1, 100000, "requests in all");
-  number("--parallel", o.parallel, 1, 1024, "agents, or short streams, at once");
-  app.add_option("--rate", o.rate, "chat: arrivals per second")
-      ->check(CLI::Range(0.001, 10000.0))
-      ->capture_default_str();
-  number("--turns", o.turns, 1, 1000, "agents: requests of one conversation");
-  number("--prompt-tokens", o.prompt_tokens, 1, 1 << 20,
-         "what a user says, about (chat: half to one and a half of it)");
-  number("--system-tokens", o.system_tokens, 1, 1 << 20, "agents: the shared system prompt, about");
-  number("--tool-tokens", o.tool_tokens, 1, 1 << 20, "agents: each result of a tool, about");
-  number("--long-tokens", o.long_tokens, 1, 1 << 20, "long: the long prompt, about");
-  app.add_option("--seed", o.seed,
-                 "of texts and arrivals; a server that is asked again with the same seed may have "
-                 "cached it")
-      ->capture_default_str();
+}
+
+template <auto kMember>
+auto Traffic(int min, int max) {
+  return config::IntegerAt<&O::traffic, kMember>(min, max);
+}
+
+config::OptionTable<O>::Rows TrafficRows() {
+  using T = TrafficOptions;
+  return {
+      {"scenario", "Load", "NAME",
+       "chat: single questions, Poisson arrivals; agents: conversations with one system prompt; long: a long prompt "
+       "among "
+       "short streams",
+       config::ChoiceAt<&O::traffic, &T::scenario>({"chat", "agents", "long"})},
+      {"requests", "Load", "N", "requests in all", Traffic<&T::requests>(1, 100000)},
+      {"parallel", "Load", "N", "agents, or short streams, at once", Traffic<&T::parallel>(1, 1024)},
+      {"rate", "Load", "N", "chat: arrivals per second", config::NumberAt<&O::traffic, &T::rate>(0.001, 10000)},
+      {"turns", "Load", "N", "agents: requests of one conversation", Traffic<&T::turns>(1, 1000)},
+      {"prompt_tokens", "Load", "N", "what a user says, about (chat: half to one and a half of it)",
+       Traffic<&T::prompt_tokens>(1, 1 << 20)},
+      {"system_tokens", "Load", "N", "agents: the shared system prompt, about", Traffic<&T::system_tokens>(1, 1 << 20)},
+      {"tool_tokens", "Load", "N", "agents: each result of a tool, about", Traffic<&T::tool_tokens>(1, 1 << 20)},
+      {"long_tokens", "Load", "N", "long: the long prompt, about", Traffic<&T::long_tokens>(1, 1 << 20)},
+      {"seed", "Load", "N", "of texts and arrivals; a server that is asked again with the same seed may have cached it",
+       Traffic<&T::seed>(0, std::numeric_limits<int>::max())},
+  };
 }
 
 }  // namespace
 
-CLI::App* AddServeBench(CLI::App& bench, ServeBenchOptions& options) {
-  CLI::App* app =
-      bench.add_subcommand("serve",
-                           "replay a load against any server that speaks OpenAI's protocol\n\n"
-                           "  puna bench serve --scenario agents --parallel 8\n"
-                           "  puna bench serve --url http://127.0.0.1:9000 --scenario long --parallel 4 --json");
-  BenchTarget& target = options.target;
-  app->add_option("--url", target.url, "the server, with or without /v1")
-      ->check(CLI::Validator([](const std::string& url) { return UrlError(url); }, "URL"))
-      ->capture_default_str();
-  app->add_option("--model", target.model, "name to ask for; default: the server's first");
-  app->add_option("--api-key", target.api_key, "key to send (the variable keeps it out of ps)")
-      ->envname("PUNA_BENCH_API_KEY");
-  AddTraffic(*app, options.traffic);
-  app->add_option("--max-tokens", target.max_tokens, "longest answer")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
-  app->add_option("--temperature", target.temperature, "0: the likeliest token")
-      ->check(CLI::Range(0.0, 2.0))
-      ->capture_default_str();
-  app->add_flag("--ignore-eos", target.ignore_eos,
-                "ask for answers of full length (puna, llama-server and vLLM know how)");
-  app->add_option("--timeout", options.timeout_s, "seconds of the whole run; what runs then is cut off")
-      ->check(CLI::Range(0.1, 86400.0))
-      ->capture_default_str();
-  app->add_flag("--json", options.json, "print one JSON object, with every request");
-  return app;
+const char kServeBenchText[] =
+    R"(replays a load against any server that speaks OpenAI's protocol.
+
+  puna bench serve --scenario agents --parallel 8
+  puna bench serve --url http://127.0.0.1:9000 --scenario long --parallel 4 --json
+)";
+
+const config::OptionTable<ServeBenchOptions>& ServeBenchTable() {
+  static const config::OptionTable<O> table = {
+      TargetRows(),
+      TrafficRows(),
+      {
+          {"timeout", "Output", "SECONDS", "of the whole run; what runs then is cut off",
+           config::NumberAt<&O::timeout_s>(0.1, 86400)},
+          {"json", "Output", "", "print one JSON object, with every request", config::SwitchAt<&O::json>()},
+      }};
+  return table;
 }
 
 int RunServeBench(ServeBenchOptions options) {
+  if (const char* key = std::getenv("PUNA_BENCH_API_KEY"); key != nullptr && options.target.api_key.empty())
+    options.target.api_key = key;
   const TrafficPlan plan = PlanTraffic(options.traffic);
   if (options.target.model.empty()) options.target.model = FirstModel(options.target);
   const bool terminal = isatty(STDERR_FILENO) != 0;

@@ -1,12 +1,9 @@
 // puna bench serve: replays a load against a server, this one or another, and times its answers.
 #pragma once
 
+#include "config/option.h"
 #include "server/bench/bench_client.h"
 #include "server/bench/traffic_plan.h"
-
-namespace CLI {
-class App;
-}
 
 namespace puna::server {
 
@@ -17,8 +14,8 @@ struct ServeBenchOptions {
   bool json = false;
 };
 
-// The subcommand, which fills `options` when the command line is parsed.
-CLI::App* AddServeBench(CLI::App& bench, ServeBenchOptions& options);
+extern const char kServeBenchText[];  // for --help
+const config::OptionTable<ServeBenchOptions>& ServeBenchTable();
 
 // Prints a table or one JSON object. Returns the exit status: 1 when no request was answered.
 int RunServeBench(ServeBenchOptions options);

@@ -2,6 +2,8 @@
 
 #include <httplib.h>
 
+#include "server/http/listen_socket.h"
+
 namespace puna::server {
 namespace {
 
@@ -28,15 +30,20 @@ HealthAnswer Ask(Client& client, const std::string& where) {
 }  // namespace
 
 HealthAnswer AskHealth(const config::ServerConfig& config) {
-  const std::string host = Reachable(config.host);
-  const std::string where = host + ":" + std::to_string(config.port);
-  if (config.tls_cert_file.empty()) {
-    httplib::Client client(host, config.port);
+  const std::string path = UnixPathOf(config.host);
+  const std::string host = path.empty() ? Reachable(config.host) : path;
+  const std::string where = path.empty() ? host + ":" + std::to_string(config.port) : config.host;
+  const auto ask = [&](auto&& client) {
+    if (!path.empty()) {
+      client.set_address_family(AF_UNIX);
+      client.set_default_headers({{"Host", "localhost"}});
+    }
     return Ask(client, where);
-  }
+  };
+  if (config.tls_cert_file.empty()) return ask(httplib::ClientImpl(host, config.port));
   httplib::SSLClient client(host, config.port);
   client.enable_server_certificate_verification(false);  // its name is the outside one, and we ask ourselves
-  return Ask(client, where);
+  return ask(client);
 }
 
 }  // namespace puna::server

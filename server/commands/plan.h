@@ -10,6 +10,6 @@ namespace puna::server {
 
 // A few lines for people. Throws std::runtime_error as Serve would: a model that cannot be read, or
 // memory that is too small.
-std::string Plan(const config::Config& config);
+std::string Plan(config::Config config);
 
 }  // namespace puna::server

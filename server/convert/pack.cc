@@ -1,22 +1,24 @@
 #include "server/convert/pack.h"
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
 #include <stdexcept>
 
+#include "config/flags.h"
+#include "config/help.h"
 #include "engine/checkpoint/open_checkpoint.h"
 #include "engine/model/packed_llama.h"
 #include "server/host/machine_limits.h"
 #include "server/host/progress.h"
+#include "server/hub/locate_model.h"
 #include "server/model/load_model.h"
 #include "server/model/text_files.h"
 
 namespace puna::server {
 namespace {
 
-constexpr char kHelp[] =
-    R"(Writes puna-packed.bin: the model's weights exactly as puna holds them in memory. puna serve maps such a file instead of
+constexpr char kPackText[] =
+    R"(writes puna-packed.bin: the model's weights exactly as puna holds them in memory. puna serve maps such a file instead of
 reading, rounding and packing the weights, and is ready in a second or two. No number changes by it.
 
   puna pack ~/models/Llama-3.2-3B-Instruct --weights w4a8
@@ -27,7 +29,8 @@ reading, rounding and packing the weights, and is ready in a second or two. No n
       random weights, to measure with
 
 It holds for every processor, and for this version of puna's packing: another version says so and asks to pack again. When a file
-beside it changes, puna serve refuses to start until the model is packed again.)";
+beside it changes, puna serve refuses to start until the model is packed again.
+)";
 
 std::filesystem::path OutFolder(const PackOptions& options) {
   std::error_code error;
@@ -54,19 +57,27 @@ std::string PackModel(const PackOptions& options) {
   return path;
 }
 
-int RunPack(int argc, char** argv) {
+const config::OptionTable<PackOptions>& PackTable() {
+  using O = PackOptions;
+  using Use = config::Option::Use;
+  static const config::OptionTable<O> table = {{
+      {"model", "Arguments", "MODEL", "what --model of puna serve takes: a folder, a .gguf file, random:llama-3.2-3b",
+       config::TextAt<&O::model>(), Use::kRequiredArgument},
+      {"out", "Arguments", "OUT", "folder for the packed model; empty: the model's own folder",
+       config::TextAt<&O::out>(), Use::kArgument},
+      {"weights", "Options", "FORMAT", "how weights are held; auto: as the model has them",
+       config::ChoiceAt<&O::weights>({"auto", "bf16", "w8a8", "w4a8"})},
+      {"threads", "Options", "N", "threads that compute; 0: all that this process may use",
+       config::IntegerAt<&O::threads>(0, 1024)},
+  }};
+  return table;
+}
+
+int RunPack(std::span<const std::string> arguments) {
   PackOptions options;
-  CLI::App app{kHelp};
-  app.name("puna pack");
-  app.add_option("model", options.model,
-                 "what --model of puna serve takes: a folder, a .gguf file, random:llama-3.2-3b")
-      ->required();
-  app.add_option("out", options.out, "folder for the packed model; default: the model's own folder");
-  app.add_option("--weights", options.weights, "how weights are held: auto (as the model has them), bf16, w8a8, w4a8")
-      ->check(CLI::IsMember({"auto", "bf16", "w8a8", "w4a8"}));
-  app.add_option("--threads", options.threads, "threads that compute; 0: all that this process may use")
-      ->check(CLI::Range(0, 1024));
-  CLI11_PARSE(app, argc, argv);
+  if (!ReadOptions(PackTable(), arguments, options))
+    return std::fputs(config::CommandHelp("puna pack", kPackText, PackTable().set()).c_str(), stdout), 0;
+  options.model = LocateFiles(options.model);
   const std::string path = PackModel(options);
   std::printf("%s: %.2f GiB\n", path.c_str(), static_cast<double>(std::filesystem::file_size(path)) / 1073741824.0);
   std::printf("puna serve --model %s\n", std::filesystem::path(path).parent_path().c_str());

@@ -2,7 +2,10 @@
 // loading it.
 #pragma once
 
+#include <span>
 #include <string>
+
+#include "config/option.h"
 
 namespace puna::server {
 
@@ -18,6 +21,9 @@ struct PackOptions {
 // path. Throws std::runtime_error.
 std::string PackModel(const PackOptions& options);
 
-int RunPack(int argc, char** argv);
+const config::OptionTable<PackOptions>& PackTable();
+
+// Gives the exit status. Throws ConfigError and std::runtime_error.
+int RunPack(std::span<const std::string> arguments);
 
 }  // namespace puna::server

@@ -1,10 +1,12 @@
 #include "server/convert/quantize.h"
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
+#include <sstream>
 #include <stdexcept>
 
+#include "config/flags.h"
+#include "config/help.h"
 #include "engine/checkpoint/files/safetensors_writer.h"
 #include "engine/checkpoint/open_checkpoint.h"
 #include "engine/model/llama.h"
@@ -12,6 +14,7 @@
 #include "server/host/log.h"
 #include "server/host/machine_limits.h"
 #include "server/host/progress.h"
+#include "server/hub/locate_model.h"
 #include "server/model/load_model.h"
 #include "server/model/text_files.h"
 #include "server/model/text_tokens.h"
@@ -19,8 +22,8 @@
 namespace puna::server {
 namespace {
 
-constexpr char kHelp[] =
-    R"(Writes a model in 8 or 4 bits: a Hugging Face folder in compressed-tensors' format, which puna and others read, and
+constexpr char kQuantizeText[] =
+    R"(writes a model in 8 or 4 bits: a Hugging Face folder in compressed-tensors' format, which puna and others read, and
 puna-packed.bin, from which puna serve starts in a second.
 
   puna quantize ~/models/Llama-3.2-3B-Instruct ~/models/3b-w4a8
@@ -37,7 +40,8 @@ A run that was interrupted goes on where it stopped when it is given again: fini
 Rotations (SpinQuant) change no result before rounding, and leave fewer outliers to round: r1 turns the residual stream, r2 the
 values of each head, r4 the input of down_proj (while the model runs). auto takes all three for w4a8, as measured best, and none
 for w8a8. For other readers of compressed-tensors take --rotations r2,r4: r1 of a model whose head is its embedding table (Llama 3.2
-1B and 3B) keeps that one table by turning the stream while the model runs, which only puna does.)";
+1B and 3B) keeps that one table by turning the stream while the model runs, which only puna does.
+)";
 
 constexpr int kSequenceLength = 2048;
 constexpr int kReportLength = 512;
@@ -49,8 +53,8 @@ int Threads(const QuantizeCommand& command) {
 engine::Rotations ParseRotations(const QuantizeCommand& command) {
   engine::Rotations rotations;
   if (command.rotations == "none" || (command.rotations == "auto" && command.scheme == "w8a8")) return rotations;
-  for (const std::string& name :
-       CLI::detail::split(command.rotations == "auto" ? "r1,r2,r4" : command.rotations, ',')) {
+  std::istringstream names(command.rotations == "auto" ? "r1,r2,r4" : command.rotations);
+  for (std::string name; std::getline(names, name, ',');) {
     if (name == "r1") {
       rotations.residual_seed = 1;
     } else if (name == "r2") {
@@ -181,33 +185,39 @@ Quality MeasureQuality(const engine::Checkpoint& reference, const engine::Checkp
   return CompareModels(*exact, *rounded, sequences, progress);
 }
 
-int RunQuantize(int argc, char** argv) {
+const config::OptionTable<QuantizeCommand>& QuantizeTable() {
+  using C = QuantizeCommand;
+  using Use = config::Option::Use;
+  static const config::OptionTable<C> table = {{
+      {"model", "Arguments", "MODEL", "what --model of puna serve takes: a folder, a .gguf file, random:llama-3.2-3b",
+       config::TextAt<&C::model>(), Use::kRequiredArgument},
+      {"out", "Arguments", "OUT", "folder for the quantised model; new, or one where this was interrupted",
+       config::TextAt<&C::out>(), Use::kRequiredArgument},
+      {"scheme", "Options", "SCHEME",
+       "w4a8: 4-bit weights in groups of 32; w8a8: 8-bit weights; both with 8-bit activations",
+       config::ChoiceAt<&C::scheme>({"w8a8", "w4a8"})},
+      {"rotations", "Options", "NAMES", "auto, none, or some of r1,r2,r4", config::TextAt<&C::rotations>()},
+      {"calibration", "Options", "FILE", "text for GPTQ, best of the kind that the model will see",
+       config::TextAt<&C::calibration>()},
+      {"calibration_tokens", "Options", "N", "of it, at most; costs time, and memory for each",
+       config::IntegerAt<&C::calibration_tokens>(64, 1 << 24)},
+      {"report_text", "Options", "FILE",
+       "text to measure perplexity and KL divergence on; needs memory for both models",
+       config::TextAt<&C::report_text>()},
+      {"report_tokens", "Options", "N", "of it, at most", config::IntegerAt<&C::report_tokens>(64, 1 << 24)},
+      {"pack", "Options", "", "puna-packed.bin, too: without it less disk, and longer starts",
+       config::SwitchAt<&C::pack>()},
+      {"threads", "Options", "N", "threads that compute; 0: all that this process may use",
+       config::IntegerAt<&C::threads>(0, 1024)},
+  }};
+  return table;
+}
+
+int RunQuantize(std::span<const std::string> arguments) {
   QuantizeCommand command;
-  CLI::App app{kHelp};
-  app.name("puna quantize");
-  app.add_option("model", command.model,
-                 "what --model of puna serve takes: a folder, a .gguf file, random:llama-3.2-3b")
-      ->required();
-  app.add_option("out", command.out, "folder for the quantised model; new, or one where this was interrupted")
-      ->required();
-  app.add_option("--scheme", command.scheme,
-                 "w4a8: 4-bit weights in groups of 32; w8a8: 8-bit weights; both with 8-bit activations")
-      ->check(CLI::IsMember({"w8a8", "w4a8"}))
-      ->capture_default_str();
-  app.add_option("--rotations", command.rotations, "auto, none, or some of r1,r2,r4")->capture_default_str();
-  app.add_option("--calibration", command.calibration, "text for GPTQ, best of the kind that the model will see");
-  app.add_option("--calibration-tokens", command.calibration_tokens, "of it, at most; costs time, and memory for each")
-      ->check(CLI::Range(64, 1 << 24))
-      ->capture_default_str();
-  app.add_option("--report-text", command.report_text,
-                 "text to measure perplexity and KL divergence on; needs memory for both models");
-  app.add_option("--report-tokens", command.report_tokens, "of it, at most")
-      ->check(CLI::Range(64, 1 << 24))
-      ->capture_default_str();
-  app.add_flag("!--no-pack", command.pack, "no puna-packed.bin: saves disk, costs time at each start");
-  app.add_option("--threads", command.threads, "threads that compute; 0: all that this process may use")
-      ->check(CLI::Range(0, 1024));
-  CLI11_PARSE(app, argc, argv);
+  if (!ReadOptions(QuantizeTable(), arguments, command))
+    return std::fputs(config::CommandHelp("puna quantize", kQuantizeText, QuantizeTable().set()).c_str(), stdout), 0;
+  command.model = LocateFiles(command.model);
   Quantize(command);
   return 0;
 }

@@ -3,8 +3,10 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 
+#include "config/option.h"
 #include "engine/quantize/quantize_checkpoint.h"
 #include "server/convert/quality.h"
 
@@ -38,6 +40,9 @@ Quality MeasureQuality(const engine::Checkpoint& reference, const engine::Checkp
 std::string ReportJson(const QuantizeCommand& command, const engine::QuantizeResult& result,
                        const std::optional<Quality>& quality);
 
-int RunQuantize(int argc, char** argv);
+const config::OptionTable<QuantizeCommand>& QuantizeTable();
+
+// Gives the exit status. Throws ConfigError and std::runtime_error.
+int RunQuantize(std::span<const std::string> arguments);
 
 }  // namespace puna::server

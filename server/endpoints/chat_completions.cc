@@ -5,41 +5,12 @@
 #include "api/fields/sse.h"
 #include "server/endpoints/handlers.h"
 #include "server/generate/answer.h"
-#include "server/generate/answer_form.h"
 #include "server/generate/build_request.h"
+#include "server/generate/chat_plan.h"
 #include "server/generate/logprobs.h"
-#include "server/generate/prompts.h"
 
 namespace puna::server {
 namespace {
-
-AnswerForm FormOf(api::ChatRequest& chat) {
-  return {chat.format, chat.tools, chat.tool_choice, chat.warnings, chat.parallel_tool_calls};
-}
-
-std::vector<engine::TokenId> Prompt(api::ChatRequest& chat, const Service& service) {
-  return ChatPrompt({chat.messages, OfferedTools(FormOf(chat)), chat.chat_template_kwargs, chat.add_generation_prompt,
-                     chat.continue_final_message},
-                    service);
-}
-
-std::vector<ChoicePlan> Plan(api::ChatRequest& chat, const HttpRequest& http, const Service& service) {
-  const AnswerForm form = FormOf(chat);
-  const std::vector<engine::TokenId> prompt = Prompt(chat, service);
-  const uint64_t seed = SeedOf(chat.sampling);
-  std::vector<ChoicePlan> plans;
-  for (int i = 0; i < chat.n; ++i) {
-    ChoicePlan& plan = plans.emplace_back();
-    plan.request = BuildRequest(chat.sampling, prompt, "messages", seed, i, service, chat.warnings);
-    plan.request.id = http.id;
-    plan.request.num_logprobs = chat.num_logprobs;
-    if (!chat.prediction.empty()) plan.request.prediction = service.tokenizer.Encode(chat.prediction);
-    plan.output = BuildOutput(chat.sampling, plan.request);
-    plan.output.logprobs = chat.num_logprobs >= 0;
-    SetForm(form, service, plan);
-  }
-  return plans;
-}
 
 // One request, until its answer is written.
 struct Job {
@@ -47,7 +18,7 @@ struct Job {
       : service(s),
         chat(std::move(request)),
         head(MakeHead(ids.Next("chatcmpl-"), chat.service_tier, s)),
-        generation(s, Plan(chat, http, s), chat.n, ids) {}
+        generation(s, PlanChat(chat, PromptOf(chat, s), http, s), chat.n, ids) {}
 
   std::optional<std::vector<api::PositionLogprobs>> Logprobs(const OutputPiece& piece) const {
     if (chat.num_logprobs < 0) return std::nullopt;
@@ -73,7 +44,7 @@ struct Job {
 void Append(OutputPiece& piece, std::optional<std::vector<api::PositionLogprobs>> logprobs, api::ChatChoice& choice) {
   choice.content += piece.content;
   for (api::ToolCallDelta& delta : piece.calls) {
-    if (!delta.id.empty()) choice.tool_calls.push_back({delta.id, delta.name, ""});
+    if (!delta.id.empty()) choice.tool_calls.push_back({delta.id, delta.name, "", delta.custom});
     choice.tool_calls.back().arguments += delta.arguments;
   }
   if (!logprobs) return;
@@ -144,7 +115,7 @@ void ChatInputTokens(Service& service, const HttpRequest& http, HttpReply& reply
   api::ChatRequest chat = api::ParseChatRequest(http.body);
   CheckModel(chat.model, service, chat.warnings);
   TellWarnings(chat.warnings, http, reply);
-  reply.body = api::InputTokensJson(Prompt(chat, service).size());
+  reply.body = api::InputTokensJson(PromptOf(chat, service).size());
 }
 
 }  // namespace puna::server

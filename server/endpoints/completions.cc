@@ -20,11 +20,12 @@ std::vector<ChoicePlan> Plan(api::CompletionRequest& body, const HttpRequest& ht
   const bool ranked = body.best_of > body.n;
   std::vector<ChoicePlan> plans;
   for (const api::PromptInput& input : body.prompts) {
+    if (const auto* text = std::get_if<std::string>(&input)) CheckTextFits(text->size(), "prompt", service);
     const std::vector<engine::TokenId> prompt = InputPrompt(input, body.add_special_tokens, service);
     for (int i = 0; i < body.best_of; ++i) {
       ChoicePlan& plan = plans.emplace_back();
       plan.request = BuildRequest(body.sampling, prompt, "prompt", seed, i, service, body.warnings);
-      plan.request.id = http.id;
+      Sign(http, plan.request);
       plan.request.num_logprobs = ranked ? std::max(0, body.num_logprobs) : body.num_logprobs;
       plan.request.prompt_logprobs = body.echo && body.num_logprobs >= 0;
       plan.output = BuildOutput(body.sampling, plan.request);

@@ -6,6 +6,7 @@
 
 #include "api/json/error.h"
 #include "api/json/json_reader.h"
+#include "server/endpoints/embed.h"
 #include "server/endpoints/handlers.h"
 #include "server/generate/answer.h"
 #include "server/generate/build_request.h"
@@ -32,6 +33,8 @@ std::string ParamOf(const api::EmbeddingsRequest& body, size_t index) {
 
 // Checked as a prompt that is answered.
 std::vector<engine::TokenId> ReadInput(const api::EmbeddingsRequest& body, size_t index, const Service& service) {
+  if (const auto* text = std::get_if<std::string>(&body.inputs[index]))
+    CheckTextFits(text->size(), ParamOf(body, index), service);
   api::SamplingFields none;
   api::Warnings unused;  // nothing is generated, so that nothing can be too long
   none.max_tokens = 0;
@@ -50,13 +53,14 @@ void CheckDimensions(const api::EmbeddingsRequest& body, const Service& service)
 // The inputs of one request, some of them in the engine at a time.
 class Batch : public ReplyTask {
  public:
-  Batch(const api::EmbeddingsRequest& body, const HttpRequest& http, Service& service)
+  Batch(const api::EmbeddingsRequest& body, const HttpRequest& http, Service& service, WriteEmbeddings write)
       : service_(service),
-        id_(http.id),
+        write_(std::move(write)),
         pooling_(body.pooling == api::EmbeddingsRequest::Pooling::kLast ? engine::Pooling::kLast
                                                                         : engine::Pooling::kMean),
-        base64_(body.base64),
         deadline_(service.config.request_timeout_s) {
+    who_asks_.id = http.id;
+    who_asks_.caller = http.caller;
     for (size_t i = 0; i < body.inputs.size(); ++i) {
       inputs_.push_back({ReadInput(body, i, service), std::nullopt, {}});
       prompt_tokens_ += static_cast<int>(inputs_.back().ids.size());
@@ -80,7 +84,7 @@ class Batch : public ReplyTask {
   // Nothing is generated.
   engine::Request MakeRequest(const Input& input) const {
     engine::Request request;
-    request.id = id_;
+    Sign(who_asks_, request);
     request.prompt = input.ids;
     request.pooling = pooling_;
     request.stop.max_new_tokens = 0;
@@ -117,7 +121,7 @@ class Batch : public ReplyTask {
     for (Input& input : inputs_) vectors.push_back(std::move(input.vector));
     reply.access->prompt_tokens = prompt_tokens_;
     reply.access->cached_tokens = cached_tokens_;
-    reply.body = api::EmbeddingsJson(vectors, service_.model_name, prompt_tokens_, base64_);
+    reply.body = write_(vectors, prompt_tokens_);
   }
 
   void Take(engine::TokenEvent& event, Input& input) {
@@ -129,9 +133,9 @@ class Batch : public ReplyTask {
   }
 
   Service& service_;
-  const std::string id_;
+  const WriteEmbeddings write_;
+  HttpRequest who_asks_;  // nothing else of the request
   const engine::Pooling pooling_;
-  const bool base64_;
   Deadline deadline_;
   std::function<void()> wake_;
   std::vector<Input> inputs_;
@@ -141,13 +145,21 @@ class Batch : public ReplyTask {
 
 }  // namespace
 
+std::unique_ptr<ReplyTask> EmbedAll(const api::EmbeddingsRequest& body, const HttpRequest& http, Service& service,
+                                    WriteEmbeddings write) {
+  CheckDimensions(body, service);
+  return std::make_unique<Batch>(body, http, service, std::move(write));
+}
+
 void Embeddings(Service& service, const HttpRequest& http, HttpReply& reply) {
   api::EmbeddingsRequest body = api::ParseEmbeddingsRequest(http.body);
   CheckModel(body.model, service, body.warnings);
-  CheckDimensions(body, service);
   TellWarnings(body.warnings, http, reply);
   reply.access->user = body.user;
-  reply.later = std::make_unique<Batch>(body, http, service);
+  const auto write = [base64 = body.base64, &service](const Vectors& vectors, int prompt_tokens) {
+    return api::EmbeddingsJson(vectors, service.model_name, prompt_tokens, base64);
+  };
+  reply.later = EmbedAll(body, http, service, write);
 }
 
 }  // namespace puna::server

@@ -17,11 +17,23 @@ Router MakeRouter(Service& service) {
   add("DELETE", "/v1/responses/{resp_}", DeleteResponse);
   add("POST", "/v1/responses/{resp_}/cancel", CancelResponse);
   add("GET", "/v1/responses/{resp_}/input_items", ListInputItems);
+  add("POST", "/v1/conversations", CreateConversation);
+  add("GET", "/v1/conversations/{conv_}", GetConversation);
+  add("POST", "/v1/conversations/{conv_}", UpdateConversation);
+  add("DELETE", "/v1/conversations/{conv_}", DeleteConversation);
+  add("POST", "/v1/conversations/{conv_}/items", AddConversationItems);
+  add("GET", "/v1/conversations/{conv_}/items", ListConversationItems);
+  add("GET", "/v1/conversations/{conv_}/items/{}", GetConversationItem);
+  add("DELETE", "/v1/conversations/{conv_}/items/{}", DeleteConversationItem);
+  add("POST", "/v1/messages", Messages);
+  add("POST", "/v1/messages/count_tokens", CountMessageTokens);
   add("POST", "/v1/embeddings", Embeddings);
   add("GET", "/v1/models", ListModels);
   add("GET", "/v1/models/*", GetModel);
   add("POST", "/tokenize", Tokenize);
   add("POST", "/detokenize", Detokenize);
+  AddFrontEnds(service, router);
+  if (service.config.ollama_api) AddOllama(service, router);
   router.Add("GET", "/v1/capabilities",
              [text = Capabilities(service, router)](const HttpRequest&, HttpReply& reply) { reply.body = text; });
   return router;

@@ -19,6 +19,24 @@ void GetResponse(Service& service, const HttpRequest& request, HttpReply& reply)
 void DeleteResponse(Service& service, const HttpRequest& request, HttpReply& reply);
 void CancelResponse(Service& service, const HttpRequest& request, HttpReply& reply);
 void ListInputItems(Service& service, const HttpRequest& request, HttpReply& reply);
+void CreateConversation(Service& service, const HttpRequest& request, HttpReply& reply);
+void GetConversation(Service& service, const HttpRequest& request, HttpReply& reply);
+void UpdateConversation(Service& service, const HttpRequest& request, HttpReply& reply);
+void DeleteConversation(Service& service, const HttpRequest& request, HttpReply& reply);
+void AddConversationItems(Service& service, const HttpRequest& request, HttpReply& reply);
+void ListConversationItems(Service& service, const HttpRequest& request, HttpReply& reply);
+void GetConversationItem(Service& service, const HttpRequest& request, HttpReply& reply);
+void DeleteConversationItem(Service& service, const HttpRequest& request, HttpReply& reply);
+void Messages(Service& service, const HttpRequest& request, HttpReply& reply);
+void CountMessageTokens(Service& service, const HttpRequest& request, HttpReply& reply);
+// Ollama's, under /api.
+void AddOllama(Service& service, Router& router);
+// At /: the words that its clients look for. Who asks for JSON by name is told, as JSON, that nothing is there.
+void OllamaGreeting(const HttpRequest& request, HttpReply& reply);
+void OllamaChat(Service& service, const HttpRequest& request, HttpReply& reply);
+void OllamaGenerate(Service& service, const HttpRequest& request, HttpReply& reply);
+// What front ends of llama.cpp and LM Studio ask.
+void AddFrontEnds(Service& service, Router& router);
 void Embeddings(Service& service, const HttpRequest& request, HttpReply& reply);
 void Tokenize(Service& service, const HttpRequest& request, HttpReply& reply);
 void Detokenize(Service& service, const HttpRequest& request, HttpReply& reply);

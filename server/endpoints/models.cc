@@ -1,6 +1,7 @@
 // GET /v1/models and /v1/models/{id}: the one model that is served, under each of its names.
 #include "api/endpoints/models_response.h"
 #include "server/endpoints/handlers.h"
+#include "server/endpoints/model_facts.h"
 #include "server/generate/answer.h"
 #include "server/generate/build_request.h"
 
@@ -8,7 +9,16 @@ namespace puna::server {
 namespace {
 
 api::ModelInfo Describe(const std::string& name, const Service& service) {
-  return {name, service.created, "puna", service.engine->limits().max_model_len};
+  const auto& shape = service.facts.shape;
+  return {.id = name,
+          .created = service.created,
+          .owned_by = "puna",
+          .max_model_len = service.engine->limits().max_model_len,
+          .trained_context = shape.max_position_embeddings,
+          .vocab_size = shape.vocab_size,
+          .hidden_size = shape.hidden_size,
+          .parameters = ParameterCount(service),
+          .bytes = service.facts.weight_bytes};
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <new>
 #include <utility>
 
 #include "api/fields/sse.h"
@@ -39,6 +40,7 @@ class StreamTask : public ReplyTask {
   void Start(std::function<void()> wake) override {
     generation_.OnArrival(wake);
     if (parts_.listen) parts_.listen(std::move(wake));
+    writer_.KeepAliveWith(parts_.keep_alive);
     if (parts_.begin) parts_.begin(writer_);
   }
 
@@ -66,10 +68,15 @@ class StreamTask : public ReplyTask {
         return true;
       parts_.finish(writer_);
     } catch (const api::ApiError& error) {
-      access.error = error.code();
-      parts_.fail ? parts_.fail(error, writer_) : writer_.Error(error);
+      Fail(error, access);
+    } catch (const std::bad_alloc&) {  // of this step; what it had is free by now
+      Fail(NoMemoryLeft(), access);
     }
     return false;
+  }
+  void Fail(const api::ApiError& error, AccessLine& access) {
+    access.error = error.code();
+    parts_.fail ? parts_.fail(error, writer_) : writer_.Error(error);
   }
 
   Generation& generation_;  // kept alive by the parts
@@ -91,13 +98,24 @@ void TellWarnings(const api::Warnings& warnings, const HttpRequest& request, Htt
 }
 
 api::Usage ToApi(const TotalUsage& usage) {
+  // OpenAI's two figures are about what the client predicted, and about no guess of ours.
+  const engine::GuessCount& predicted = usage.guesses[static_cast<size_t>(engine::GuessSource::kPrediction)];
+  std::optional<std::vector<api::GuessUsage>> guesses;
+  if (usage.wants_guesses) {
+    guesses.emplace();
+    for (size_t source = 0; source < usage.guesses.size(); ++source)
+      guesses->push_back(
+          {engine::kGuessSourceNames[source], usage.guesses[source].proposed, usage.guesses[source].accepted});
+  }
   return {.prompt_tokens = usage.prompt_tokens,
           .cached_tokens = usage.cached_tokens,
           .completion_tokens = usage.completion_tokens,
-          .accepted_prediction_tokens = usage.accepted_prediction_tokens,
-          .rejected_prediction_tokens = usage.rejected_prediction_tokens,
+          .accepted_prediction_tokens = predicted.accepted,
+          .rejected_prediction_tokens = predicted.proposed - predicted.accepted,
           .cache_write_tokens = usage.cache_write_tokens,
-          .energy = usage.energy};
+          .energy = usage.energy,
+          .cache_report = usage.cache_report,
+          .speculation = std::move(guesses)};
 }
 
 void ClientLeft(HttpReply& reply) {

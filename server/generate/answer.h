@@ -41,6 +41,8 @@ struct StreamParts {
   std::function<void(StreamWriter&)> finish;  // all pieces are out
   // The engine failed, the server ends or time is up. None: an error event.
   std::function<void(const api::ApiError&, StreamWriter&)> fail = nullptr;
+  // What breaks a long silence; none: a comment.
+  std::function<std::string()> keep_alive = nullptr;
   // Whether somebody else has ended it; asked after `listen`'s wake too.
   std::function<bool()> cancelled = nullptr;
   std::function<void(std::function<void()> wake)> listen = nullptr;

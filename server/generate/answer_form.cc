@@ -88,7 +88,10 @@ void SetTools(const AnswerForm& form, const Service& service, ChoicePlan& plan) 
   const engine::ToolCallSyntax syntax = SyntaxOf(api::FormatRow(format).calls.front());
   const Deadline deadline = DeadlineOf(service, plan.request);
   plan.output.tools = {.format = format, .constrained = true, .parallel = parallel, .demanded = required};
-  for (const api::ToolSpec& tool : Callable(form)) plan.output.tools->names.push_back(tool.name);
+  for (const api::ToolSpec& tool : Callable(form)) {
+    plan.output.tools->names.push_back(tool.name);
+    if (tool.kind == api::ToolSpec::Kind::kCustom) plan.output.tools->custom.push_back(tool.name);
+  }
   GrammarStore& grammars = *service.grammars;
   if (!form_is_free) {  // the answer in its form, or calls
     for (const std::string& name : plan.output.tools->names)

@@ -4,6 +4,7 @@
 #include <random>
 
 #include "api/json/error.h"
+#include "server/http/key_account.h"
 
 namespace puna::server {
 namespace {
@@ -11,15 +12,13 @@ namespace {
 using engine::TokenId;
 
 engine::SamplingParams Sampling(const api::SamplingFields& fields, const Service& service) {
-  const engine::GenerationConfig& defaults = service.generation;
-  const double temperature = defaults.do_sample.value_or(true) ? defaults.temperature.value_or(1.0) : 0.0;
+  const SamplingDefaults defaults = DefaultsOf(service.generation);
   engine::SamplingParams params;
-  params.temperature = static_cast<float>(fields.temperature.value_or(temperature));
-  params.top_p = static_cast<float>(fields.top_p.value_or(defaults.top_p.value_or(1.0)));
-  params.top_k = fields.top_k.value_or(defaults.top_k.value_or(0));
-  params.min_p = static_cast<float>(fields.min_p.value_or(defaults.min_p.value_or(0.0)));
-  params.repetition_penalty =
-      static_cast<float>(fields.repetition_penalty.value_or(defaults.repetition_penalty.value_or(1.0)));
+  params.temperature = static_cast<float>(fields.temperature.value_or(defaults.temperature));
+  params.top_p = static_cast<float>(fields.top_p.value_or(defaults.top_p));
+  params.top_k = fields.top_k.value_or(defaults.top_k);
+  params.min_p = static_cast<float>(fields.min_p.value_or(defaults.min_p));
+  params.repetition_penalty = static_cast<float>(fields.repetition_penalty.value_or(defaults.repetition_penalty));
   params.frequency_penalty = static_cast<float>(fields.frequency_penalty);
   params.presence_penalty = static_cast<float>(fields.presence_penalty);
   for (const auto& [id, bias] : fields.logit_bias) params.logit_bias.emplace_back(id, static_cast<float>(bias));
@@ -81,6 +80,18 @@ bool Means(const std::string& asked, const std::string& served) {
   }
 }
 
+engine::GuessOptions Guessing(const api::SpeculationFields& fields) {
+  engine::GuessOptions guessing;
+  guessing.sources = 0;
+  for (size_t source = 0; source < engine::kGuessSourceNames.size(); ++source) {
+    if (std::find(fields.sources.begin(), fields.sources.end(), engine::kGuessSourceNames[source]) !=
+        fields.sources.end())
+      guessing.sources |= static_cast<uint8_t>(1 << source);
+  }
+  if (fields.max) guessing.max_ids = *fields.max;
+  return guessing;
+}
+
 }  // namespace
 
 engine::Request BuildRequest(const api::SamplingFields& fields, const std::vector<TokenId>& prompt,
@@ -92,12 +103,32 @@ engine::Request BuildRequest(const api::SamplingFields& fields, const std::vecto
   request.stop.max_new_tokens = MaxNewTokens(fields, prompt_tokens, prompt_param, limits.max_model_len, warnings);
   CheckIds(fields, prompt, prompt_param, limits.vocab_size);
   request.prompt = prompt;
+  request.cache_salt = fields.cache_salt;
+  request.explain_cache = fields.include_cache_report;
+  request.priority = fields.priority;
+  request.guessing = Guessing(fields.speculation);
   request.sampling = Sampling(fields, service);
   request.sampling.seed = seed + static_cast<uint64_t>(choice);
   request.stop.min_new_tokens = std::min(fields.min_tokens, request.stop.max_new_tokens);
   if (!fields.ignore_eos) request.stop.end_ids = service.end_ids;
   for (const TokenId id : fields.stop_token_ids) request.stop.end_ids.push_back(id);
   return request;
+}
+
+void Sign(const HttpRequest& http, engine::Request& request) {
+  request.id = http.id;
+  request.tenant = http.caller.tenant;
+  request.tenant_weight = http.caller.share;
+  if (http.caller.account) request.ticket = http.caller.account->Wait();
+  request.cache_salt.insert(0, http.caller.cache_salt);
+}
+
+SamplingDefaults DefaultsOf(const engine::GenerationConfig& generation) {
+  return {.temperature = generation.do_sample.value_or(true) ? generation.temperature.value_or(1.0) : 0.0,
+          .top_p = generation.top_p.value_or(1.0),
+          .min_p = generation.min_p.value_or(0.0),
+          .repetition_penalty = generation.repetition_penalty.value_or(1.0),
+          .top_k = generation.top_k.value_or(0)};
 }
 
 OutputOptions BuildOutput(const api::SamplingFields& fields, const engine::Request& request) {
@@ -108,6 +139,7 @@ OutputOptions BuildOutput(const api::SamplingFields& fields, const engine::Reque
   output.skip_special_tokens = fields.skip_special_tokens;
   output.end_ids = request.stop.end_ids;
   output.energy = fields.include_energy;
+  output.guesses = fields.speculation.asked;
   return output;
 }
 

@@ -10,6 +10,7 @@
 #include "engine/request/request.h"
 #include "server/generate/output_pipeline.h"
 #include "server/generate/service.h"
+#include "server/http/http.h"
 
 namespace puna::server {
 
@@ -20,6 +21,16 @@ namespace puna::server {
 engine::Request BuildRequest(const api::SamplingFields& fields, const std::vector<engine::TokenId>& prompt,
                              const std::string& prompt_param, uint64_t seed, int choice, const Service& service,
                              api::Warnings& warnings);
+
+// Says whose request it is. Where its key has a salt for the prefix cache, that stands before the request's own.
+void Sign(const HttpRequest& http, engine::Request& request);
+
+// How the model is sampled where a request says nothing.
+struct SamplingDefaults {
+  double temperature, top_p, min_p, repetition_penalty;
+  int top_k;
+};
+SamplingDefaults DefaultsOf(const engine::GenerationConfig& generation);
 
 // How the answer of such a request is shown: what stops it, and what is hidden.
 OutputOptions BuildOutput(const api::SamplingFields& fields, const engine::Request& request);

@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "api/fields/response_parts.h"
+#include "api/json/error.h"
 #include "engine/request/request.h"
+#include "server/generate/cache_report.h"
 #include "server/generate/deadline.h"
 #include "server/generate/output_pipeline.h"
 #include "server/generate/service.h"
@@ -25,9 +27,14 @@ struct ChoicePlan {
 // What a request used, all choices together; a prompt that several choices share counts once.
 struct TotalUsage {
   int prompt_tokens = 0, cached_tokens = 0, cache_write_tokens = 0, completion_tokens = 0;
-  int accepted_prediction_tokens = 0, rejected_prediction_tokens = 0;
-  std::optional<api::EnergyUsage> energy = {};  // when a choice wanted it
+  std::optional<api::EnergyUsage> energy = {};        // when a choice wanted it
+  std::optional<api::CacheReport> cache_report = {};  // of several prompts, all counts and the first one's difference
+  engine::GuessCounts guesses = {};
+  bool wants_guesses = false;  // a choice wants them told
 };
+
+// 503: an allocation failed.
+api::ApiError NoMemoryLeft();
 
 // Tells the client of a sequence that the engine ended with `failure`: throws api::ApiError.
 [[noreturn]] void ThrowFailure(const engine::Finish& failure);
@@ -57,12 +64,17 @@ class Generation {
 
  private:
   void Check(const OutputPipeline& choice) const;
+  void NoteWish(const engine::Request& request, const Service& service);
+  api::CacheReport Report() const;
 
   Deadline deadline_;
   std::vector<int> prompt_tokens_;
   int choices_per_prompt_;
-  bool wants_energy_ = false;
+  bool wants_energy_ = false, wants_guesses_ = false;
   EnergyTerms energy_terms_;
+  const engine::Tokenizer& tokenizer_;
+  CacheReportWish report_wish_;
+  std::vector<engine::TokenId> first_prompt_;  // where a report is wanted
   std::vector<std::unique_ptr<OutputPipeline>> choices_;
 };
 

@@ -1,6 +1,8 @@
 #include "server/generate/grammar_store.h"
 
 #include <algorithm>
+#include <memory>
+#include <utility>
 
 #include "api/json/error.h"
 #include "engine/grammar/automata/grammar_error.h"
@@ -30,6 +32,12 @@ engine::AnswerSpec SpecOf(const api::OutputFormat& format) {
 // Unambiguous, whatever the parts hold.
 void AddToKey(const std::string& part, std::string& key) { key += std::to_string(part.size()) + ":" + part; }
 
+engine::ToolGrammarSpec::Input InputOf(api::InputGrammar::Syntax syntax) {
+  using Syntax = api::InputGrammar::Syntax;
+  using Input = engine::ToolGrammarSpec::Input;
+  return syntax == Syntax::kLark ? Input::kLark : syntax == Syntax::kRegex ? Input::kRegex : Input::kText;
+}
+
 // Not strict: only what can be enforced of the schema is, and the rest told.
 std::vector<engine::ToolGrammarSpec> SpecsOf(const std::vector<api::ToolSpec>& tools) {
   std::vector<engine::ToolGrammarSpec> specs;
@@ -37,7 +45,10 @@ std::vector<engine::ToolGrammarSpec> SpecsOf(const std::vector<api::ToolSpec>& t
     if (!engine::DescribesObject(tool.parameters))
       throw api::InvalidValue(
           "tools", "the parameters of '" + tool.name + "' must be a JSON Schema of type object: arguments have names.");
-    specs.push_back({tool.name, tool.parameters, tool.strict});
+    if (tool.kind == api::ToolSpec::Kind::kCustom)
+      specs.push_back({tool.name, tool.input.definition, /*strict=*/false, InputOf(tool.input.syntax)});
+    else
+      specs.push_back({tool.name, tool.parameters, tool.strict});
   }
   return specs;
 }
@@ -62,10 +73,21 @@ std::string KeyOf(const std::vector<api::ToolSpec>& tools, const engine::ToolCal
     AddToKey(part, key);
   for (const api::ToolSpec& tool : tools) {
     AddToKey(tool.name, key);
-    AddToKey(tool.parameters, key);
-    key += tool.strict ? 's' : '-';
+    const bool custom = tool.kind == api::ToolSpec::Kind::kCustom;
+    AddToKey(custom ? tool.input.definition : tool.parameters, key);
+    key += custom ? static_cast<char>('0' + static_cast<int>(tool.input.syntax)) : tool.strict ? 's' : '-';
   }
   return key;
+}
+
+// What it takes, about.
+size_t BytesOf(const engine::Grammar& grammar) {
+  size_t bytes = sizeof grammar;
+  for (int id = 0; id < grammar.size(); ++id) {
+    const engine::GrammarNode& node = grammar.node(id);
+    bytes += sizeof node + node.children.capacity() * sizeof(engine::NodeId);
+  }
+  return bytes;
 }
 
 std::string ParamOf(const api::OutputFormat& format) {
@@ -91,7 +113,7 @@ GrammarStore::Entry GrammarStore::FindOrCompile(const std::string& key, const st
   Entry entry{key, nullptr};
   engine::Compilation compilation(engine::Compilation::Mode::kStrict, deadline.end());
   try {
-    entry.grammar = std::make_shared<const engine::Grammar>(compile(compilation));
+    entry.grammar = Counted(compile(compilation));
   } catch (const engine::GrammarError& e) {
     deadline.Check();
     const bool of_tool = e.path().starts_with("tool '");
@@ -102,6 +124,23 @@ GrammarStore::Entry GrammarStore::FindOrCompile(const std::string& key, const st
   grammars_.push_front(entry);
   if (grammars_.size() > kCapacity) grammars_.pop_back();
   return entry;
+}
+
+GrammarStore::GrammarPtr GrammarStore::Counted(engine::Grammar grammar) const {
+  const size_t bytes = BytesOf(grammar);
+  auto whole = std::make_unique<engine::Grammar>(std::move(grammar));
+  *grammar_bytes_ += bytes;  // before anything may give them back: a pointer that cannot be made does
+  return {whole.release(), [count = grammar_bytes_, bytes](const engine::Grammar* held) {
+            delete held;
+            *count -= bytes;
+          }};
+}
+
+void GrammarStore::GiveBack(size_t bytes) {
+  const size_t before = this->bytes();
+  masks_.GiveBack(bytes);
+  const engine::MutexLock lock(mutex_);
+  while (!grammars_.empty() && before - std::min(before, this->bytes()) < bytes) grammars_.pop_back();
 }
 
 GrammarStore::GrammarPtr GrammarStore::Told(const Entry& entry, api::Warnings& warnings) {

@@ -1,6 +1,8 @@
 // What answers may look like, compiled: grammars by their text, and the masks over the vocabulary.
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <functional>
 #include <list>
 #include <memory>
@@ -41,6 +43,11 @@ class GrammarStore {
 
   engine::MaskCache& masks() { return masks_; }
 
+  // Of grammars, those included that only requests still hold, and of masks.
+  size_t bytes() const { return *grammar_bytes_ + masks_.bytes(); }
+  // Forgets so many bytes, masks before grammars, those first that were not used for longest. What requests hold stays.
+  void GiveBack(size_t bytes);
+
  private:
   struct Entry {
     std::string key;
@@ -52,9 +59,12 @@ class GrammarStore {
   Entry FindOrCompile(const std::string& key, const std::string& param, const Deadline& deadline,
                       const Compiler& compile);
   static GrammarPtr Told(const Entry& entry, api::Warnings& warnings);
+  GrammarPtr Counted(engine::Grammar grammar) const;
 
   engine::TokenVocabulary vocabulary_;
   engine::MaskCache masks_;
+  // Grammars outlive the store where a request still holds them.
+  const std::shared_ptr<std::atomic<size_t>> grammar_bytes_ = std::make_shared<std::atomic<size_t>>(0);
   engine::Mutex mutex_;
   std::list<Entry> grammars_ PUNA_GUARDED_BY(mutex_);  // the last used first
   std::unordered_map<std::string, std::unique_ptr<engine::TagFinder>> tags_ PUNA_GUARDED_BY(mutex_);

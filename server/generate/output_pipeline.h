@@ -44,6 +44,7 @@ struct OutputOptions {
   std::vector<engine::TokenId> end_ids = {};  // never shown; empty when they do not end the sequence
   bool logprobs = false;
   bool energy = false;                                     // its cost is wanted
+  bool guesses = false;                                    // what came of speculation is wanted
   std::optional<api::ToolCallParser::Options> tools = {};  // none: everything is content
   std::vector<engine::TokenId> echo = {};                  // prompt ids that come first in the text
 };
@@ -67,6 +68,8 @@ class OutputPipeline {
   bool done() const { return done_; }
   // stop, length or tool_calls.
   std::string finish_reason() const;
+  // The stop string that ended the text; empty: none did.
+  std::string stop_string() const { return stop_matcher_.stopped() ? stop_matcher_.stop() : ""; }
   // Set when the engine could not go on; kShutdown when the server ends.
   std::optional<engine::Finish> failure() const;
   // Whether the engine has given its account, too. A sequence that a stop string ended is done a step before; Next goes on

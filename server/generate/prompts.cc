@@ -1,5 +1,7 @@
 #include "server/generate/prompts.h"
 
+#include <algorithm>
+
 #include "api/json/error.h"
 
 namespace puna::server {
@@ -30,6 +32,17 @@ std::vector<engine::TokenId> InputPrompt(const api::PromptInput& input, bool add
                                          const Service& service) {
   if (const auto* ids = std::get_if<std::vector<int>>(&input)) return *ids;
   return TextPrompt(std::get<std::string>(input), add_special_tokens, service);
+}
+
+void CheckTextFits(size_t bytes, const std::string& param, const Service& service) {
+  constexpr size_t kWorthLooking = 256 << 10;
+  if (bytes < kWorthLooking) return;
+  size_t longest = 1;
+  for (engine::TokenId id = 0; id < service.tokenizer.vocab_size(); ++id)
+    longest = std::max(longest, service.tokenizer.Bytes(id).size());
+  const int limit = service.engine->limits().max_model_len;
+  const size_t least = bytes / longest;
+  if (least > static_cast<size_t>(limit)) throw api::ContextLengthExceeded(limit, static_cast<int>(least), param);
 }
 
 }  // namespace puna::server

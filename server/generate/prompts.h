@@ -20,4 +20,8 @@ std::vector<engine::TokenId> TextPrompt(const std::string& text, bool add_specia
 std::vector<engine::TokenId> InputPrompt(const api::PromptInput& input, bool add_special_tokens,
                                          const Service& service);
 
+// Refuses a text of so many bytes that its tokens, were they all the longest there are, would not fit into the context: before
+// it is taken apart, which takes many times its memory. Throws api::ApiError.
+void CheckTextFits(size_t bytes, const std::string& param, const Service& service);
+
 }  // namespace puna::server

@@ -163,4 +163,9 @@ MachineLimits ReadMachineLimits(const std::string& root) {
   return limits;
 }
 
+int64_t RequestMemoryBytes(int max_request_memory_mib, const MachineLimits& machine) {
+  if (max_request_memory_mib > 0) return int64_t{max_request_memory_mib} << 20;
+  return std::clamp<int64_t>(machine.memory_limit / 16, int64_t{128} << 20, int64_t{2} << 30);
+}
+
 }  // namespace puna::server

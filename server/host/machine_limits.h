@@ -17,4 +17,7 @@ struct MachineLimits {
 // `root` stands before /proc and /sys in tests.
 MachineLimits ReadMachineLimits(const std::string& root = "");
 
+// Bytes for all requests together: --max-request-memory-mib, or a sixteenth of the limit, within 128 MiB and 2 GiB.
+int64_t RequestMemoryBytes(int max_request_memory_mib, const MachineLimits& machine);
+
 }  // namespace puna::server

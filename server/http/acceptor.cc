@@ -41,6 +41,14 @@ Remedy RemedyFor(int error) {
 
 }  // namespace
 
+void SayLast(int socket, std::string_view text) {
+  std::array<char, 4096> unread;
+  if (!text.empty()) send(socket, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  shutdown(socket, SHUT_WR);
+  while (recv(socket, unread.data(), unread.size(), MSG_DONTWAIT) > 0) {
+  }
+}
+
 Acceptor::Acceptor(EventLoop& loop, int socket, std::string refusal, Calls calls)
     : loop_(loop), socket_(socket), spare_(OpenSpare()), refusal_(std::move(refusal)), calls_(std::move(calls)) {}
 
@@ -95,11 +103,7 @@ void Acceptor::RefuseOne() {
   close(spare_);
   const int fd = accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (fd >= 0) {
-    std::array<char, 4096> unread;
-    if (!refusal_.empty()) send(fd, refusal_.data(), refusal_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    shutdown(fd, SHUT_WR);
-    while (recv(fd, unread.data(), unread.size(), MSG_DONTWAIT) > 0) {
-    }
+    SayLast(fd, refusal_);
     close(fd);
   }
   spare_ = OpenSpare();

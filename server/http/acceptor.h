@@ -3,10 +3,15 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "server/http/event_loop.h"
 
 namespace puna::server {
+
+// The last that is said on a socket before it is closed, as far as its client takes it at once; bytes that had come and were not
+// read would have the system reset the connection, and the client might lose it.
+void SayLast(int socket, std::string_view text);
 
 class Acceptor final : public EventLoop::Watcher {
  public:

@@ -36,6 +36,8 @@ Json Fields(const AccessLine& line) {
   time("decode_ms", line.decode_seconds);
   if (line.joules >= 0) fields["joules"] = std::round(line.joules * 1000) / 1000;
   if (!line.finish.empty()) fields["finish"] = line.finish;
+  if (!line.client.empty()) fields["client"] = line.client;
+  if (!line.key.empty()) fields["key"] = line.key;
   if (!line.user.empty()) fields["user"] = line.user.substr(0, kMaxUser);
   if (!line.error.empty()) fields["error"] = line.error;
   return fields;

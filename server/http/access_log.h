@@ -16,6 +16,8 @@ struct AccessLine {
   double queue_seconds = -1, prefill_seconds = -1, decode_seconds = -1;
   double joules = -1;
   std::string finish;  // finish reason, or "client left"
+  std::string client;  // its address
+  std::string key;     // the name of the client's key
   std::string user;    // whom the client says that it asks for
   std::string error;   // code of OpenAI's error object
 };

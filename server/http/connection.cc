@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <exception>
+#include <new>
 #include <utility>
 
 #include "api/json/error.h"
@@ -24,7 +24,6 @@ constexpr seconds kReserveTime{2};  // the same where places are few
 constexpr seconds kBodyTime{30};    // for a body, beside what the slowest of lines would need
 constexpr seconds kWriteTime{30};   // for taking a reply, likewise
 constexpr double kSlowestBytesPerSecond = 16 << 10;
-constexpr seconds kLinger{10};                // at most so long for the client to end, too
 constexpr milliseconds kLingerSilence{1000};  // while it is silent
 constexpr milliseconds kFirstRequest{500};    // for a connection that has just been made when the server stops
 constexpr milliseconds kProbeDelay{100};      // a reply that is there by then shows by itself whether anybody reads
@@ -33,7 +32,6 @@ constexpr size_t kReadPerTurn = 256 << 10;  // so that others have their turn
 constexpr size_t kMaxAhead = 64 << 10;      // bytes kept of what comes behind the present request
 constexpr size_t kMaxUnjudged = 64 << 10;   // bytes of a body kept before its head is found in order
 
-constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::string_view kNotTls =
     "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 32\r\n\r\n"
     "This port speaks https, not http";
@@ -45,6 +43,18 @@ EventLoop::Clock::duration TimeFor(size_t bytes) {
 }
 
 }  // namespace
+
+// Rung by a worker, which knows no connection.
+class Connection::Bell final : public EventLoop::Notice {
+ public:
+  explicit Bell(std::weak_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  void OnNotice() override {
+    if (const std::shared_ptr<Connection> connection = connection_.lock()) connection->OnExchange();
+  }
+
+ private:
+  const std::weak_ptr<Connection> connection_;
+};
 
 Connection::Connection(std::shared_ptr<HttpContext> context, int socket, std::string peer, bool in_reserve,
                        std::function<void(Connection&)> on_close)
@@ -97,7 +107,6 @@ void Connection::Evict() {
   Close();
 }
 
-// Whatever fails here, memory included, ends this connection and no other.
 void Connection::OnEvents(uint32_t events) {
   const std::shared_ptr<Connection> self = shared_from_this();
   try {
@@ -107,7 +116,7 @@ void Connection::OnEvents(uint32_t events) {
     if (!closed() && (events & EPOLLRDHUP) && !(watched_ & EPOLLIN)) PeerEnded();
     Update();
   } catch (const std::bad_alloc&) {
-    Close();
+    OutOfMemory();
   }
 }
 
@@ -123,7 +132,7 @@ void Connection::OnTime() {
     if (const auto deadline = closed() ? std::nullopt : Deadline(); deadline && *deadline <= now) Overdue();
     Update();
   } catch (const std::bad_alloc&) {
-    Close();
+    OutOfMemory();
   }
 }
 
@@ -197,6 +206,8 @@ size_t Connection::Pump(std::string_view bytes) {
       fresh = true;
     } else if (!in_head && framer_.state() != RequestFramer::State::kBody) {
       TakeBody();
+    } else if (!in_head && exchange_ && framer_.head().chunked && !exchange_->Grow(framer_.body_bytes())) {
+      body_over_ = true;
     }
   }
   if (fresh && exchange_) exchange_->Begin();
@@ -225,14 +236,9 @@ void Connection::BeginExchange(std::optional<FramingFault> fault) {
   body_over_ = whole || fault;
   since_ = Clock::now();
   if (peer_ended_) probe_at_ = since_ + kProbeDelay;
-  // From a worker, which knows no connection.
-  auto notify = [loop = &context_->loop, weak = weak_from_this()] {
-    loop->Post([weak] {
-      if (const std::shared_ptr<Connection> self = weak.lock()) self->OnExchange();
-    });
-  };
-  exchange_ = std::make_shared<Exchange>(
-      context_, Exchange::Origin{framer_.head(), std::move(fault), in_reserve_, peer_}, std::move(notify));
+  exchange_ =
+      std::make_shared<Exchange>(context_, Exchange::Origin{framer_.head(), std::move(fault), in_reserve_, peer_},
+                                 std::make_shared<Bell>(weak_from_this()));
 }
 
 // The client sends nothing more. It may have left; or it has said what it had to say, and waits for the answer.
@@ -244,104 +250,6 @@ void Connection::PeerEnded() {
     return exchange_->Fail(BadRequest("The connection ended before the body did."));
   }
   probe_at_ = Clock::now() + kProbeDelay;
-}
-
-// Says something that changes nothing. Whoever has left answers it with a reset, which ends the connection here; whoever
-// has only ended its sending reads on.
-void Connection::Probe() {
-  probe_at_.reset();
-  if (!exchange_ || unsent() > 0) return;
-  const ReplyFrame frame{.minor = framer_.head().minor};
-  if (!in_stream_) return frame.minor >= 1 ? Send(kContinue) : Close();
-  if (!is_sse_) return;
-  std::string comment;
-  AppendPiece(":\n\n", frame, comment);
-  Send(comment);
-}
-
-void Connection::OnExchange() {
-  if (closed() || !exchange_) return;
-  try {
-    const Exchange::Output output = exchange_->Take();
-    in_stream_ = output.in_stream;
-    is_sse_ = output.is_sse;
-    again_ = output.again;
-    if (output.wants_body && !body_wanted_) {
-      body_wanted_ = true;
-      since_ = Clock::now();
-      if (framer_.head().expects_continue && framer_.body_bytes() == 0) Send(kContinue);
-      if (!closed()) PumpKept();
-    }
-    if (!output.bytes.empty() && !closed()) Send(output.bytes);
-    if (output.ended && !closed()) EndExchange(output);
-    Update();
-  } catch (const std::bad_alloc&) {
-    Close();
-  }
-}
-
-void Connection::EndExchange(const Exchange::Output& output) {
-  if (output.broken) return Close();
-  exchange_.reset();
-  again_.reset();
-  probe_at_.reset();
-  used_ = true;
-  since_ = Clock::now();
-  if (!output.keep_alive || stopping_ || framer_.state() == RequestFramer::State::kFault) return Linger();
-  if (framer_.state() == RequestFramer::State::kBody && body_over_) return Linger();
-  body_over_ = false;
-  if (framer_.state() == RequestFramer::State::kBody)
-    framer_.DiscardBody();
-  else
-    framer_.Reset();
-  PumpKept();
-  if (peer_ended_ && !exchange_ && !closed()) Linger();
-}
-
-void Connection::Send(std::string_view plain) {
-  if (!tls_)
-    out_ += plain;
-  else if (!tls_->Send(plain, out_))
-    return Close();
-  Flush();
-}
-
-void Connection::Flush() {
-  const bool was_behind = taken_ > 0 || behind_since_ != Clock::time_point();
-  while (unsent() > 0) {
-    const ssize_t count = send(socket_, out_.data() + sent_, unsent(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
-    if (count <= 0) return Close();
-    sent_ += static_cast<size_t>(count);
-    taken_ += static_cast<size_t>(count);
-  }
-  if (unsent() == 0) {
-    out_ = {};
-    sent_ = taken_ = 0;
-    behind_since_ = {};
-  } else if (!was_behind || behind_since_ == Clock::time_point()) {
-    behind_since_ = Clock::now();
-    taken_ = 0;
-  }
-  if (sent_ > (1 << 20)) {  // what the client has is not kept
-    out_.erase(0, sent_);
-    sent_ = 0;
-  }
-  if (exchange_) exchange_->TellUnsent(unsent());
-  if (unsent() == 0 && lingers_) peer_ended_ ? Close() : static_cast<void>(shutdown(socket_, SHUT_WR));
-}
-
-// All is said. A socket that is closed with bytes unread resets the connection, and the client may lose the reply: so it is
-// the client that ends, within some seconds.
-void Connection::Linger() {
-  if (lingers_ || closed()) return;
-  lingers_ = true;
-  in_ = {};
-  since_ = Clock::now();
-  linger_until_ = since_ + kLinger;
-  if (tls_) tls_->Close(out_);
-  Flush();
 }
 
 void Connection::Overdue() {

@@ -40,6 +40,8 @@ class Connection final : public EventLoop::Watcher, public std::enable_shared_fr
   void OnTime() override;
 
  private:
+  class Bell;
+
   // Bytes on their way in.
   void ReadSocket();
   void TakeBytes(std::string_view bytes);
@@ -56,7 +58,10 @@ class Connection final : public EventLoop::Watcher, public std::enable_shared_fr
   // Bytes on their way out.
   void OnExchange();
   void EndExchange(const Exchange::Output& output);
+  void SendReply(std::string bytes);
   void Send(std::string_view plain);
+  void OutOfMemory();
+  void SayNoMemory();
   void Flush();
   void Linger();
 
@@ -85,6 +90,8 @@ class Connection final : public EventLoop::Watcher, public std::enable_shared_fr
   bool peer_ended_ = false;                  // nothing more comes
   bool used_ = false;                        // a request has been answered
   bool stopping_ = false;                    // none may follow the present one
+  std::shared_ptr<KeyAccount> account_;      // of the last request that had a key
+  std::shared_ptr<void> counted_;            // by that account
   bool lingers_ = false;                     // all is said; waits for the client to end, too
   std::string out_;                          // for the wire
   size_t sent_ = 0;                          // of it

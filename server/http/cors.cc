@@ -23,7 +23,11 @@ void Cors::Allow(const HttpRequest& request, HttpReply& reply) const {
   // Headers come percent-decoded; what could end a header line is never written into one.
   if (origin.empty() || origin.find_first_of("\r\n") != std::string::npos || !Knows(origin)) return;
   reply.headers["Access-Control-Allow-Origin"] = origin;
-  reply.headers["Access-Control-Expose-Headers"] = "X-Request-Id, Retry-After, X-Queue-Position, X-Puna-Warnings";
+  reply.headers["Access-Control-Expose-Headers"] =
+      "X-Request-Id, request-id, Retry-After, X-Queue-Position, X-Puna-Warnings, x-ratelimit-limit-requests, "
+      "x-ratelimit-remaining-requests, x-ratelimit-reset-requests, x-ratelimit-limit-tokens, "
+      "x-ratelimit-remaining-tokens, "
+      "x-ratelimit-reset-tokens";
   if (request.method != "OPTIONS" || request.header("Access-Control-Request-Method").empty()) return;
   reply.headers["Access-Control-Allow-Methods"] = "GET, HEAD, POST, DELETE, OPTIONS";
   const std::string wanted = request.header("Access-Control-Request-Headers");

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <exception>
+#include <new>
 
 #include "api/fields/id_generator.h"
 #include "api/json/error.h"
 #include "server/host/log.h"
+#include "server/http/content_coding.h"
+#include "server/http/request_head.h"
 
 namespace puna::server {
 namespace {
@@ -19,8 +22,18 @@ bool IsJson(std::string type) {
   return type == "application/json" || suffix;
 }
 
+// Whether a browser sent the request for a page that no origin speaks for. Today's browsers give every POST an Origin, which has
+// been judged when this is asked; the other fields are for those that do not.
+bool IsOfBrowser(const HttpRequest& request) {
+  return request.header("Origin").empty() &&
+         !(request.header("Sec-Fetch-Site").empty() && request.header("Sec-Fetch-Mode").empty() &&
+           request.header("Referer").empty() && request.header("Cookie").empty());
+}
+
 // Whoever asks after the health need not know a key.
-bool IsOpen(const std::string& path) { return path == "/health" || path.rfind("/health/", 0) == 0; }
+bool IsOpen(const std::string& path) {
+  return path == "/health" || path.rfind("/health/", 0) == 0 || path == "/v1/health";
+}
 
 std::string WithoutSpareSlashes(const std::string& path) {
   std::string plain;
@@ -31,7 +44,41 @@ std::string WithoutSpareSlashes(const std::string& path) {
   return plain;
 }
 
+// A client that would rather have a websocket there goes on over HTTP when it reads 426, and tries for long at others.
+[[noreturn]] void RefuseUpgrade(const std::string& allowed, HttpReply& reply) {
+  reply.headers["Upgrade"] = "HTTP/1.1";
+  reply.headers["Connection"] = "Upgrade";
+  throw api::ApiError(426, "invalid_request_error", "upgrade_required",
+                      "This server speaks HTTP/1.1 here, and no other protocol; use " + allowed + ".");
+}
+
+void WriteError(const api::ApiError& error, HttpReply& reply) {
+  reply.status = error.status();
+  reply.body = api::ErrorJson(error, reply.error_form, reply.access->id);
+  const bool in_vain = reply.error_form == api::ErrorForm::kAnthropic && !api::MayDoBetter(error.status());
+  if (in_vain) reply.headers["x-should-retry"] = "false";
+}
+
 }  // namespace
+
+std::optional<std::string> WithoutPrefix(const std::string& path, const std::string& prefix) {
+  if (path == prefix && !prefix.empty()) return "/";
+  if (path.starts_with(prefix) && (prefix.empty() || path[prefix.size()] == '/')) return path.substr(prefix.size());
+  if (IsProbe(path) || path == "*") return path;
+  return std::nullopt;
+}
+
+std::string PathOf(const RequestHead& head, const std::string& prefix) {
+  const std::string path = head.target.substr(0, head.target.find('?'));
+  return WithoutPrefix(path, prefix).value_or(path);
+}
+
+void ThrowOutsidePrefix(const HttpRequest& request, const std::string& prefix) {
+  const api::ApiError error = api::UnknownPath(request.method, request.path);
+  throw api::ApiError(
+      error.status(), error.type(), error.code(),
+      error.message() + " Everything is answered under " + prefix + ", as in " + prefix + "/v1/models.");
+}
 
 bool IsProbe(const std::string& path) { return IsOpen(path) || path == "/metrics"; }
 
@@ -42,35 +89,52 @@ std::string RequestId(const std::string& given) {
   return api::IdGenerator().Next("req_");
 }
 
-void ReplyWithCurrentException(HttpReply& reply) noexcept {
+void SetErrorForm(const HttpRequest& request, HttpReply& reply) {
+  reply.error_form = api::ErrorFormOf(request.path, !request.header("anthropic-version").empty());
+  if (reply.error_form == api::ErrorForm::kAnthropic) reply.headers["request-id"] = request.id;
+}
+
+void ReplyWithCurrentException(HttpReply& reply) {
   reply.stream = nullptr;
   reply.later = nullptr;
   reply.content_type = "application/json";
   try {
-    try {
-      throw;
-    } catch (const api::ApiError& error) {
-      reply.status = error.status();
-      reply.body = error.ToJson();
-      reply.access->error = error.code();
-      if (error.retry_after()) reply.headers["Retry-After"] = std::to_string(*error.retry_after());
-      if (error.queue_position()) reply.headers["X-Queue-Position"] = std::to_string(*error.queue_position());
-      if (error.status() == 401) reply.headers["WWW-Authenticate"] = "Bearer";
-    } catch (const std::exception& error) {
-      LogError("request " + reply.access->id + " failed: " + error.what());
-      reply.status = 500;
-      reply.body = api::Internal(error.what()).ToJson();
-      reply.access->error = "internal_error";
-    }
-  } catch (...) {  // no memory left even for the message, or not an exception of ours
-    reply.status = 500;
-    reply.body.clear();
+    throw;
+  } catch (const api::ApiError& error) {
+    WriteError(error, reply);
+    reply.access->error = error.code();
+    if (error.retry_after()) reply.headers["Retry-After"] = std::to_string(*error.retry_after());
+    if (error.queue_position()) reply.headers["X-Queue-Position"] = std::to_string(*error.queue_position());
+    if (error.status() == 401) reply.headers["WWW-Authenticate"] = "Bearer";
+  } catch (const std::bad_alloc&) {  // of this request; what it had is free by now
+    WriteNoMemory(reply);
+    reply.access->error = NoMemory().code;
+    LogWarning("request " + reply.access->id + " was given up: no memory is left");
+  } catch (const std::exception& error) {
+    LogError("request " + reply.access->id + " failed: " + error.what());
+    WriteError(api::Internal(error.what()), reply);
+    reply.access->error = "internal_error";
+  } catch (...) {
+    LogError("request " + reply.access->id + " failed: what was thrown is no exception");
+    WriteError(api::Internal("what was thrown is no exception"), reply);
+    reply.access->error = "internal_error";
   }
 }
 
-const Handler* Dispatcher::Admit(HttpRequest& request, HttpReply& reply) const noexcept {
+api::ApiError ToError(const FramingFault& fault) {
+  if (fault.status == 503) return api::ApiError(503, "server_error", fault.code, fault.message).WithRetryAfter(1);
+  return {fault.status, "invalid_request_error", fault.code, fault.message};
+}
+
+void WriteNoMemory(HttpReply& reply) {
+  WriteError(ToError(NoMemory()), reply);
+  reply.headers["Retry-After"] = "1";
+}
+
+const Handler* Dispatcher::Admit(HttpRequest& request, HttpReply& reply) const {
   try {
     reply.headers["X-Request-Id"] = request.id;
+    SetErrorForm(request, reply);
     cors_.Allow(request, reply);
     return Route(request, reply);
   } catch (...) {
@@ -117,6 +181,24 @@ void Dispatcher::CheckWayIn(const HttpRequest& request) const {
   }
 }
 
+// What is said of the body, before it is read. Without a type it is JSON, as every body here is: clients that are no browsers
+// leave it out. What a page of another site can send without asking has one of the types that forms have, or none (sendBeacon
+// of an untyped Blob), and comes from a browser.
+void Dispatcher::CheckBody(const HttpRequest& request, HttpReply& reply) const {
+  const std::string type = request.header("Content-Type");
+  const bool untyped = type.empty() && (!request.has_body || !IsOfBrowser(request));
+  // Ollama's clients send any type (curl -d sends a form's); for them every sign counts by which a browser shows itself.
+  const bool browser = !request.header("Origin").empty() || IsOfBrowser(request);
+  const bool any_type = reply.error_form == api::ErrorForm::kOllama && !browser;
+  if (request.method == "POST" && !untyped && !any_type && !IsJson(type)) throw api::UnsupportedContentType(type);
+  try {
+    CheckContentCodings(request.content_codings);
+  } catch (const api::ApiError&) {
+    reply.headers["Accept-Encoding"] = kContentCodings;
+    throw;
+  }
+}
+
 const Handler* Dispatcher::Route(HttpRequest& request, HttpReply& reply) const {
   CheckWayIn(request);
   const bool of_server = request.method == "OPTIONS" && request.path == "*";
@@ -126,18 +208,24 @@ const Handler* Dispatcher::Route(HttpRequest& request, HttpReply& reply) const {
     reply.headers["Allow"] = allowed;
     return nullptr;
   }
-  if (!IsOpen(request.path)) keys_.Check(request.header("Authorization"));
-  if (allowed.empty()) ThrowUnknownPath(request);
   Router::Match match = router_.Find(request.method, request.path);
+  request.caller.tenant = TenantOfAddress(request.peer);
+  if (!match.open && !IsOpen(request.path) && !keys_.open()) {
+    request.caller = keys_.Check(request.header("Authorization"), request.header("x-api-key"));
+    reply.access->key = request.caller.account->name();
+  }
+  if (allowed.empty()) ThrowUnknownPath(request);
   if (match.handler == nullptr) {
     reply.headers["Allow"] = allowed;
+    if (request.wants_upgrade) RefuseUpgrade(allowed, reply);
     throw api::MethodNotAllowed(request.method, request.path, allowed);
   }
   reply.access->endpoint = match.path;
   request.tail = std::move(match.tail);
-  const std::string type = request.header("Content-Type");
-  if (request.method == "POST" && (request.has_body || !type.empty()) && !IsJson(type))
-    throw api::UnsupportedContentType(type);
+  CheckBody(request, reply);
+  // What costs something; who lists models or asks how a response goes on is not kept from it.
+  if (request.caller.account && request.method == "POST")
+    request.caller.place = request.caller.account->Admit(reply.headers);
   return match.handler;
 }
 

@@ -37,8 +37,18 @@ void EventLoop::Post(std::function<void()> task) {
   bool first;
   {
     const engine::MutexLock lock(mutex_);
-    first = posted_.empty();
+    first = posted_.empty() && notices_.empty();
     posted_.push_back(std::move(task));
+  }
+  if (first) eventfd_write(wake_, 1);
+}
+
+void EventLoop::Post(std::shared_ptr<Notice> notice) {
+  bool first;
+  {
+    const engine::MutexLock lock(mutex_);
+    first = posted_.empty() && notices_.empty();
+    notices_.Push(std::move(notice));
   }
   if (first) eventfd_write(wake_, 1);
 }
@@ -68,15 +78,19 @@ void EventLoop::HandleEvents() {
   }
 }
 
+LinkedQueue<EventLoop::Notice> EventLoop::TakePosted(std::vector<std::function<void()>>& tasks) {
+  const engine::MutexLock lock(mutex_);
+  tasks.swap(posted_);
+  return std::move(notices_);
+}
+
 // The wake-up is taken back before the tasks are, so that none that comes meanwhile is overlooked.
 void EventLoop::RunPosted() {
   eventfd_t count;
   eventfd_read(wake_, &count);
   std::vector<std::function<void()>> tasks;
-  {
-    const engine::MutexLock lock(mutex_);
-    tasks.swap(posted_);
-  }
+  LinkedQueue<Notice> notices = TakePosted(tasks);
+  while (!notices.empty()) notices.Pop()->OnNotice();
   for (std::function<void()>& task : tasks) std::exchange(task, nullptr)();
 }
 
@@ -97,6 +111,7 @@ void EventLoop::RunTimers() {
 }
 
 void EventLoop::Watch(int fd, uint32_t events, Watcher& watcher) {
+  watcher.spare_ = timers_.extract(timers_.emplace(Clock::time_point(), &watcher));
   epoll_event event{events, {.ptr = &watcher}};
   if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) throw Failure("epoll_ctl");
 }
@@ -117,11 +132,12 @@ void EventLoop::Forget(int fd, Watcher& watcher) {
 void EventLoop::SetTimer(Clock::time_point when, Watcher& watcher) {
   if (watcher.timer_ && (*watcher.timer_)->first == when) return;
   ClearTimer(watcher);
-  watcher.timer_ = timers_.emplace(when, &watcher);
+  watcher.spare_.key() = when;
+  watcher.timer_ = timers_.insert(std::move(watcher.spare_));
 }
 
 void EventLoop::ClearTimer(Watcher& watcher) {
-  if (watcher.timer_) timers_.erase(*watcher.timer_);
+  if (watcher.timer_) watcher.spare_ = timers_.extract(*watcher.timer_);
   watcher.timer_.reset();
 }
 

@@ -7,11 +7,13 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "engine/base/mutex.h"
+#include "server/http/linked_queue.h"
 
 namespace puna::server {
 
@@ -19,6 +21,15 @@ class EventLoop {
  public:
   using Clock = std::chrono::steady_clock;
   class Watcher;
+  class Notice {
+   public:
+    virtual ~Notice() = default;
+    virtual void OnNotice() = 0;  // throws nothing
+
+   private:
+    friend class LinkedQueue<Notice>;
+    std::shared_ptr<Notice> next;
+  };
 
   EventLoop();  // throws std::runtime_error
   ~EventLoop();
@@ -26,14 +37,17 @@ class EventLoop {
 
   // From any thread. Tasks run on the loop's thread, in order; what is posted after the loop has ended is dropped with it.
   void Post(std::function<void()> task);
+  // The same for what is told again and again, and takes no memory: a notice waits here once at most.
+  void Post(std::shared_ptr<Notice> notice);
   void Stop();  // Run returns at the end of its turn
 
   // The rest on the loop's thread alone, or before Run.
   void Run();
-  // `events` as epoll knows them; level-triggered. The watcher lives until Forget.
+  // `events` as epoll knows them; level-triggered. The watcher lives until Forget. Throws std::runtime_error or std::bad_alloc;
+  // then nothing is watched. What follows takes no memory.
   void Watch(int fd, uint32_t events, Watcher& watcher);
   void Change(int fd, uint32_t events, Watcher& watcher);
-  // No more calls, of this turn neither; its timer is cleared. A negative fd: it only had a timer.
+  // No more calls, of this turn neither; its timer is cleared.
   void Forget(int fd, Watcher& watcher);
   void SetTimer(Clock::time_point when, Watcher& watcher);  // in place of the one it has
   void ClearTimer(Watcher& watcher);
@@ -44,6 +58,7 @@ class EventLoop {
   using Timers = std::multimap<Clock::time_point, Watcher*>;
 
   int MillisecondsToNext() const;
+  LinkedQueue<Notice> TakePosted(std::vector<std::function<void()>>& tasks);
   void RunTimers();
   void HandleEvents();
 
@@ -52,6 +67,7 @@ class EventLoop {
   Timers timers_;
   engine::Mutex mutex_;
   std::vector<std::function<void()>> posted_ PUNA_GUARDED_BY(mutex_);
+  LinkedQueue<Notice> notices_ PUNA_GUARDED_BY(mutex_);
   bool stopped_ = false;
 };
 
@@ -66,6 +82,7 @@ class EventLoop::Watcher {
  private:
   friend class EventLoop;
   std::optional<Timers::iterator> timer_;
+  Timers::node_type spare_;  // for the timer, while there is none
 };
 
 }  // namespace puna::server

@@ -2,11 +2,11 @@
 
 #include <httplib.h>
 
-#include <new>
 #include <utility>
 
 #include "api/json/error.h"
 #include "server/host/log.h"
+#include "server/http/content_coding.h"
 #include "server/http/head_reader.h"
 
 namespace puna::server {
@@ -14,14 +14,11 @@ namespace {
 
 // Bytes that may wait for a client before its answer goes on; what the engine computes meanwhile waits as tokens.
 constexpr size_t kMaxUnsent = 256 << 10;
-constexpr int kClientClosedRequest = 499;  // nginx's number; nobody reads it but the log
 
-api::ApiError ToError(const FramingFault& fault) {
-  return {fault.status, "invalid_request_error", fault.code, fault.message};
-}
-
-// The path without its query, for the log of what no library has read.
-std::string RawPath(const RequestHead& head) { return head.target.substr(0, head.target.find('?')); }
+// What a request takes beside its body, and how often its body is there while it is being answered: as it came, unpacked, as
+// values, and as prompt. Behind that, when the handler is done, prompt and answer are left.
+constexpr size_t kBytesOfRequest = 16 << 10;
+constexpr size_t kCopies = 4, kCopiesLater = 2;
 
 }  // namespace
 
@@ -41,11 +38,11 @@ class Exchange::Sink : public ByteSink {
   const bool left_;
 };
 
-Exchange::Exchange(std::shared_ptr<HttpContext> context, Origin origin, std::function<void()> notify)
+Exchange::Exchange(std::shared_ptr<HttpContext> context, Origin origin, std::shared_ptr<EventLoop::Notice> bell)
     : context_(std::move(context)),
-      notify_(std::move(notify)),
+      bell_(std::move(bell)),
       origin_(std::move(origin)),
-      quick_(IsProbe(RawPath(origin_.head))) {
+      quick_(IsProbe(PathOf(origin_.head, context_->config.path_prefix))) {
   frame_.head_only = origin_.head.method == "HEAD";
   frame_.minor = origin_.head.minor;
   frame_.keep_alive_seconds = context_->config.keep_alive_timeout_s;
@@ -91,11 +88,10 @@ void Exchange::Wake() {
   const engine::MutexLock lock(mutex_);
   woken_ = true;
   if (std::exchange(scheduled_, true)) return;
-  context_->pool.Post(quick_ ? WorkerPool::Lane::kQuick : WorkerPool::Lane::kLong,
-                      [self = shared_from_this()] { self->Work(); });
+  context_->pool.Post(quick_ ? WorkerPool::Lane::kQuick : WorkerPool::Lane::kLong, shared_from_this());
 }
 
-void Exchange::Work() {
+void Exchange::Run() {
   {
     const engine::MutexLock lock(mutex_);
     woken_ = false;
@@ -103,8 +99,7 @@ void Exchange::Work() {
   try {
     Step();
   } catch (const std::exception& error) {  // no memory: whatever was to be said cannot be
-    LogError("request " + reply_.access->id + " was given up: " + error.what());
-    End(/*keep_alive=*/false, /*broken=*/true);
+    GiveUp(error.what());
   }
   bool notify, again;
   {
@@ -113,7 +108,7 @@ void Exchange::Work() {
     scheduled_ = false;
     again = woken_;
   }
-  if (notify) notify_();
+  if (notify) context_->loop.Post(bell_);
   if (again) Wake();
 }
 
@@ -133,6 +128,11 @@ Exchange::Output Exchange::Take() {
   return output;
 }
 
+std::string Exchange::TakeSpare() {
+  const engine::MutexLock lock(mutex_);
+  return std::exchange(spare_, {});
+}
+
 void Exchange::Step() {
   Input input = TakeInput();
   if (phase_ == Phase::kHead) ReadHead(input);
@@ -145,13 +145,42 @@ void Exchange::Step() {
 void Exchange::ReadRequest(const httplib::Request& parsed) {
   request_.id = RequestId(parsed.get_header_value("X-Request-Id"));
   request_.method = parsed.method;
-  request_.path = parsed.path;
-  request_.peer = origin_.peer;
+  const std::optional<std::string> below = WithoutPrefix(parsed.path, context_->config.path_prefix);
+  request_.path = below.value_or(parsed.path);
+  request_.is_bare_prefix = below == "/" && parsed.path != "/" && !parsed.path.ends_with('/');
+  request_.peer = context_->proxies.ClientOf(origin_.peer, origin_.head);
   request_.host = origin_.head.authority.empty() ? parsed.get_header_value("Host") : origin_.head.authority;
   request_.has_body = origin_.head.has_body();
+  request_.wants_upgrade = origin_.head.Find("Upgrade") != nullptr;
+  if (request_.has_body) request_.content_codings = origin_.head.Members("Content-Encoding");
   reply_.access->id = request_.id;
   reply_.access->method = request_.method;
   reply_.access->path = request_.path;
+  reply_.access->client = request_.peer;
+}
+
+// Before the bytes are there, and what is made of them.
+std::optional<FramingFault> Exchange::TakeMemory(size_t body_bytes) {
+  const size_t wanted = kBytesOfRequest + kCopies * body_bytes;
+  if (memory_.TrySet(wanted)) return std::nullopt;
+  const size_t limit = context_->memory.limit();
+  const std::string option = " (--max-request-memory-mib)";
+  if (wanted > limit) {
+    return FramingFault{413, "request_too_large",
+                        "A body of " + std::to_string(body_bytes) + " bytes takes up to " + std::to_string(wanted) +
+                            " bytes of memory, and this server has " + std::to_string(limit) + " for requests" +
+                            option + ". Send less at once."};
+  }
+  return FramingFault{503, "request_memory_full",
+                      "The memory that this server has for requests is taken by others" + option +
+                          ". Try again in a moment, or send less at once."};
+}
+
+bool Exchange::Grow(size_t body_bytes) {
+  if (kBytesOfRequest + kCopies * body_bytes <= memory_.bytes()) return true;
+  auto fault = TakeMemory(body_bytes + body_bytes / 4);
+  if (fault) Fail(*std::move(fault));
+  return !fault;
 }
 
 void Exchange::ReadHead(Input& input) {
@@ -161,19 +190,48 @@ void Exchange::ReadHead(Input& input) {
   if (!parsed)
     return Refuse({501, "not_implemented", "This server does not know the method " + origin_.head.method + "."});
   ReadRequest(*parsed);
+  dispatcher_ = context_->Current();
   request_.query = [parsed](const std::string& name) { return parsed->get_param_value(name); };
   request_.header = [parsed](const std::string& name) { return parsed->get_header_value(name); };
-  dispatcher_ = context_->Current();
+  SetErrorForm(request_, reply_);
+  MakeSpare();
+  if (!WithoutPrefix(parsed->path, context_->config.path_prefix)) {
+    dispatcher_->AllowOrigin(request_, reply_);
+    Fill([&] { ThrowOutsidePrefix(request_, context_->config.path_prefix); });
+    return SendWhole();
+  }
   if (origin_.in_reserve && !IsProbe(request_.path)) {
     Fill([&] { throw NoConnectionLeft(context_->config.max_connections); });
     return SendWhole();
   }
   handler_ = dispatcher_->Admit(request_, reply_);
+  {
+    const engine::MutexLock lock(mutex_);
+    output_.account = request_.caller.account;
+  }
   if (handler_ == nullptr) return SendWhole();
+  if (!origin_.head.has_body()) {
+    memory_.Set(kBytesOfRequest);  // also when there is none left: probes are always answered
+  } else if (const auto fault = TakeMemory(origin_.head.chunked ? 0 : origin_.head.content_length)) {
+    handler_ = nullptr;
+    return Refuse(*fault);
+  }
   if (!origin_.head.has_body()) input.body.emplace();
   if (input.body || input.fault || input.left) return;
   const engine::MutexLock lock(mutex_);
   output_.wants_body = changed_ = true;
+}
+
+void Exchange::MakeSpare() {
+  HttpReply spare;
+  spare.error_form = reply_.error_form;
+  spare.headers = reply_.headers;
+  dispatcher_->AllowOrigin(request_, spare);
+  spare.headers["X-Request-Id"] = spare.access->id = request_.id;
+  WriteNoMemory(spare);
+  std::string bytes = WholeReply(spare, {.head_only = frame_.head_only, .minor = frame_.minor, .keep_alive = false});
+  const engine::MutexLock lock(mutex_);
+  spare_ = std::move(bytes);
 }
 
 // Runs `fill`; what it throws becomes the reply.
@@ -187,9 +245,16 @@ void Exchange::Fill(const std::function<void()>& fill) {
 }
 
 void Exchange::Answer(std::string body) {
-  request_.body = std::move(body);
-  Fill([&] { (*handler_)(request_, reply_); });
+  size_t body_bytes = 0;
+  Fill([&] {
+    request_.body = DecodeContent(std::move(body), request_.content_codings, context_->limits.body);
+    body_bytes = request_.body.size();
+    if (const auto fault = TakeMemory(body_bytes)) throw ToError(*fault);
+    (*handler_)(request_, reply_);
+  });
   request_.body = {};
+  base_bytes_ = kBytesOfRequest + kCopiesLater * body_bytes;
+  memory_.Set(base_bytes_ + reply_.body.size());
   if (!reply_.stream && !reply_.later) return SendWhole();
   StartTask();
 }
@@ -216,6 +281,7 @@ void Exchange::StartTask() {
 }
 
 void Exchange::Advance(const Input& input) {
+  memory_.Set(base_bytes_ + input.unsent);
   if (input.unsent > kMaxUnsent && !input.left) return;
   Sink sink(*this, input.left);
   std::optional<Clock::time_point> next;
@@ -239,69 +305,6 @@ void Exchange::Advance(const Input& input) {
     return;
   }
   streams_ ? EndStream(!failed) : SendWhole();
-}
-
-void Exchange::Refuse(const FramingFault& fault) {
-  if (request_.id.empty()) {
-    const std::string* id = origin_.head.Find("X-Request-Id");
-    reply_.access->id = RequestId(id != nullptr ? *id : "");
-    reply_.access->method = origin_.head.method;
-    reply_.access->path = RawPath(origin_.head);
-    request_.header = [this](const std::string& name) {
-      const std::string* value = origin_.head.Find(name);
-      return value != nullptr ? *value : "";
-    };
-    context_->Current()->AllowOrigin(request_, reply_);
-  }
-  Fill([&] { throw ToError(fault); });
-  origin_.head.keep_alive = false;
-  SendWhole();
-}
-
-bool Exchange::KeepsAlive() const {
-  // A client that waits for "100 Continue" may send its body behind a refusal or not: nobody can tell.
-  const bool body_unclear = origin_.head.expects_continue && handler_ == nullptr;
-  return origin_.head.keep_alive && !origin_.in_reserve && !body_unclear && !context_->stopping;
-}
-
-void Exchange::SendWhole() {
-  frame_.keep_alive = KeepsAlive();
-  Emit(WholeReply(reply_, frame_));
-  reply_.body = {};
-  End(frame_.keep_alive, /*broken=*/false);
-}
-
-void Exchange::EndStream(bool whole) {
-  std::string end;
-  if (whole && !frame_.head_only) AppendStreamEnd(frame_, end);
-  Emit(end);
-  End(frame_.keep_alive, /*broken=*/!whole);
-}
-
-void Exchange::EndForNobody() {
-  if (!streams_) reply_.status = kClientClosedRequest;
-  if (reply_.access->finish.empty()) reply_.access->finish = "client left";
-  End(/*keep_alive=*/false, /*broken=*/true);
-}
-
-void Exchange::End(bool keep_alive, bool broken) {
-  if (std::exchange(phase_, Phase::kEnded) == Phase::kEnded) return;
-  task_.reset();
-  AccessLine& line = *reply_.access;
-  line.status = reply_.status;
-  line.seconds = std::chrono::duration<double>(Clock::now() - start_).count();
-  LogRequest(line);
-  if (context_->observer) context_->observer(line);
-  const engine::MutexLock lock(mutex_);
-  output_.ended = changed_ = true;
-  output_.keep_alive = keep_alive;
-  output_.broken = broken;
-}
-
-void Exchange::Emit(std::string_view bytes) {
-  const engine::MutexLock lock(mutex_);
-  output_.bytes += bytes;
-  changed_ = true;
 }
 
 }  // namespace puna::server

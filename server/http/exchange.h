@@ -14,13 +14,16 @@
 #include "server/http/reply_bytes.h"
 #include "server/http/request_head.h"
 
+namespace puna::server {
+class KeyAccount;
+}
 namespace httplib {
 struct Request;
 }
 
 namespace puna::server {
 
-class Exchange : public std::enable_shared_from_this<Exchange> {
+class Exchange final : public WorkerPool::Task, public std::enable_shared_from_this<Exchange> {
  public:
   using Clock = std::chrono::steady_clock;
 
@@ -30,15 +33,17 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     bool in_reserve = false;            // all places are taken: only probes are answered
     std::string peer;                   // the client's address, without its port
   };
-  // `notify` is called by workers when Take has something new; it lives as long as the exchange.
-  Exchange(std::shared_ptr<HttpContext> context, Origin origin, std::function<void()> notify);
-  ~Exchange();
+  // `bell` is posted to the loop by workers when Take has something new.
+  Exchange(std::shared_ptr<HttpContext> context, Origin origin, std::shared_ptr<EventLoop::Notice> bell);
+  ~Exchange() override;
 
   // By the loop. Begin once; GiveBody once, before or after it, when the head says that there is one.
   void Begin() { Wake(); }
   void GiveBody(std::string body);
   void Fail(FramingFault fault);  // of the body, while it is waited for
-  void ClientLeft();              // the answer is for nobody
+  // So many bytes have come of a body whose size nobody knew before. False: there is no memory for more, and it fails.
+  bool Grow(size_t body_bytes);
+  void ClientLeft();  // the answer is for nobody
   // So many bytes wait for the client to take them. While they are many, nothing more is made.
   void TellUnsent(size_t bytes);
 
@@ -50,11 +55,15 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     bool ended = false;       // nothing follows; keep_alive says what becomes of the connection
     bool keep_alive = false;
     bool broken = false;                     // the reply cannot be ended: the connection must be cut
+    bool unsaid = false;                     // and that is for want of memory, before anything of it was said
     std::optional<Clock::time_point> again;  // to be woken by then
+    std::shared_ptr<KeyAccount> account;     // of the key that the request has; null: none
   };
   Output Take();
+  // The reply of which nothing has been sent is lost, for want of memory: what there is to say instead. Empty: nothing is left.
+  std::string TakeSpare();
 
-  void Wake();  // from any thread: there may be something to do
+  void Wake();  // from any thread, and without taking memory: there may be something to do
 
  private:
   enum class Phase { kHead, kBody, kTask, kEnded };
@@ -66,11 +75,15 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     size_t unsent = 0;
   };
 
-  void Work();
+  void Run() override;
   void Step();
+  void GiveUp(const char* why) noexcept;
+  bool RefuseForMemory() noexcept;
   Input TakeInput();
   void ReadHead(Input& input);
+  std::optional<FramingFault> TakeMemory(size_t body_bytes);
   void ReadRequest(const httplib::Request& parsed);
+  void MakeSpare();
   void Answer(std::string body);
   void Advance(const Input& input);
   void StartTask();
@@ -84,9 +97,10 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   bool KeepsAlive() const;
 
   const std::shared_ptr<HttpContext> context_;
-  const std::function<void()> notify_;
+  const std::shared_ptr<EventLoop::Notice> bell_;
   const Clock::time_point start_ = Clock::now();
   Origin origin_;
+  RequestMemory::Share memory_{context_->memory};
 
   // Of the worker that steps.
   Phase phase_ = Phase::kHead;
@@ -96,11 +110,15 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   HttpReply reply_;
   ReplyFrame frame_;
   std::unique_ptr<ReplyTask> task_;
+  size_t base_bytes_ = 0;  // of memory, beside what the client has not taken yet
   bool streams_ = false;
 
   engine::Mutex mutex_;
   Input input_ PUNA_GUARDED_BY(mutex_);
   Output output_ PUNA_GUARDED_BY(mutex_);
+  // The whole reply that says that there is no memory, in the form that the client reads: made while there is some.
+  std::string spare_ PUNA_GUARDED_BY(mutex_);
+  bool said_ PUNA_GUARDED_BY(mutex_) = false;       // something of the reply
   bool quick_ PUNA_GUARDED_BY(mutex_);              // the lane of the next step
   bool woken_ PUNA_GUARDED_BY(mutex_) = false;      // there may be something to do
   bool scheduled_ PUNA_GUARDED_BY(mutex_) = false;  // a worker has it, or will

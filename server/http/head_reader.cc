@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace puna::server {
 namespace {
@@ -68,9 +70,14 @@ class Reader : private httplib::Server {
       request = std::make_shared<httplib::Request>(in);
       return HandlerResponse::Handled;
     });
+    // The library makes a reply of whatever is thrown; here it is a lack of memory, and goes on to whoever asked.
+    std::exception_ptr failure;
+    set_exception_handler(
+        [&](const httplib::Request&, httplib::Response&, std::exception_ptr thrown) { failure = std::move(thrown); });
     HeadStream stream(text);
     bool closed = false;
     process_request(stream, "", 0, "", 0, /*close_connection=*/true, closed, nullptr);
+    if (failure) std::rethrow_exception(failure);
     return request;
   }
 };

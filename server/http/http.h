@@ -8,20 +8,27 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "api/json/error_form.h"
 #include "server/http/access_log.h"
+#include "server/http/caller.h"
 
 namespace puna::server {
 
 struct HttpRequest {
-  std::string id;      // the client's X-Request-Id or our own; in logs and in the reply
-  std::string method;  // in capitals
-  std::string path;    // decoded, without the query
-  std::string tail;    // what stands for the * or the {} of its route
-  std::string host;    // by what name the client called, as in its Host field; may be empty
+  std::string id;               // the client's X-Request-Id or our own; in logs and in the reply
+  std::string method;           // in capitals
+  std::string path;             // decoded, without the query and --path-prefix
+  std::string tail;             // what stands for the * or the {} of its route; of several {}, with a / between
+  std::string host;             // by what name the client called, as in its Host field; may be empty
+  bool is_bare_prefix = false;  // the path is --path-prefix itself, without a slash behind it
   bool has_body = false;
+  bool wants_upgrade = false;                // to another protocol, such as websocket
+  std::vector<std::string> content_codings;  // of Content-Encoding; the body below is without them
   std::string body;
-  std::string peer;  // the client's address
+  std::string peer;  // the client's address, as trusted proxies tell it
+  Caller caller;
   // A parameter of the query, decoded; empty when there is none.
   std::function<std::string(const std::string& name)> query;
   std::function<std::string(const std::string& name)> header;  // empty when there is none
@@ -55,6 +62,7 @@ struct HttpReply {
   int status = 200;
   std::string content_type = "application/json";
   std::map<std::string, std::string> headers;
+  api::ErrorForm error_form = api::ErrorForm::kOpenAi;  // of what the client speaks
   std::string body;
   // One of them at most, in place of a body:
   std::unique_ptr<ReplyTask> stream;  // writes the body to its sink, piece by piece, after the headers have gone out

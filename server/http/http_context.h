@@ -6,14 +6,18 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "config/server_config.h"
 #include "engine/base/mutex.h"
 #include "server/http/access_log.h"
 #include "server/http/dispatcher.h"
 #include "server/http/event_loop.h"
+#include "server/http/reply_bytes.h"
 #include "server/http/request_framer.h"
+#include "server/http/request_memory.h"
 #include "server/http/tls.h"
+#include "server/http/trusted_proxies.h"
 #include "server/http/worker_pool.h"
 
 namespace puna::server {
@@ -22,6 +26,10 @@ struct HttpContext {
   HttpContext(const config::ServerConfig& c, size_t num_workers, Dispatcher d)
       : config(c), pool(num_workers), dispatcher(std::make_shared<const Dispatcher>(std::move(d))) {
     limits.body = size_t{1} * c.max_body_mib << 20;
+  }
+  // Where the operator has not said, somebody has looked at the machine before (serve); in tests there is plenty.
+  static size_t MemoryOf(const config::ServerConfig& c) {
+    return c.max_request_memory_mib > 0 ? size_t{1} * c.max_request_memory_mib << 20 : size_t{2} << 30;
   }
 
   std::shared_ptr<const Dispatcher> Current() const {
@@ -35,7 +43,10 @@ struct HttpContext {
   }
 
   const config::ServerConfig config;
+  const TrustedProxies proxies{config.trusted_proxies};
   FramingLimits limits;
+  RequestMemory memory{MemoryOf(config)};
+  const std::string no_memory = ErrorReply(ToError(NoMemory()));  // made while there is some
   EventLoop loop;
   WorkerPool pool;
   std::function<void(const AccessLine&)> observer;  // set before Serve

@@ -3,10 +3,13 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <list>
+#include <new>
 #include <stdexcept>
 #include <thread>
 #include <unordered_map>
@@ -63,16 +66,25 @@ struct HttpServer::Impl {
                                            [this](int error) { EndAccepting(error); }});
   }
 
+  // Owns the socket.
   void Take(int socket) {
     SetOptions(socket);
-    const bool in_reserve = connections.size() - reserve.size() >= static_cast<size_t>(context->config.max_connections);
-    if (in_reserve && reserve.size() >= kReserve) reserve.front()->Evict();
-    const auto connection = std::make_shared<Connection>(context, socket, PeerOf(socket), in_reserve,
-                                                         [this](Connection& closed) { Forget(closed); });
-    connections.emplace(connection.get(), connection);
-    if (in_reserve) reserve.push_back(connection.get());
-    connection->Begin();
-    if (stopping) connection->Stop();
+    std::shared_ptr<Connection> connection;
+    try {
+      const bool in_reserve =
+          connections.size() - reserve.size() >= static_cast<size_t>(context->config.max_connections);
+      if (in_reserve && reserve.size() >= kReserve) reserve.front()->Evict();
+      connection = std::make_shared<Connection>(context, socket, PeerOf(socket), in_reserve,
+                                                [this](Connection& closed) { Forget(closed); });
+      connections.emplace(connection.get(), connection);
+      if (in_reserve) reserve.push_back(connection.get());
+      connection->Begin();
+      if (stopping) connection->Stop();
+    } catch (const std::exception&) {  // no memory for it, or none of the system's
+      CountError(ENOMEM);
+      if (!context->CurrentTls()) SayLast(socket, context->no_memory);
+      connection ? connection->Close() : static_cast<void>(close(socket));
+    }
   }
 
   void Forget(Connection& connection) {
@@ -88,6 +100,7 @@ struct HttpServer::Impl {
       acceptor.AcceptWaiting();
       acceptor.Close();
     }
+    if (!path.empty()) unlink(path.c_str());
     std::vector<std::shared_ptr<Connection>> all;
     for (const auto& [key, connection] : connections) all.push_back(connection);
     for (const auto& connection : all) connection->Stop();
@@ -99,7 +112,10 @@ struct HttpServer::Impl {
     const auto now = EventLoop::Clock::now();
     if (now - last_error_line < kErrorEvery) return;
     last_error_line = now;
-    LogWarning(std::string("a connection could not be accepted: ") + std::strerror(error));
+    try {
+      LogWarning(std::string("a connection could not be accepted: ") + std::strerror(error));
+    } catch (const std::bad_alloc&) {
+    }
   }
 
   void EndAccepting(int error) {
@@ -115,6 +131,7 @@ struct HttpServer::Impl {
 
   std::shared_ptr<HttpContext> context;
   std::list<Acceptor> acceptors;
+  std::string path;  // of the Unix socket; empty: none
 
   // Of the loop's thread.
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections;
@@ -151,12 +168,23 @@ void HttpServer::OnRequest(std::function<void(const AccessLine&)> observer) {
 int HttpServer::open_connections() const { return impl_->context->open; }
 uint64_t HttpServer::cut_connections() const { return impl_->context->cut; }
 uint64_t HttpServer::accept_errors() const { return impl_->context->accept_errors; }
+RequestMemory& HttpServer::request_memory() { return impl_->context->memory; }
 
 int HttpServer::Bind(const std::string& option) {
   const config::ServerConfig& config = impl_->context->config;
+  if (const std::string path = UnixPathOf(config.host); !path.empty()) {
+    impl_->Listen(ListenOnPath(path));
+    impl_->path = path;
+    return 0;
+  }
   const int socket = ListenOn(config.host, config.port, option);
   impl_->Listen(socket);
   return PortOf(socket);
+}
+
+int HttpServer::Adopt(const std::vector<int>& sockets) {
+  for (const int socket : sockets) impl_->Listen(socket);
+  return sockets.empty() ? 0 : PortOf(sockets.front());
 }
 
 bool HttpServer::Serve() {

@@ -5,16 +5,19 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "config/server_config.h"
 #include "server/http/access_log.h"
 #include "server/http/dispatcher.h"
+#include "server/http/request_memory.h"
 
 namespace puna::server {
 
 class HttpServer {
  public:
-  // Throws std::runtime_error when the certificate or its key cannot be used, or the system gives no thread.
+  // Throws std::runtime_error when the certificate or its key cannot be used, a trusted proxy is none, or the system gives no
+  // thread.
   HttpServer(const config::ServerConfig& config, size_t num_workers, Dispatcher dispatcher);
   ~HttpServer();
 
@@ -29,9 +32,12 @@ class HttpServer {
   int open_connections() const;
   uint64_t cut_connections() const;  // of clients that took too long
   uint64_t accept_errors() const;    // that passed
+  RequestMemory& request_memory();
 
-  // Takes the port and returns its number. Throws std::runtime_error: address, reason, remedy.
+  // Takes the port and returns its number; 0: a Unix socket has none. Throws std::runtime_error: address, reason, remedy.
   int Bind(const std::string& option = "--host or --port");
+  // Takes sockets that listen already in its place.
+  int Adopt(const std::vector<int>& sockets);
 
   // Answers until Stop is called, then until the requests that are being answered have ended.
   // False: the system refused to go on accepting.

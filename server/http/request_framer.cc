@@ -2,14 +2,15 @@
 
 #include <algorithm>
 #include <charconv>
+#include <new>
 #include <utility>
 
 namespace puna::server {
 namespace {
 
 constexpr size_t kMaxChunkLine = 1024;  // a size, and extensions that nobody reads
-// What is reserved at once for a body; more comes as its bytes do, whatever length was claimed.
-constexpr size_t kFirstReserve = 1 << 20;
+// Bytes of a body from which on there is memory for all of it: it has been judged by then, and counted (Exchange::TakeMemory).
+constexpr size_t kFirstBytes = 64 << 10;
 
 bool IsControl(char c) { return (static_cast<unsigned char>(c) < ' ' && c != '\t' && c != '\r') || c == 0x7f; }
 
@@ -116,7 +117,6 @@ void RequestFramer::EndHead() {
   left_ = head_.content_length;
   place_ = head_.chunked ? Place::kChunkSize : Place::kSizedBody;
   state_ = head_.has_body() ? State::kBody : State::kComplete;
-  body_.reserve(std::min<size_t>(head_.content_length, kFirstReserve));
 }
 
 void RequestFramer::DiscardBody() {
@@ -126,7 +126,12 @@ void RequestFramer::DiscardBody() {
 
 void RequestFramer::TakeBody(std::string_view& bytes) {
   const size_t taken = static_cast<size_t>(std::min<uint64_t>(left_, bytes.size()));
-  if (!discards_) body_ += bytes.substr(0, taken);
+  try {
+    if (!discards_ && place_ == Place::kSizedBody && body_bytes_ >= kFirstBytes) body_.reserve(body_.size() + left_);
+    if (!discards_) body_ += bytes.substr(0, taken);
+  } catch (const std::bad_alloc&) {  // what came of it is of no use
+    return Fail(NoMemory());
+  }
   bytes.remove_prefix(taken);
   body_bytes_ += taken;
   left_ -= taken;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <functional>
 
 namespace puna::server {
 namespace {
@@ -34,26 +33,17 @@ std::string_view Trim(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
 }
 
-// Calls `take` for each member of a comma-separated list; empty ones do not count.
-void ForEachMember(std::string_view list, const std::function<void(std::string_view)>& take) {
+void AppendMembers(std::string_view list, std::vector<std::string>& members) {
   while (!list.empty()) {
     const size_t comma = std::min(list.find(','), list.size());
-    if (const std::string_view member = Trim(list.substr(0, comma)); !member.empty()) take(member);
+    if (const std::string_view member = Trim(list.substr(0, comma)); !member.empty()) members.emplace_back(member);
     list.remove_prefix(std::min(comma + 1, list.size()));
   }
 }
 
-template <typename Take>
-void ForEachValue(const RequestHead& head, std::string_view name, const Take& take) {
-  for (const HeaderField& field : head.fields) {
-    if (EqualsIgnoringCase(field.name, name)) take(field.value);
-  }
-}
-
-size_t Count(const RequestHead& head, std::string_view name) {
-  size_t count = 0;
-  ForEachValue(head, name, [&](const std::string&) { ++count; });
-  return count;
+std::ptrdiff_t Count(const RequestHead& head, std::string_view name) {
+  return std::count_if(head.fields.begin(), head.fields.end(),
+                       [&](const HeaderField& field) { return EqualsIgnoringCase(field.name, name); });
 }
 
 // A name or address with an optional port; no user, no path. Empty is allowed.
@@ -103,7 +93,7 @@ std::optional<FramingFault> ReadVersion(std::string_view version, RequestHead& h
 
 // One Host, as HTTP/1.1 demands; the authority of an absolute form takes its place.
 std::optional<FramingFault> ReadHost(RequestHead& head) {
-  const size_t given = Count(head, "Host");
+  const std::ptrdiff_t given = Count(head, "Host");
   if (given > 1) return BadRequest("The header Host is given more than once.");
   if (given == 0 && head.minor >= 1) return BadRequest("The header Host is missing; HTTP/1.1 demands it.");
   if (given == 1 && !IsAuthority(*head.Find("Host")))
@@ -115,10 +105,7 @@ std::optional<FramingFault> ReadHost(RequestHead& head) {
 }
 
 std::optional<FramingFault> ReadTransferEncoding(RequestHead& head) {
-  std::vector<std::string> codings;
-  ForEachValue(head, "Transfer-Encoding", [&](const std::string& value) {
-    ForEachMember(value, [&](std::string_view member) { codings.emplace_back(member); });
-  });
+  const std::vector<std::string> codings = head.Members("Transfer-Encoding");
   if (Count(head, "Transfer-Encoding") == 0) return std::nullopt;
   if (head.minor == 0) return BadRequest("HTTP/1.0 knows no Transfer-Encoding.");
   if (Count(head, "Content-Length") > 0)
@@ -148,12 +135,10 @@ std::optional<FramingFault> ReadContentLength(size_t max_body, RequestHead& head
 
 void ReadConnection(RequestHead& head) {
   bool close = false, keep = false;
-  ForEachValue(head, "Connection", [&](const std::string& value) {
-    ForEachMember(value, [&](std::string_view token) {
-      close = close || EqualsIgnoringCase(token, "close");
-      keep = keep || EqualsIgnoringCase(token, "keep-alive");
-    });
-  });
+  for (const std::string& token : head.Members("Connection")) {
+    close = close || EqualsIgnoringCase(token, "close");
+    keep = keep || EqualsIgnoringCase(token, "keep-alive");
+  }
   head.keep_alive = !close && (head.minor >= 1 || keep);
 }
 
@@ -186,6 +171,14 @@ const std::string* RequestHead::Find(std::string_view name) const {
   return nullptr;
 }
 
+std::vector<std::string> RequestHead::Members(std::string_view name) const {
+  std::vector<std::string> members;
+  for (const HeaderField& field : fields) {
+    if (EqualsIgnoringCase(field.name, name)) AppendMembers(field.value, members);
+  }
+  return members;
+}
+
 std::optional<FramingFault> ParseRequestLine(std::string_view line, RequestHead& head) {
   const size_t first = line.find(' '), last = line.rfind(' ');
   const bool three = first != std::string_view::npos && last > first + 1 && line.find(' ', first + 1) == last;
@@ -216,6 +209,10 @@ std::optional<FramingFault> Conclude(size_t max_body, RequestHead& head) {
   if (!fault) fault = ReadContentLength(max_body, head);
   if (!fault) fault = ReadExpect(head);
   return fault;
+}
+
+FramingFault NoMemory() {
+  return {503, "out_of_memory", "This server has no memory left for the request. Try again in a moment, or send less."};
 }
 
 }  // namespace puna::server

@@ -37,6 +37,8 @@ struct RequestHead {
 
   // Null when there is none; the first of several. Names are compared without case.
   const std::string* Find(std::string_view name) const;
+  // What the comma-separated lists of all fields of that name hold, in order; empty members do not count.
+  std::vector<std::string> Members(std::string_view name) const;
   bool has_body() const { return chunked || content_length > 0; }
 };
 
@@ -52,5 +54,6 @@ bool EqualsIgnoringCase(std::string_view a, std::string_view b);
 
 FramingFault BadRequest(std::string message);
 FramingFault BodyTooLarge(size_t max_body);
+FramingFault NoMemory();  // an allocation failed
 
 }  // namespace puna::server

@@ -2,30 +2,51 @@
 
 #include <algorithm>
 #include <optional>
+#include <string_view>
 
 namespace puna::server {
 namespace {
 
-// The part of the path that stands for the route's * or {...}: none when they do not match.
+std::vector<std::string_view> SegmentsOf(std::string_view path) {
+  std::vector<std::string_view> segments;
+  for (size_t begin = 0; begin <= path.size();) {
+    const size_t end = std::min(path.find('/', begin), path.size());
+    segments.push_back(path.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return segments;
+}
+
+// Whether the segment may stand for {} or {resp_}.
+bool Fits(std::string_view place, std::string_view segment) {
+  const std::string_view prefix = place.substr(1, place.size() - 2);
+  return !segment.empty() && segment.starts_with(prefix);
+}
+
+// The parts of the path that stand for the route's * or {...}: none when they do not match.
 std::optional<std::string> TailOf(const std::string& route, const std::string& path) {
-  const size_t begin = std::min(route.find('{'), route.find('*'));
-  if (begin == route.npos) return route == path ? std::optional<std::string>("") : std::nullopt;
-  const bool segment = route[begin] == '{';
-  const size_t close = segment ? route.find('}', begin) : begin;
-  const std::string prefix = segment ? route.substr(begin + 1, close - begin - 1) : "";
-  const std::string end = route.substr(close + 1);
-  if (path.size() <= begin + end.size() || path.compare(0, begin, route, 0, begin) != 0 ||
-      path.compare(path.size() - end.size(), end.size(), end) != 0)
-    return std::nullopt;
-  std::string tail = path.substr(begin, path.size() - begin - end.size());
-  if (segment && (tail.find('/') != tail.npos || !tail.starts_with(prefix))) return std::nullopt;
+  if (route.ends_with('*')) {
+    const size_t begin = route.size() - 1;
+    if (path.size() <= begin || path.compare(0, begin, route, 0, begin) != 0) return std::nullopt;
+    return path.substr(begin);
+  }
+  const std::vector<std::string_view> places = SegmentsOf(route), segments = SegmentsOf(path);
+  if (places.size() != segments.size()) return std::nullopt;
+  std::string tail;
+  for (size_t i = 0; i < places.size(); ++i) {
+    const bool open = places[i].starts_with('{');
+    if (open ? !Fits(places[i], segments[i]) : places[i] != segments[i]) return std::nullopt;
+    if (!open) continue;
+    if (!tail.empty()) tail += '/';
+    tail += segments[i];
+  }
   return tail;
 }
 
 }  // namespace
 
-void Router::Add(const std::string& method, const std::string& path, Handler handler) {
-  routes_.push_back({method, path, std::move(handler)});
+void Router::Add(const std::string& method, const std::string& path, Handler handler, Access access) {
+  routes_.push_back({method, path, std::move(handler), access});
 }
 
 Router::Match Router::Find(const std::string& method, const std::string& path) const {
@@ -35,7 +56,7 @@ Router::Match Router::Find(const std::string& method, const std::string& path) c
     if (route.method != wanted) continue;
     std::optional<std::string> tail = TailOf(route.path, path);
     if (!tail) continue;
-    match = {&route.handler, route.path, *std::move(tail)};
+    match = {&route.handler, route.path, *std::move(tail), route.access == Access::kOpen};
     if (match.tail.empty()) break;  // a plain path
   }
   return match;

@@ -11,13 +11,15 @@ namespace puna::server {
 class Router {
  public:
   // A path that ends in * also takes everything that begins with what stands before it; {} takes
-  // one segment, which is not empty, {resp_} one that begins with resp_. A plain path wins over all. One of them at most.
-  void Add(const std::string& method, const std::string& path, Handler handler);
+  // one segment, which is not empty, {resp_} one that begins with resp_. A plain path wins over all. A * stands at the end, alone.
+  enum class Access { kWithKey, kOpen };  // kOpen: no key is asked for, whatever the server's others need
+  void Add(const std::string& method, const std::string& path, Handler handler, Access access = Access::kWithKey);
 
   struct Match {
     const Handler* handler = nullptr;
     std::string path;  // of the route, as added
-    std::string tail;  // what stands for the * or the {...}
+    std::string tail;  // what stands for the *, or for each {...}, with a / between them
+    bool open = false;
   };
   // No handler: see AllowedMethods. HEAD is answered by GET's handler.
   Match Find(const std::string& method, const std::string& path) const;
@@ -29,6 +31,7 @@ class Router {
   struct Route {
     std::string method, path;
     Handler handler;
+    Access access;
   };
   std::vector<Route> routes_;
 };

@@ -18,7 +18,10 @@ StreamWriter::Clock::time_point StreamWriter::next_comment() const {
 
 bool StreamWriter::Flush(ByteSink& sink) {
   const auto now = Clock::now();
-  if (pending_.empty() && now >= next_comment()) pending_ = api::SseComment("keep-alive");
+  if (pending_.empty() && now >= next_comment()) {
+    pending_ = make_keep_alive_ ? make_keep_alive_() : api::SseComment("keep-alive");
+    last_write_ = now;  // also where that is nothing
+  }
   if (pending_.empty()) return !sink.client_gone();
   const bool alive = sink.Write(pending_);
   pending_.clear();

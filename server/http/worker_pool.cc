@@ -23,17 +23,17 @@ WorkerPool::WorkerPool(size_t num_threads) {
   max_long_ = std::max<size_t>(1, threads_.size() - 1);
 }
 
-void WorkerPool::Post(Lane lane, std::function<void()> task) {
+void WorkerPool::Post(Lane lane, std::shared_ptr<Task> task) {
   {
     const engine::MutexLock lock(mutex_);
     if (stopping_ && running_ == 0) return;
-    tasks_[static_cast<size_t>(lane)].push_back(std::move(task));
+    tasks_[static_cast<size_t>(lane)].Push(std::move(task));
   }
   ready_.NotifyOne();
 }
 
 // Null: nothing may be run now.
-std::deque<std::function<void()>>* WorkerPool::NextLane() {
+LinkedQueue<WorkerPool::Task>* WorkerPool::NextLane() {
   auto& [quick, lengthy] = tasks_;
   if (!quick.empty()) return &quick;
   return !lengthy.empty() && long_running_ < max_long_ ? &lengthy : nullptr;
@@ -43,18 +43,18 @@ void WorkerPool::Work() {
   pthread_setname_np(pthread_self(), "puna-http");
   engine::MutexLock lock(mutex_);
   while (true) {
-    std::deque<std::function<void()>>* lane;
+    LinkedQueue<Task>* lane;
     while ((lane = NextLane()) == nullptr) {
       if (stopping_ && running_ == 0) return;
       ready_.Wait(lock);
     }
     const bool is_long = lane == &tasks_[static_cast<size_t>(Lane::kLong)];
-    std::function<void()> task = std::move(lane->front());
-    lane->pop_front();
+    std::shared_ptr<Task> task = lane->Pop();
     ++running_;
     long_running_ += is_long;
     lock.Unlock();
-    std::exchange(task, nullptr)();
+    task->Run();
+    task.reset();
     lock.Lock();
     --running_;
     long_running_ -= is_long;

@@ -10,6 +10,7 @@
 #include "api/json/error.h"
 #include "api/template/json_value.h"
 #include "api/template/normalise_messages.h"
+#include "server/model/message_values.h"
 #include "server/model/tokenizer_config.h"
 
 namespace puna::server {
@@ -86,6 +87,11 @@ bool IsEmptyPrefill(const Conversation& conversation) {
   return Trimmed(last.content).empty() && last.tool_calls.empty();
 }
 
+// Whether results can stand in another order than their calls.
+bool HasSeveralCalls(const std::vector<api::Message>& messages) {
+  return std::any_of(messages.begin(), messages.end(), [](const api::Message& m) { return m.tool_calls.size() > 1; });
+}
+
 bool NameNull(const std::vector<api::ToolSpec>& tools) {
   return std::any_of(tools.begin(), tools.end(),
                      [](const api::ToolSpec& tool) { return tool.json.find("\"null\"") != std::string::npos; });
@@ -120,7 +126,7 @@ std::vector<PromptPiece> ChatFormat::RenderMessages(const Conversation& conversa
                                                     const std::vector<api::Message>& messages,
                                                     const Leniency& leniency) const {
   api::RenderInput input;
-  input.messages = api::NormaliseMessages(api::jinja::ParseJson(api::TemplateMessagesJson(messages), "the messages"));
+  input.messages = api::NormaliseMessages(MessageValues(messages));
   if (!conversation.tools.empty()) {
     input.tools = api::jinja::ParseJson(api::TemplateToolsJson(conversation.tools), "the tools");
     if (leniency.no_null_types) input.tools = api::WithoutNullTypes(input.tools);
@@ -171,10 +177,12 @@ std::string ChatFormat::Blamed(const Conversation& conversation, const std::vect
 }
 
 std::vector<PromptPiece> ChatFormat::Render(const Conversation& conversation) const {
-  std::vector<api::Message> messages = api::OrderToolResults(conversation.messages);
+  std::vector<api::Message> ordered;
+  if (HasSeveralCalls(conversation.messages)) ordered = api::OrderToolResults(conversation.messages);
+  const std::vector<api::Message>& messages = ordered.empty() ? conversation.messages : ordered;
   if (IsEmptyPrefill(conversation)) {
-    messages.pop_back();
-    return Render({messages, conversation.tools, conversation.template_kwargs, true, false, conversation.param});
+    const std::vector<api::Message> before(messages.begin(), messages.end() - 1);
+    return Render({before, conversation.tools, conversation.template_kwargs, true, false, conversation.param});
   }
   std::vector<PromptPiece> pieces;
   try {

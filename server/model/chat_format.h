@@ -33,6 +33,7 @@ class ChatFormat {
   // Throws api::ApiError 400 when the template refuses the conversation; it names the field that is to blame.
   std::vector<api::PromptPiece> Render(const Conversation& conversation) const;
 
+  const std::string& source() const { return chat_.source(); }  // of the template
   api::ToolFormat tool_format() const { return tool_format_; }
 
  private:

@@ -5,13 +5,16 @@
 #include <stdexcept>
 #include <string>
 
+#include "engine/engine.h"
 #include "engine/kv_cache/block_id.h"
+#include "engine/kv_disk/disk_cache.h"
 
 namespace puna::server {
 namespace {
 
 // For activations, requests, threads and the file cache, which the KV cache must not squeeze out.
 constexpr int64_t kReserveBytes = int64_t{256} << 20;
+constexpr int64_t kReservedForRequests = kReserveBytes / 2;
 constexpr double kShareOfRest = 0.9;
 constexpr int kUsefulTokens = 256;
 constexpr int64_t kLeastReserveBytes = int64_t{32} << 20;  // beside a pool whose size was asked for
@@ -53,6 +56,23 @@ int NumKvBlocks(const config::EngineConfig& config, size_t bytes_per_block, int 
   // One block more than the sequences fill, so that a full house can still copy a shared block.
   const int64_t wanted = config.kv_cache_gib > 0 ? fits : per_sequence * config.max_num_seqs + 1;
   return static_cast<int>(std::min<int64_t>({wanted, fits, std::numeric_limits<int>::max() / engine::kBlockSize}));
+}
+
+int64_t RequestMemoryBeyondReserve(int64_t request_memory) {
+  return std::max<int64_t>(0, request_memory - kReservedForRequests);
+}
+
+int64_t AnswerMemory(const config::EngineConfig& config) {
+  return config.speculation ? engine::RememberedBytes(config.remembered_tokens) : 0;
+}
+
+int64_t KvDiskBytes(const config::EngineConfig& config) {
+  return static_cast<int64_t>(config.kv_disk_gib * (int64_t{1} << 30));
+}
+
+int64_t KvDiskMemory(const config::EngineConfig& config, size_t bytes_per_block) {
+  if (config.kv_disk_path.empty() || !config.prefix_caching) return 0;
+  return engine::DiskCache::BufferBytes(static_cast<int64_t>(bytes_per_block), KvDiskBytes(config));
 }
 
 }  // namespace puna::server

@@ -18,4 +18,15 @@ void CheckWeightsFit(const std::string& model, const std::string& format, size_t
 // in tokens. Throws std::runtime_error when not even one sequence of a useful length fits.
 int NumKvBlocks(const config::EngineConfig& config, size_t bytes_per_block, int max_model_len, int64_t memory_left);
 
+// What of the memory for requests is not part of the reserve that is kept anyway.
+int64_t RequestMemoryBeyondReserve(int64_t request_memory);
+
+// What the finished answers that are looked up in take (--remembered-tokens); 0: none are kept.
+int64_t AnswerMemory(const config::EngineConfig& config);
+
+// --kv-disk-gib in bytes.
+int64_t KvDiskBytes(const config::EngineConfig& config);
+// What the KV cache on disk takes in memory; 0 without one.
+int64_t KvDiskMemory(const config::EngineConfig& config, size_t bytes_per_block);
+
 }  // namespace puna::server

@@ -97,6 +97,7 @@ void SayWhatSmallerWeightsGive(const engine::Checkpoint& checkpoint, engine::Lla
 }  // namespace
 
 engine::Checkpoint OpenModel(const std::string& model) {
+  if (model == engine::kDemoDraft) return engine::OpenCheckpointFromMemory("puna-demo-draft", engine::DemoDraftFiles());
   if (!model.empty()) return engine::OpenCheckpoint(model);
   return engine::OpenCheckpointFromMemory("puna-demo", engine::DemoModelFiles());
 }
@@ -170,7 +171,8 @@ LoadedModel LoadModel(const config::EngineConfig& config, const engine::LoadProg
   }
 }
 
-engine::EngineOptions MakeEngineOptions(const config::EngineConfig& config, const engine::Model& model) {
+engine::EngineOptions MakeEngineOptions(const config::EngineConfig& config, const engine::Model& model,
+                                        const engine::DraftOptions& draft, int64_t request_memory) {
   const int longest = LongestSequence(config, model.max_position());
   if (config.max_model_len > longest) {
     LogWarning("max_model_len is " + std::to_string(config.max_model_len) + ", and the model ends at " +
@@ -178,8 +180,18 @@ engine::EngineOptions MakeEngineOptions(const config::EngineConfig& config, cons
   }
   engine::EngineOptions options;
   // Mapped weights are here to stay, though the system counts their pages as free.
-  const int64_t memory_left = ReadMachineLimits().memory_left - static_cast<int64_t>(model.mapped_bytes());
-  options.num_blocks = NumKvBlocks(config, model.kv_bytes_per_block(), longest, memory_left);
+  int64_t memory_left = ReadMachineLimits().memory_left - static_cast<int64_t>(model.mapped_bytes()) -
+                        KvDiskMemory(config, model.kv_bytes_per_block()) - AnswerMemory(config) -
+                        RequestMemoryBeyondReserve(request_memory);
+  size_t block_bytes = model.kv_bytes_per_block();
+  if (draft.model) {  // it keeps something for each block, and windows
+    const size_t draft_bytes = draft.model->kv_bytes_per_block();
+    block_bytes += draft_bytes;
+    memory_left -= static_cast<int64_t>(draft.model->mapped_bytes()) +
+                   static_cast<int64_t>(draft_bytes) * engine::kDraftWindows * engine::DraftWindowBlocks(draft.window);
+    options.draft = draft;
+  }
+  options.num_blocks = NumKvBlocks(config, block_bytes, longest, memory_left);
   options.max_num_seqs = config.max_num_seqs;
   options.max_num_batched_tokens = config.max_num_batched_tokens;
   options.max_waiting = config.max_waiting;
@@ -187,6 +199,8 @@ engine::EngineOptions MakeEngineOptions(const config::EngineConfig& config, cons
   options.prefix_caching = config.prefix_caching;
   options.itl_target_ms = config.itl_target_ms;
   options.speculation = config.speculation;
+  options.remembered_tokens = config.remembered_tokens;
+  options.share_answers = config.share_answers;
   return options;
 }
 

@@ -36,15 +36,16 @@ struct ModelPlan {
 ModelPlan PlanModel(const config::EngineConfig& config);
 // The longest sequence in tokens: --max-model-len, as far as the model reaches.
 int LongestSequence(const config::EngineConfig& config, int max_position);
-// The model's checkpoint; an empty name is the demo model inside the binary.
+// The model's checkpoint; an empty name is the demo model inside the binary, engine::kDemoDraft its draft.
 engine::Checkpoint OpenModel(const std::string& model);
 
 // A name of engine::WeightFormat, or "auto": none.
 std::optional<engine::WeightFormat> WeightsOf(const std::string& name);
 
 // What the engine is told, with a KV pool that fits into what memory is left beside the loaded
-// model.
-engine::EngineOptions MakeEngineOptions(const config::EngineConfig& config, const engine::Model& model);
+// model, the loaded draft and the memory of requests.
+engine::EngineOptions MakeEngineOptions(const config::EngineConfig& config, const engine::Model& model,
+                                        const engine::DraftOptions& draft = {}, int64_t request_memory = 0);
 
 // Cores that may compute: --threads, or what the container allows.
 int NumThreads(const config::EngineConfig& config);

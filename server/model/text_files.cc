@@ -53,7 +53,8 @@ FilesByName FilesInside(const std::string& gguf, const engine::FileSet& beside) 
 }  // namespace
 
 engine::FileSet TextFiles(const std::string& model) {
-  if (model.empty() || model.rfind("random:", 0) == 0) return engine::FileSet::Memory("demo", engine::DemoModelFiles());
+  if (model.empty() || model == engine::kDemoDraft || model.rfind("random:", 0) == 0)
+    return engine::FileSet::Memory("demo", engine::DemoModelFiles());
   const std::string folder = engine::ModelFolder(model);
   const std::string gguf = engine::FindGguf(model);
   return engine::FileSet::Folder(folder,

@@ -1,8 +1,10 @@
 #include "server/operate/listener.h"
 
+#include <cstdlib>
 #include <utility>
 
 #include "server/host/log.h"
+#include "server/http/listen_socket.h"
 
 namespace puna::server {
 namespace {
@@ -11,6 +13,7 @@ constexpr int kProbeConnections = 64;
 
 config::ServerConfig ProbeConfig(config::ServerConfig config) {
   config.port = config.metrics_port;
+  if (config.host.starts_with("unix:")) config.host = "127.0.0.1";
   config.max_connections = kProbeConnections;
   config.max_body_mib = 1;
   config.tls_cert_file.clear();
@@ -44,13 +47,14 @@ ProbeListener::ProbeListener(const config::ServerConfig& config, Router router)
 
 std::unique_ptr<ProbeListener> ProbeListener::Make(const config::ServerConfig& config, const Vitals& vitals,
                                                    Metrics& metrics) {
-  if (config.metrics_port == 0) return nullptr;
+  const std::vector<int> passed = PassedSockets(/*for_metrics=*/true, std::getenv);
+  if (config.metrics_port == 0 && passed.empty()) return nullptr;
   Router router;
   AddProbes(vitals, metrics, router);
   std::unique_ptr<ProbeListener> probes(new ProbeListener(ProbeConfig(config), std::move(router)));
-  const int port = probes->http_.Bind("--metrics-port");
+  const int port = passed.empty() ? probes->http_.Bind("--metrics-port") : probes->http_.Adopt(passed);
   probes->listener_ = std::make_unique<Listener>(probes->http_);
-  LogInfo("/health and /metrics are also on port " + std::to_string(port));
+  LogInfo("/health and /metrics are also on " + (port == 0 ? "a Unix socket" : "port " + std::to_string(port)));
   return probes;
 }
 

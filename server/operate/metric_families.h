@@ -9,6 +9,7 @@
 #include "engine/histogram.h"
 #include "engine/stats.h"
 #include "server/generate/service.h"
+#include "server/http/key_account.h"
 
 namespace puna::server {
 
@@ -40,6 +41,8 @@ void AddEngineFamilies(const engine::EngineStats& stats, MetricFamilies& familie
 // `stats` of the engine of `service`.
 void AddEnergyFamilies(const engine::EngineStats& stats, const EnergyTerms& terms, MetricFamilies& families);
 void AddModelFamilies(const Service& service, MetricFamilies& families);
+// puna:key_..., of keys by name; nothing without keys.
+void AddKeyFamilies(const std::vector<KeyUsage>& keys, MetricFamilies& families);
 // process_..., as Prometheus' own clients name them, from /proc.
 void AddProcessFamilies(MetricFamilies& families);
 

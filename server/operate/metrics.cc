@@ -18,8 +18,9 @@ constexpr const char* kCompiler = "gcc " __VERSION__;
 
 }  // namespace
 
-Metrics::Metrics()
-    : requests_(prometheus::BuildCounter()
+Metrics::Metrics(MetricNames names)
+    : names_(names),
+      requests_(prometheus::BuildCounter()
                     .Name("puna:http_requests_total")
                     .Help("HTTP requests that were answered, by endpoint and status.")
                     .Register(registry_)) {}
@@ -51,8 +52,10 @@ std::string Metrics::Text(const Vitals& vitals) {
     families.push_back(
         (watched.counter ? CounterFamily : GaugeFamily)(watched.name, watched.help, watched.value(), {}));
   }
+  if (keys_) AddKeyFamilies(keys_(), families);
   AddProcessFamilies(families);
   for (prometheus::MetricFamily& family : registry_.Collect()) families.push_back(std::move(family));
+  Rename(names_, vitals.service() != nullptr ? vitals.service()->model_name : "", families);
   return prometheus::TextSerializer().Serialize(families);
 }
 

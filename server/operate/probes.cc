@@ -28,19 +28,23 @@ void Reply(const Vitals::Report& report, bool healthy, HttpReply& reply) {
 }
 
 [[noreturn]] void RefuseWhileLoading(const Vitals& vitals) {
-  const int percent = static_cast<int>(vitals.Ask().loaded * 100);
-  throw api::ApiError(503, "server_error", "model_loading",
-                      "The model is being loaded (" + std::to_string(percent) + " %).")
+  const Vitals::Report report = vitals.Ask();
+  const std::string doing = report.status == "fetching the model" ? "fetched" : "loaded";
+  throw api::ApiError(
+      503, "server_error", "model_loading",
+      "The model is being " + doing + " (" + std::to_string(static_cast<int>(report.loaded * 100)) + " %).")
       .WithRetryAfter(kRetryLoadingSeconds);
 }
 
 }  // namespace
 
 void AddProbes(const Vitals& vitals, Metrics& metrics, Router& router) {
-  router.Add("GET", "/health", [&vitals](const HttpRequest&, HttpReply& reply) {
-    const Vitals::Report report = vitals.Ask();
-    Reply(report, report.live && report.stats, reply);
-  });
+  for (const char* path : {"/health", "/v1/health"}) {
+    router.Add("GET", path, [&vitals](const HttpRequest&, HttpReply& reply) {
+      const Vitals::Report report = vitals.Ask();
+      Reply(report, report.live && report.stats, reply);
+    });
+  }
   router.Add("GET", "/health/live", [&vitals](const HttpRequest&, HttpReply& reply) {
     const Vitals::Report report = vitals.Ask();
     Reply(report, report.live, reply);

@@ -1,6 +1,7 @@
 #include "server/operate/vitals.h"
 
 #include <cstdio>
+#include <utility>
 
 #include "server/host/log.h"
 
@@ -39,18 +40,23 @@ Vitals::Report Vitals::Ask() const {
   report.loaded = loaded_;
   const Service* service = service_;
   if (service == nullptr) {
-    report.status = "loading the model";
+    report.status = fetching_ ? "fetching the model" : "loading the model";
     return report;
   }
   report.stats = service->engine->stats();
   const engine::EngineStats& stats = *report.stats;
   report.live = service->stopping || stats.seconds_since_beat <= hang_seconds_;
   report.status = !report.live                                                  ? "a step of the engine hangs"
-                  : service->stopping                                           ? "shutting down"
+                  : service->stopping || leaving_                               ? "shutting down"
                   : stats.max_waiting > 0 && stats.waiting >= stats.max_waiting ? "the waiting line is full"
                                                                                 : "ok";
   report.ready = report.status == "ok";
   return report;
+}
+
+void Vitals::OnTick(std::function<void(const Report&)> call) {
+  const engine::MutexLock lock(mutex_);
+  on_tick_ = std::move(call);
 }
 
 void Vitals::Watch() {
@@ -70,6 +76,7 @@ void Vitals::Watch() {
       LogWarning("the engine goes on");
     }
     said = !report.live;
+    if (on_tick_) on_tick_(report);
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <thread>
@@ -22,8 +23,17 @@ class Vitals {
   ~Vitals();
   Vitals(const Vitals&) = delete;
 
-  void TellLoaded(double share) { loaded_ = share; }  // of the model, in [0, 1]
-  void TellServing(const Service& service);           // which outlives this object
+  // Of the model, in [0, 1]: of its files from a hub, and then of loading them.
+  void TellFetched(double share) {
+    fetching_ = true;
+    loaded_ = share;
+  }
+  void TellLoaded(double share) {
+    fetching_ = false;
+    loaded_ = share;
+  }
+  void TellServing(const Service& service);  // which outlives this object
+  void TellLeaving() { leaving_ = true; }    // not ready any more, though it still answers
   // Null while the model loads.
   const Service* service() const { return service_; }
 
@@ -36,15 +46,21 @@ class Vitals {
   };
   Report Ask() const;
 
+  // Called twice a second from now on, from a thread of its own.
+  void OnTick(std::function<void(const Report&)> call);
+
  private:
   void Watch();
 
   const double hang_seconds_;
   std::atomic<double> loaded_{0};
+  std::atomic<bool> fetching_{false};
+  std::atomic<bool> leaving_{false};
   std::atomic<const Service*> service_{nullptr};
   engine::Mutex mutex_;
   engine::Condition end_;
   bool ending_ PUNA_GUARDED_BY(mutex_) = false;
+  std::function<void(const Report&)> on_tick_ PUNA_GUARDED_BY(mutex_);
   std::thread watch_;
 };
 

@@ -111,6 +111,12 @@ TEST_CASE("keys from a file are added, and an empty file does not open the serve
   CHECK(ErrorOf({"--api-key", "k\xc3\xa4se"}).rfind("api_key: ", 0) == 0);
 }
 
+TEST_CASE("who lets nobody in needs no keys") {
+  const Lines environment = {"PUNA_API_KEY_FILE=/no/such/file", "PUNA_KEYS_FILE=/no/such/file"};
+  CHECK(ErrorOf({}, environment).rfind("api_key_file: cannot read the file /no/such/file", 0) == 0);
+  CHECK(Load(Lines{"--threads=2"}, environment, KeyFiles::kLeave).config.engine.threads == 2);
+}
+
 TEST_CASE("options that belong together") {
   CHECK(ErrorOf({"--tls-cert-file=c.pem"}) ==
         "tls_cert_file and tls_key_file: expected both or none, found only tls_cert_file");

@@ -78,10 +78,11 @@ TEST_CASE("the nearest name is suggested, a far one is not") {
   CHECK(DidYouMean("prot", names) == "; did you mean port?");
   CHECK(DidYouMean("max_num_seq", names) == "; did you mean max_num_seqs?");
   CHECK(DidYouMean("zzzzzzzz", names) == "");
+  CHECK(DidYouMean("x", {"", "pace"}) == "");  // nothing at all is no suggestion
 }
 
 TEST_CASE("help and the documentation's table name every option") {
-  const std::string help = OptionsHelp(), table = OptionsMarkdown();
+  const std::string help = OptionsHelp(ServeOptions()), table = OptionsMarkdown();
   for (const Option& option : Options()) {
     CAPTURE(option.key);
     CHECK(help.find(option.flag().substr(2)) != std::string::npos);

@@ -104,7 +104,7 @@ TEST_CASE("guesses make fewer steps, not other answers") {
     Collect(*client.reader, milliseconds(0), client.answer, client.finish);
     steps[speculation] = core.stats().steps;
     answers[speculation] = client.answer;
-    CHECK(client.finish->usage.accepted_prediction_tokens == 0);  // of the client's prediction, which there was none
+    CHECK(client.finish->usage.guesses[static_cast<size_t>(GuessSource::kPrediction)].proposed == 0);  // there was none
   }
   CHECK(answers[0].tokens == answers[1].tokens);
   CHECK(steps[0] == 200);

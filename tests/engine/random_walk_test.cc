@@ -44,6 +44,7 @@ class Walk {
   }
 
   EngineStats stats() const { return core_.stats(); }
+  void SetTenants(uint32_t count) { num_tenants_ = count; }
 
  private:
   static std::unique_ptr<Model> MakeFake(FakeModelOptions model, const EngineOptions& options) {
@@ -99,6 +100,11 @@ class Walk {
         if (random_() % 12 == 0) id = AnyId();
       }
     }
+    if (num_tenants_ > 1) {
+      r.tenant = random_() % num_tenants_;
+      r.tenant_weight = 1 + static_cast<int>(random_() % 3);
+      r.priority = static_cast<int>(random_() % 3) - 1;
+    }
     return client;
   }
 
@@ -122,6 +128,7 @@ class Walk {
   std::mt19937 random_;
   ReferenceRun reference_;
   int vocab_;
+  uint32_t num_tenants_ = 1;
   EngineCore core_;
   std::vector<Client> clients_;
   std::map<uint32_t, Ids> texts_;
@@ -134,6 +141,7 @@ TEST_CASE("random walk: arrive, finish, leave, preempt, share, guess; the answer
     EngineOptions options = SmallOptions();
     options.max_num_batched_tokens = seed % 3 == 0 ? 7 : 40;
     options.prefix_caching = seed % 4 != 0;
+    options.remembered_tokens = seed % 2 == 0 ? 0 : 2000;
     Walk walk(seed, options, {.vocab_size = 97, .window = 0});
     walk.Run(200);
     const EngineStats stats = walk.stats();
@@ -153,6 +161,21 @@ TEST_CASE("random walk: arrive, finish, leave, preempt, share, guess; the answer
   CHECK(total.finished_cancelled > 10);
   CHECK(total.finished_stop > 50);
   CHECK(total.finished_length > 200);
+}
+
+TEST_CASE("random walk of several tenants with weights and priorities: who makes way for whom changes no answer") {
+  uint64_t preemptions = 0;
+  for (uint32_t seed = 1; seed <= 20; ++seed) {
+    CAPTURE(seed);
+    EngineOptions options = SmallOptions();
+    options.max_num_batched_tokens = seed % 3 == 0 ? 7 : 40;
+    options.prefix_caching = seed % 4 != 0;
+    Walk walk(seed, options, {.vocab_size = 97, .window = 0});
+    walk.SetTenants(2 + seed % 4);
+    walk.Run(200);
+    preemptions += walk.stats().preemptions;
+  }
+  CHECK(preemptions > 100);
 }
 
 TEST_CASE("random walk over text that repeats itself: prompt lookup pays and changes nothing") {

@@ -7,6 +7,7 @@
 
 #include "api/endpoints/chat_request.h"
 #include "api/endpoints/completion_request.h"
+#include "api/endpoints/messages_request.h"
 #include "api/endpoints/tokenize.h"
 #include "api/fields/template_json.h"
 #include "api/json/error.h"
@@ -34,10 +35,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Try([&] {
     const puna::api::ChatRequest request = puna::api::ParseChatRequest(body);
     Check(!request.messages.empty());
-    const std::string messages = puna::api::TemplateMessagesJson(puna::api::SplitToolCalls(request.messages));
-    Check(nlohmann::json::accept(messages));
+    Check(puna::api::SplitToolCalls(request.messages).size() >= request.messages.size());
     Check(nlohmann::json::accept(puna::api::TemplateToolsJson(request.tools)));
     request.warnings.HeaderValue();
+  });
+  Try([&] {
+    const puna::api::ChatRequest request = puna::api::ParseMessagesRequest(body).chat;
+    Check(!request.messages.empty());
+    Check(puna::api::SplitToolCalls(request.messages).size() >= request.messages.size());
+    Check(nlohmann::json::accept(puna::api::TemplateToolsJson(request.tools)));
   });
   Try([&] { Check(!puna::api::ParseCompletionRequest(body).prompts.empty()); });
   Try([&] { puna::api::ParseTokenizeRequest(body); });

@@ -1,4 +1,4 @@
-# fuzz_<name> from tests/fuzz/<name>_fuzz.cc: libFuzzer over the parsers of foreign bytes (clang; the preset fuzz).
+# fuzz_<name> from tests/fuzz/<name>_fuzz.cc: libFuzzer over the parsers of foreign bytes (clang; the preset asan).
 # run.py runs them.
 function(puna_fuzz room)
   foreach(name IN LISTS ARGN)
@@ -11,7 +11,7 @@ function(puna_fuzz room)
   endforeach()
 endfunction()
 
-set(by_name http_request model_folder)  # as run.py's BY_NAME: cmake --build --preset fuzz --target fuzz_model_folder
+set(by_name content_coding http_request model_folder)  # as run.py's BY_NAME: cmake --build --preset fuzz --target fuzz_model_folder
 
 add_custom_target(fuzz_targets)
 puna_fuzz(api_endpoints chat_request)
@@ -21,4 +21,4 @@ puna_fuzz(engine_checkpoint gguf model_config pth safetensors)
 puna_fuzz(engine_model model_folder)
 puna_fuzz(engine_tokenizer tokenizer_json tokenizer_model)
 puna_fuzz(engine_grammar grammar)
-puna_fuzz(server_http http_request)
+puna_fuzz(server_http content_coding http_request)

@@ -1,5 +1,5 @@
-// libFuzzer entry: any text as a JSON Schema, a regex, GBNF or a tool's parameters becomes a grammar or is refused;
-// nothing crashes or hangs. The first byte chooses.
+// libFuzzer entry: any text as a JSON Schema, a regex, GBNF, a tool's parameters or a Lark grammar becomes a grammar or is
+// refused; nothing crashes or hangs. The first byte chooses.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data + 1), size - 1);
   try {
-    switch (data[0] % 4) {
+    switch (data[0] % 5) {
       case 0:
         CompileJsonSchema(text);
         break;
@@ -24,6 +24,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         break;
       case 3:
         CompileToolCalls({{"f", std::string(text)}}, {"{\"name\": \"", "\", \"parameters\": ", "}", "; "}, true);
+        break;
+      case 4:
+        CompileToolCalls({{"f", std::string(text), true, ToolGrammarSpec::Input::kLark}}, kLlamaCalls, true);
         break;
     }
   } catch (const GrammarError&) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "tests/support/drive_model.h"
+#include "tests/support/temporary_folder.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace puna::engine::testing;

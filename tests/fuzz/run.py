@@ -1,28 +1,30 @@
 """Runs the fuzz targets, each for some seconds, from seeds out of the tests' data and from what earlier runs found.
 
-cmake --preset fuzz && cmake --build --preset fuzz
+cmake --preset asan && cmake --build --preset fuzz
 python3 tests/fuzz/run.py                          every target but those of BY_NAME for 10 seconds
 python3 tests/fuzz/run.py --seconds 300 grammar    one of them for minutes
 python3 tests/fuzz/run.py --runs 5000              a fixed number of inputs from a fixed seed: the same each time
 
-What is found new is kept in build/fuzz/corpus/<target>. Ends with one line a target, and with 1 if one of them crashed,
+What is found new is kept in build/asan/corpus/<target>. Ends with one line a target, and with 1 if one of them crashed,
 hung or took too much memory; the input that did it is named.
 """
 
 import argparse
 import base64
 import glob
+import gzip
 import json
 import os
 import re
 import struct
 import subprocess
 import sys
+import zlib
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.path.join(ROOT, "build", "fuzz")
+BUILD = os.path.join(ROOT, "build", "asan")
 MAX_SEED_BYTES = 1 << 16
-BY_NAME = {"http_request", "model_folder"}  # young: built and run where they are named, until a long run finds nothing
+BY_NAME = {"content_coding", "http_request", "model_folder"}  # young: built and run where they are named, until a long run finds nothing
 
 
 def read(*path):
@@ -50,7 +52,8 @@ def grammars():
     cases = lines("tests/engine/grammar/data/schemas.jsonl")
     schemas = [b"\0" + json.dumps(case["schema"]).encode() for case in cases]
     others = [b"\1(ab|c{2,3})*[^x-z]\\d+", b'\2root ::= "a" b*\nb ::= [0-9]+ | "(" root ")"',
-              b'\3{"type": "object"}']
+              b'\3{"type": "object"}',
+              b'\4start: (a | B)+ "x"~2..3\na: a "y" | /z+/i\nB: "0".."9"\n%import common.WS\n%ignore WS']
     return schemas[::5] + others
 
 
@@ -73,6 +76,9 @@ def seeds(target):
                     b"POST http://x/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b\r\n{}\r\n0\r\nX: y\r\n\r\n",
                     b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Close\r\nExpect: 100-Continue\r\n\r\n")
         return [bytes([cut]) + request for request in requests for cut in (0, 1, 7)]
+    if target == "content_coding":
+        return [b"\0" + gzip.compress(b"{}"), b"\1" + zlib.compress(b"{}" * 99), b"\2\x0b\1\x80{}\3", b"\3(\xb5/\xfd \2\x11\0\0{}",
+                b"\4" + gzip.compress(gzip.compress(b"{}"))]
     if target == "tokenizer_model":
         return [b"".join(base64.b64encode(bytes([i])) + b" %d\n" % i for i in range(256))]
     return {"model_config": lambda: [read("engine/demo/model/config.json")],

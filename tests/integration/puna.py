@@ -95,12 +95,13 @@ class Server:
             arguments = (*arguments, "--threads", "1")
         self.lines = []
         self.log_grew = threading.Condition()
-        self.process = subprocess.Popen(
-            [*RUNNER, BINARY, "serve", "--port", str(port), *arguments], env=clean_environment(env),
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.process = self.start([*RUNNER, BINARY, "serve", "--port", str(port), *arguments], clean_environment(env))
         self.reader = threading.Thread(target=self._read_log, daemon=True)
         self.reader.start()
         self.port = int(self.wait_for_log(r"serving .* on https?://[^ ]*:(\d+)").group(1))
+
+    def start(self, command, env):
+        return subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
     def _read_log(self):
         for line in self.process.stderr:
@@ -147,12 +148,13 @@ class Server:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=HANG_SECONDS)
 
     def request(self, method, path, body=None, headers=None, connection=None):
-        """One request; a body that is no bytes is sent as JSON."""
+        """One request; a body that is no bytes is sent as JSON. A header that is None is not sent."""
         headers = dict(headers or {})
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
         if body is not None:
             headers.setdefault("Content-Type", "application/json")
+        headers = {name: value for name, value in headers.items() if value is not None}
         own = connection is None
         connection = connection or self.connect()
         connection.request(method, path, body, headers)

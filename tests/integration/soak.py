@@ -2,6 +2,7 @@
 
 python3 tests/integration/soak.py --minutes 30
 python3 tests/integration/soak.py --minutes 5 --clients 12 --seed 3
+python3 tests/integration/soak.py --serve "--model random:llama-3.2-1b --weights w4a8"   (a model that never ends by itself)
 
 Clients ask all endpoints, streamed and not, with schemas, tools and mistakes, and hang up in the middle. Watched meanwhile: a
 known answer, memory, descriptors, threads; and at the end, when nobody asks any more: blocks of the KV cache, requests, descriptors,
@@ -13,6 +14,7 @@ import collections
 import json
 import random
 import re
+import shlex
 import signal
 import sys
 import threading
@@ -181,7 +183,7 @@ def check_quiet(server, before, seen, findings):
     """Nobody asks any more: all must be as at the start."""
     server.wait_until(lambda: server.busy() == 0, 60)
     text = server.get("/metrics").body.decode()
-    used = metric(text, 'puna:kv_cache_blocks{state="used"}') if 'state="used"' in text else 0
+    used = metric(text, 'puna_kv_cache_blocks{state="used"}') if 'state="used"' in text else 0
     if used != 0:
         findings.append(f"{used} blocks of the KV cache are still held")
     deadline = time.monotonic() + 30
@@ -201,9 +203,11 @@ def main():
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--serve", default="", help="more options of puna serve")
     arguments = parser.parse_args()
     counts, findings = collections.Counter(), []
-    with Server("--max-num-seqs", "6", "--max-waiting", "4", "--kv-cache-gib", str(KV_CACHE_GIB)) as server:
+    with Server("--max-num-seqs", "6", "--max-waiting", "4", "--kv-cache-gib", str(KV_CACHE_GIB),
+                *shlex.split(arguments.serve)) as server:
         before = process_state(server)
         end = time.monotonic() + 60 * arguments.minutes
         clients = [Client(server, end, arguments.seed * 1000 + i, counts, findings) for i in range(arguments.clients)]

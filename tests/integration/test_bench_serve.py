@@ -1,4 +1,4 @@
-"""puna bench serve, against the real server and against none."""
+"""puna bench serve, against the real server and against none; puna bench window."""
 
 import json
 import socket
@@ -86,6 +86,20 @@ class Nobody(unittest.TestCase):
             result = run("bench", "serve", *arguments)
             self.assertNotEqual(result.returncode, 0)
             self.assertIn(words, result.stderr)
+
+
+class Window(unittest.TestCase):
+    def test_who_looks_costs_next_to_nothing(self):
+        result = run("bench", "window", "--turns", "1", "--parallel", "2", "--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        figures = json.loads(result.stdout)
+        self.assertEqual(figures["scenario"], "window")
+        self.assertGreater(figures["quiet_step_ms"], 0)
+        self.assertGreater(figures["event_bytes"], 500)
+        # 0.5 % on a machine of one's own; here others compute, and a thread that waits for its turn counts as busy.
+        self.assertGreater(figures["pictures_percent"], 0)
+        self.assertLess(figures["pictures_percent"], 3)
+        self.assertLess(figures["events_percent"], 3)
 
 
 if __name__ == "__main__":

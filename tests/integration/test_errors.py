@@ -1,7 +1,9 @@
 """Requests that are not in order: a quick 4xx with OpenAI's error object, and the next request works."""
 
+import gzip
 import json
 import unittest
+import zlib
 
 from puna import SharedServer
 
@@ -80,8 +82,21 @@ class Errors(SharedServer):
         body = json.dumps({"messages": MESSAGES, "max_tokens": 1}).encode()
         for kind in ("application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x"):
             self.check(self.server.post(CHAT, body, headers={"Content-Type": kind}), 415, "unsupported_content_type")
-        for kind in ("application/json; charset=utf-8", "Application/JSON"):
+        for kind in ("application/json; charset=utf-8", "Application/JSON", None):
             self.assertEqual(self.server.post(CHAT, body, headers={"Content-Type": kind}).status, 200)
+
+    def test_compressed_bodies(self):
+        body = json.dumps({"messages": MESSAGES, "max_tokens": 1}).encode()
+        for coding, packed in (("gzip", gzip.compress(body)), ("deflate", zlib.compress(body)), ("identity", body),
+                               ("gzip, deflate", zlib.compress(gzip.compress(body)))):
+            self.assertEqual(self.server.post(CHAT, packed, headers={"Content-Encoding": coding}).status, 200, coding)
+        for status, coding, packed in ((415, "compress", body), (400, "gzip", body), (400, "br", body), (400, "zstd", body),
+                                       (413, "gzip", gzip.compress(b" " * (33 << 20)))):
+            reply = self.server.post(CHAT, packed, headers={"Content-Encoding": coding})
+            self.assertEqual(reply.status, status, coding)
+            self.assertIn("Content-Encoding", reply.error["message"])
+        self.assertEqual(self.server.post(CHAT, body, headers={"Content-Encoding": "lzma"}).headers["accept-encoding"],
+                         "gzip, deflate, br, zstd")
 
     def test_large_bodies(self):
         connection = self.server.connect()
@@ -102,7 +117,8 @@ class Errors(SharedServer):
     def test_other_sites_pages_find_no_way_in(self):
         body = json.dumps({"prompt": "Hi", "max_tokens": 1}).encode()
         for status, headers in ((200, {"Host": "localhost:1"}), (403, {"Host": "rebound.example"}), (403, {"Origin": "null"}),
-                                (403, {"Origin": "http://localhost:1"}), (415, {"Content-Type": "text/plain"})):
+                                (403, {"Origin": "http://localhost:1"}), (415, {"Content-Type": "text/plain"}),
+                                (415, {"Content-Type": None, "Sec-Fetch-Site": "cross-site"})):
             reply = self.server.request("POST", "/v1/completions", body, headers=headers)
             self.assertEqual(reply.status, status, headers)
         self.assertEqual(self.server.get("/health", headers={"Host": "puna"}).status, 200)

@@ -18,7 +18,9 @@ SHARED = shared_folder()
 MAX_MEAN_KL = 0.005
 MAX_RMS = 0.15
 MIN_TOP1 = 0.9
-SAFE_MARGIN = 0.07  # two tokens that are closer may change places when bf16 rounds
+# Two tokens that are closer may change places when bf16 rounds: the goldens' own bf16 run is 0.077 rms off in a logit where it is
+# furthest off (a p300), so the distance of two of them is 0.11 off.
+SAFE_MARGIN = 0.11
 
 
 def load_npy(path):

@@ -24,10 +24,10 @@ class Leaving(SharedServer):
         if needle:
             read_until(sock, needle)
         self.server.wait_until(lambda: self.server.busy() > 0)
-        finished = metrics(self.server)['puna:request_success_total{finished_reason="length"}']
+        finished = metrics(self.server)['puna_request_success_total{finished_reason="length"}']
         sock.close()
         self.server.wait_until(lambda: self.server.busy() == 0)
-        self.assertEqual(metrics(self.server)['puna:request_success_total{finished_reason="length"}'], finished)
+        self.assertEqual(metrics(self.server)['puna_request_success_total{finished_reason="length"}'], finished)
 
     def test_in_a_stream(self):
         self.check_freed(self.server.open_stream("/v1/completions", {**LONG, "stream": True}))
@@ -78,16 +78,35 @@ class Full(unittest.TestCase):
             server.wait_until(lambda: server.busy() == 0)
             self.assertEqual(server.chat("Hi", max_tokens=1).status, 200)
 
-    def test_comments_while_waiting(self):
+    def test_each_door_gives_its_own_sign_of_life_while_a_request_waits(self):
+        messages = [{"role": "user", "content": "Hi"}]
+        doors = {
+            "/v1/completions": ({"prompt": "Hi", "max_tokens": 2}, b": keep-alive\n\n", b"data: [DONE]\n\n"),
+            "/v1/chat/completions": ({"messages": messages, "max_tokens": 2}, b": keep-alive\n\n", b"data: [DONE]\n\n"),
+            # Of the protocol's own, since Codex counts no comment; the second is the sign, behind the one at the beginning.
+            "/v1/responses": ({"input": "Hi", "max_output_tokens": 16}, b"event: response.in_progress\n",
+                              b"event: response.output_item.done\n"),
+            "/v1/messages": ({"model": "puna-demo", "messages": messages, "max_tokens": 2}, b"event: ping\n",
+                             b"event: message_stop\n"),
+            "/api/chat": ({"model": "puna-demo", "messages": messages, "options": {"num_predict": 2}}, b'"content":""',
+                          b'"done":true'),
+        }
+        begins_with_one = ("/v1/responses", "/v1/messages")
         with Server("--max-num-seqs", "1", "--keep-alive-comment-s", "1", *SLOW_MODEL) as server:
             first = server.open_stream("/v1/completions", {**LONG, "stream": True})
             read_until(first, b"data: ")
-            second = server.open_stream("/v1/completions", {**LONG, "max_tokens": 2, "stream": True})
-            received = read_until(second, b": keep-alive\n\n")
-            self.assertNotIn(b"data: ", received)
+            waiting = {}
+            for door, (body, sign, _) in doors.items():
+                waiting[door] = sock = server.open_stream(door, {**body, "stream": True})
+                received = read_until(sock, sign)
+                while received.count(sign) < 2 + (door in begins_with_one):
+                    received += read_until(sock, sign)
+                self.assertEqual(b": keep-alive" in received, sign == b": keep-alive\n\n", received)
             first.close()
-            read_until(second, b"data: [DONE]\n\n")
-            second.close()
+            for door, (_, _, end) in doors.items():
+                with self.subTest(door=door):
+                    read_until(waiting[door], end)
+                    waiting[door].close()
 
     def test_a_request_may_have_a_time_limit(self):
         with Server("--request-timeout-s", "1", *SLOW_MODEL, "--max-num-batched-tokens", "16") as server:
@@ -184,7 +203,9 @@ class Starting(TemporaryFolder):
                 (("serve", "--port", "x"), {}, "expected a whole number from 0 to 65535"),
                 (("serve",), {"PUNA_MAX_NUM_SEQS": "0"}, "environment PUNA_MAX_NUM_SEQS"),
                 (("serve", "--config", self.write("c.json", '{"max_seqs": 1}')), {}, 'unknown key "max_seqs"'),
-                (("sevre",), {}, "unknown command")):
+                (("sevre",), {}, "unknown command"),
+                (("bench", "x"), {}, 'there is no part "x" (puna bench --help lists them)'),
+                (("bench", "pcae"), {}, "did you mean pace?")):
             status, line = self.failure(*arguments, env=env)
             self.assertEqual(status, 2)
             self.assertIn(words, line)
@@ -263,7 +284,7 @@ class StalledLog(unittest.TestCase):
                     break
             path = "/" + "x" * 7000  # each fills a tenth of the pipe
             connection = server.connect()
-            while metrics(server)["puna:log_lines_dropped_total"] == 0:
+            while metrics(server)["puna_log_lines_dropped_total"] == 0:
                 for _ in range(50):
                     self.assertEqual(server.get(path, connection=connection).status, 404)
             self.assertEqual(server.chat("Hi", max_tokens=1).status, 200)
@@ -347,6 +368,16 @@ class Commands(unittest.TestCase):
         self.assertIn("--max-num-seqs", help_text)
         self.assertIn("| `--port` | `PUNA_PORT` | `port` |", run("serve", "--help-markdown").stdout)
         self.assertTrue(all(len(line) <= 130 for line in help_text.splitlines()))
+
+    def test_what_lets_nobody_in_needs_no_keys(self):
+        env = {"PUNA_API_KEY_FILE": "/no/such/file", "PUNA_KEYS_FILE": "/no/such/file"}
+        self.assertIn("cannot read the file /no/such/file", run("serve", "--port", "0", env=env).stderr)
+        plan = run("plan", env=env)
+        self.assertEqual((plan.returncode, plan.stderr), (0, ""))
+        for arguments, words in ((("cache", "list"), "kv_disk_path is missing"), (("healthcheck", "--port", "1"), ""),
+                                 (("show", "hf:org/none"), "is not on this machine")):
+            self.assertNotIn("/no/such/file", run(*arguments, env=env).stderr)
+            self.assertIn(words, run(*arguments, env=env).stderr)
 
     def test_flags_without_a_command_serve(self):
         process = subprocess.Popen([BINARY, "--port", "0"], env=clean_environment(), stderr=subprocess.PIPE, text=True)

@@ -10,10 +10,11 @@ import unittest
 from puna import HANG_SECONDS, SharedServer, Server, free_port, run
 
 
-def metrics(server):
+def metrics(server, key=None):
     """Every sample of /metrics, by name with labels."""
     samples = {}
-    for line in server.get("/metrics").body.decode().splitlines():
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    for line in server.get("/metrics", headers=headers).body.decode().splitlines():
         if not line.startswith("#"):
             name, value = line.rsplit(" ", 1)
             samples[name] = float(value)
@@ -34,7 +35,7 @@ class Metrics(SharedServer):
         # The engine counts a sequence, and the server a request, a moment after the answer has left.
         def counted(samples):
             return [sum(value for name, value in samples.items() if name.startswith(family))
-                    for family in ("puna:request_success_total", 'puna:http_requests_total{endpoint="/v1/completions"')]
+                    for family in ("puna_request_success_total", 'puna_http_requests_total{endpoint="/v1/completions"')]
 
         def all_counted():
             sequences, requests = counted(metrics(self.server))
@@ -44,28 +45,28 @@ class Metrics(SharedServer):
 
         def grown(name):
             return after[name] - before.get(name, 0)
-        self.assertEqual(grown('puna:request_success_total{finished_reason="length"}'), 3)
-        self.assertEqual(grown('puna:request_success_total{finished_reason="stop"}'), 1)
-        self.assertEqual(grown('puna:request_success_total{finished_reason="abort"}'), 0)
-        self.assertGreaterEqual(grown("puna:prompt_tokens_total"), tokens)
-        self.assertGreaterEqual(grown("puna:generation_tokens_total"), 5 + 6 + 7)
-        self.assertEqual(grown('puna:http_requests_total{endpoint="/v1/completions",status="200"}'), 4)
-        self.assertEqual(grown('puna:http_requests_total{endpoint="/v1/completions",status="400"}'), 1)
+        self.assertEqual(grown('puna_request_success_total{finished_reason="length"}'), 3)
+        self.assertEqual(grown('puna_request_success_total{finished_reason="stop"}'), 1)
+        self.assertEqual(grown('puna_request_success_total{finished_reason="abort"}'), 0)
+        self.assertGreaterEqual(grown("puna_prompt_tokens_total"), tokens)
+        self.assertGreaterEqual(grown("puna_generation_tokens_total"), 5 + 6 + 7)
+        self.assertEqual(grown('puna_http_requests_total{endpoint="/v1/completions",status="200"}'), 4)
+        self.assertEqual(grown('puna_http_requests_total{endpoint="/v1/completions",status="400"}'), 1)
         for histogram in ("time_to_first_token", "e2e_request_latency", "request_queue_time", "request_prefill_time",
                           "request_decode_time"):
-            name = f"puna:{histogram}_seconds"
+            name = f"puna_{histogram}_seconds"
             self.assertEqual(grown(name + "_count"), 4, name)
             self.assertEqual(after[name + '_bucket{le="+Inf"}'], after[name + "_count"])
-        self.assertGreater(grown("puna:inter_token_latency_seconds_count"), 3)
-        self.assertEqual(after["puna:num_requests_running"], 0)
-        self.assertEqual(after["puna:kv_cache_usage_perc"], 0)
+        self.assertGreater(grown("puna_inter_token_latency_seconds_count"), 3)
+        self.assertEqual(after["puna_num_requests_running"], 0)
+        self.assertEqual(after["puna_kv_cache_usage_perc"], 0)
         self.assertGreater(after["process_resident_memory_bytes"], 1e6)
-        self.assertTrue(any(name.startswith("puna:build_info{version=") for name in after))
+        self.assertTrue(any(name.startswith("puna_build_info{version=") for name in after))
 
     def test_unknown_paths_are_one_endpoint(self):
         for path in ("/a", "/b", "/c"):
             self.assertEqual(self.server.get(path).status, 404)
-        name = 'puna:http_requests_total{endpoint="unknown",status="404"}'
+        name = 'puna_http_requests_total{endpoint="unknown",status="404"}'
         self.server.wait_until(lambda: metrics(self.server).get(name, 0) >= 3)
         self.assertEqual([found for found in metrics(self.server) if 'status="404"' in found], [name])
 
@@ -92,15 +93,15 @@ class Energy(unittest.TestCase):
             server.wait_for_log("path=/v1/chat/completions .*joules=")  # the last
             server.wait_until(lambda: server.busy() == 0)
             # An idle engine counts every other second.
-            server.wait_until(lambda: metrics(server)['puna:energy_joules_total{state="idle",source="estimated"}'] > 20)
+            server.wait_until(lambda: metrics(server)['puna_energy_joules_total{state="idle",source="estimated"}'] > 20)
             total = metrics(server)
-            busy = total['puna:energy_joules_total{state="busy",source="estimated"}']
+            busy = total['puna_energy_joules_total{state="busy",source="estimated"}']
             logged = sum(float(j) for j in re.findall(r" joules=([0-9.]+)", server.log()))
             self.assertAlmostEqual(logged, busy, delta=0.01)  # the log has three decimals
             silent = re.search(r"completion_tokens=0 .*joules=([0-9.]+)", server.log())  # who did not ask for it
             self.assertAlmostEqual(joules + float(silent.group(1)), busy, delta=0.01)
             self.assertAlmostEqual(grams, joules / 3.6e6 * 1.5 * 400, delta=1e-9)
-            self.assertGreater(total['puna:co2e_grams_total{state="idle",source="estimated"}'], 0)
+            self.assertGreater(total['puna_co2e_grams_total{state="idle",source="estimated"}'], 0)
 
 
 class Probes(unittest.TestCase):
@@ -130,7 +131,7 @@ class Probes(unittest.TestCase):
             self.assertEqual(server.get("/metrics").status, 401)
             self.assertEqual(server.get("/health").status, 200)
             server.port = taken
-            self.assertIn(b"puna:num_requests_running 0\n", server.get("/metrics").body)
+            self.assertIn(b"puna_num_requests_running 0\n", server.get("/metrics").body)
             self.assertEqual(server.get("/health/ready").status, 200)
             self.assertEqual(server.chat("Hi").status, 404)
             self.assertNotIn("secret", server.log())
@@ -153,7 +154,7 @@ class Slow(unittest.TestCase):
                 pass
             self.assertLess(time.monotonic() - begin, HANG_SECONDS)
             sock.close()
-            server.wait_until(lambda: metrics(server)["puna:http_connections_cut_total"] >= 1)
+            server.wait_until(lambda: metrics(server)["puna_http_connections_cut_total"] >= 1)
 
 
 if __name__ == "__main__":

@@ -189,5 +189,54 @@ class Structured(SharedServer):
                     self.assertIsInstance(json.loads(call["function"]["arguments"]), dict)
 
 
+class WithoutAnEnd(SharedServer):
+    """A model that has no end token: the end of the form ends the answer, at each door."""
+    arguments = ("--model", "random:tiny")
+
+    def test_each_doors_forms_and_calls_end(self):
+        messages = [{"role": "user", "content": "x"}]
+        schema = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 0, "maximum": 9}, "k": {"enum": ["a", "b"]}},
+                  "required": ["n", "k"], "additionalProperties": False}
+        one_call = {"tools": [{"type": "function", "function": {"name": "f", "parameters": schema}}], "tool_choice": "required",
+                    "parallel_tool_calls": False}
+        chat, model = "/v1/chat/completions", "random:tiny"
+        form = json_schema(schema)
+        message = lambda reply: reply["choices"][0]["message"]
+        arguments = lambda reply: message(reply)["tool_calls"][0]["function"]["arguments"]
+        doors = [
+            (chat, {"messages": messages, "response_format": form, "max_tokens": 60}, lambda r: message(r)["content"]),
+            (chat, {"messages": messages, **one_call, "max_tokens": 60}, arguments),
+            ("/v1/completions", {"prompt": "x", "response_format": form, "max_tokens": 60}, lambda r: r["choices"][0]["text"]),
+            ("/v1/responses", {"input": "x", "max_output_tokens": 60,
+                               "text": {"format": {"type": "json_schema", "name": "a", "schema": schema, "strict": True}}},
+             lambda r: r["output"][0]["content"][0]["text"]),
+            ("/v1/messages", {"model": model, "messages": messages, "tools": [{"name": "f", "input_schema": schema}],
+                              "max_tokens": 60, "tool_choice": {"type": "any", "disable_parallel_tool_use": True}},
+             lambda r: json.dumps(r["content"][0]["input"])),
+            ("/api/chat", {"model": model, "messages": messages, "format": schema, "stream": False, "options": {"num_predict": 60}},
+             lambda r: r["message"]["content"])]
+        for door, body, text in doors:
+            for seed in range(3):
+                with self.subTest(door=door, seed=seed):
+                    if door == chat:
+                        body["seed"] = seed
+                    reply = self.server.post(door, body)
+                    self.assertEqual(reply.status, 200, reply.body)
+                    value = json.loads(text(reply.json))
+                    self.assertEqual(set(value), {"n", "k"})
+                    self.assertTrue(0 <= value["n"] <= 9 and value["k"] in ("a", "b"))
+        for pattern in ({"regex": "yes|no"}, {"grammar": 'root ::= "yes" | "no"'}):
+            reply = self.server.post(chat, {"messages": messages, **pattern, "max_tokens": 9})
+            self.assertIn(message(reply.json)["content"], ("yes", "no"))
+
+    def test_ids_without_text_have_no_bytes(self):
+        reply = self.server.chat("x", max_tokens=8, logprobs=True, top_logprobs=3, seed=1)
+        self.assertEqual(reply.status, 200)
+        entries = [e for position in reply.json["choices"][0]["logprobs"]["content"] for e in (position, *position["top_logprobs"])]
+        self.assertTrue(any(entry["bytes"] is None for entry in entries))
+        for entry in entries:
+            self.assertEqual(entry["bytes"] is None, entry["token"] == "")
+
+
 if __name__ == "__main__":
     unittest.main()

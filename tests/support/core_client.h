@@ -34,6 +34,9 @@ inline Request Copy(const Request& request) {
   copy.prompt_logprobs = request.prompt_logprobs;
   copy.prediction = request.prediction;
   copy.pooling = request.pooling;
+  copy.tenant = request.tenant;
+  copy.tenant_weight = request.tenant_weight;
+  copy.priority = request.priority;
   return copy;
 }
 
@@ -65,6 +68,7 @@ inline EngineOptions SmallOptions() {
   options.max_num_seqs = 5;
   options.max_num_batched_tokens = 40;
   options.itl_target_ms = 0;  // the walk does not depend on the clock
+  options.measured_guesses = false;
   return options;
 }
 

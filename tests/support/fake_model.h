@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstring>
 #include <functional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -22,6 +24,7 @@ struct FakeModelOptions {
   int max_batched_tokens = 512;  // what a step may hold at most, as the real model is told
   int window = 0;  // > 0: the ids before the last `window` do not matter (their positions do): the text repeats itself
   std::chrono::microseconds step_time{0};
+  std::string weights = {};                // another content for the disk
   std::function<void()> before_step = {};  // called on the engine's thread
 };
 
@@ -62,6 +65,22 @@ class FakeModel : public Model {
   void CopyBlock(BlockId from, BlockId to, int num_tokens) override {
     PUNA_CHECK(from != to && num_tokens > 0 && num_tokens <= kBlockSize) << from << ' ' << to << ' ' << num_tokens;
     for (int i = 0; i < num_tokens; ++i) At(to, i) = At(from, i);
+  }
+
+  // A block's slots as they are. The test may look on, or stand in the way.
+  void PrepareBlocks(std::span<const BlockId> blocks) override {
+    for (const BlockId block : blocks) At(block, 0) = {};
+  }
+  void ReadBlock(BlockId block, std::span<uint8_t> bytes) const override {
+    PUNA_CHECK(bytes.size() == kv_bytes_per_block());
+    std::memcpy(bytes.data(), &slots_.at(static_cast<size_t>(block) * kBlockSize), bytes.size());
+  }
+  void WriteBlock(BlockId block, std::span<const uint8_t> bytes) override {
+    PUNA_CHECK(bytes.size() == kv_bytes_per_block());
+    std::memcpy(&At(block, 0), bytes.data(), bytes.size());
+  }
+  std::string ContentFingerprint(const std::atomic<bool>& stop) const override {
+    return stop ? "" : Fingerprint() + options_.weights;
   }
 
   MatView<const float> Forward(const ForwardInput& input) override {

@@ -35,6 +35,7 @@ inline SchedulerOptions MakeOptions(int num_blocks = 100) {
   options.max_num_seqs = 4;
   options.max_num_batched_tokens = 64;
   options.max_model_len = num_blocks * kBlockSize;
+  options.measured_guesses = false;
   return options;
 }
 

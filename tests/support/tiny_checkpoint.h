@@ -1,13 +1,9 @@
 // Writes small checkpoints for tests: safetensors, config.json, and a whole random Llama.
 #pragma once
 
-#include <unistd.h>
-
 #include <array>
 #include <cstdint>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <random>
 #include <span>
@@ -137,29 +133,5 @@ inline std::map<std::string, std::span<const std::byte>> AsSpans(const TinyFiles
   for (const auto& [name, bytes] : files) spans[name] = AsBytes(bytes);
   return spans;
 }
-
-// A folder that goes away with the test.
-class TemporaryFolder {
- public:
-  explicit TemporaryFolder(const TinyFiles& files = {}) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "puna-test-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-    for (const auto& [name, bytes] : files) Write(name, bytes);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() {
-    std::error_code error;
-    std::filesystem::remove_all(path_, error);
-  }
-
-  const std::string& path() const { return path_; }
-  void Write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(path_ + "/" + name, std::ios::binary) << bytes;
-  }
-
- private:
-  std::string path_;
-};
 
 }  // namespace puna::testing

@@ -35,12 +35,15 @@ struct Descriptor {
   ~Descriptor() {
     if (fd >= 0) close(fd);
   }
+  int Take() { return std::exchange(fd, -1); }
 };
 
 }  // namespace
 
+MappedFile::MappedFile(std::string path, std::span<const std::byte> bytes) : path_(std::move(path)), bytes_(bytes) {}
+
 std::shared_ptr<const MappedFile> MappedFile::Open(const std::string& path) {
-  const Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.fd < 0) ThrowErrno(path, errno);
   struct stat status {};
   if (fstat(file.fd, &status) != 0) ThrowErrno(path, errno);
@@ -51,38 +54,40 @@ std::shared_ptr<const MappedFile> MappedFile::Open(const std::string& path) {
            .remedy = "check the path"});
   }
   const auto size = static_cast<size_t>(status.st_size);
-  if (size == 0) return std::shared_ptr<const MappedFile>(new MappedFile(path, {}, false));
+  if (size == 0) return std::shared_ptr<const MappedFile>(new MappedFile(path, {}));
   void* p = mmap(nullptr, size, PROT_READ, MAP_SHARED, file.fd, 0);
   if (p == MAP_FAILED) ThrowErrno(path, errno);
-  return std::shared_ptr<const MappedFile>(new MappedFile(path, {static_cast<const std::byte*>(p), size}, true));
+  const std::shared_ptr<MappedFile> mapped(new MappedFile(path, {static_cast<const std::byte*>(p), size}));
+  mapped->range_ = std::make_unique<const MappedRange>(p, size, path, file.Take());
+  return mapped;
 }
 
 std::shared_ptr<const MappedFile> MappedFile::Borrow(std::string name, std::span<const std::byte> bytes) {
-  return std::shared_ptr<const MappedFile>(new MappedFile(std::move(name), bytes, false));
+  return std::shared_ptr<const MappedFile>(new MappedFile(std::move(name), bytes));
 }
 
 std::shared_ptr<const MappedFile> MappedFile::Keep(std::string name, std::string bytes) {
-  const std::shared_ptr<MappedFile> file(new MappedFile(std::move(name), {}, false));
+  const std::shared_ptr<MappedFile> file(new MappedFile(std::move(name), {}));
   file->kept_ = std::move(bytes);
   file->bytes_ = std::as_bytes(std::span(file->kept_));
   return file;
 }
 
 MappedFile::~MappedFile() {
-  if (mapped_) munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+  if (range_) munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
 void MappedFile::Release(std::span<const std::byte> part) const {
   // Rounded outwards: a neighbour's bytes on the same page only have to be faulted in again.
-  if (mapped_ && !part.empty()) Advise(part, MADV_DONTNEED);
+  if (range_ && !part.empty()) Advise(part, MADV_DONTNEED);
 }
 
 void MappedFile::Prefetch(std::span<const std::byte> part) const {
-  if (mapped_ && !part.empty()) Advise(part, MADV_WILLNEED);
+  if (range_ && !part.empty()) Advise(part, MADV_WILLNEED);
 }
 
 void MappedFile::Populate(std::span<const std::byte> part) const {
-  if (!mapped_ || part.empty()) return;
+  if (!range_ || part.empty()) return;
   Advise(part, MADV_WILLNEED);
 #ifdef MADV_POPULATE_READ
   Advise(part, MADV_POPULATE_READ);

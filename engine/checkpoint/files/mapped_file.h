@@ -6,12 +6,14 @@
 #include <span>
 #include <string>
 
+#include "engine/base/mapped_range.h"
+
 namespace puna::engine {
 
 class MappedFile {
  public:
-  // Throws std::runtime_error with the path. The file must not shrink while it is mapped (the kernel would answer a
-  // read past its end with SIGBUS).
+  // Throws std::runtime_error with the path. The file must not be written to while it is mapped; engine/base/mapped_range.h
+  // says who notices.
   static std::shared_ptr<const MappedFile> Open(const std::string& path);
   // Bytes that outlive every user of the result, e.g. embedded in the binary.
   static std::shared_ptr<const MappedFile> Borrow(std::string name, std::span<const std::byte> bytes);
@@ -35,13 +37,12 @@ class MappedFile {
   void Populate(std::span<const std::byte> part) const;
 
  private:
-  MappedFile(std::string path, std::span<const std::byte> bytes, bool mapped)
-      : path_(std::move(path)), bytes_(bytes), mapped_(mapped) {}
+  MappedFile(std::string path, std::span<const std::byte> bytes);
 
   std::string path_;
   std::string kept_;
   std::span<const std::byte> bytes_;
-  bool mapped_;
+  std::unique_ptr<const MappedRange> range_;  // null: not mapped
 };
 
 }  // namespace puna::engine

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 
@@ -86,6 +87,7 @@ PackedSection ReadSection(const JsonObject& json, const MappedFile& file) {
   section.inputs = json.Int("inputs", 1, kMaxCount);
   section.offset = json.Int("offset", 0, kMaxCount);
   section.bytes = json.Int("bytes", 0, kMaxCount);
+  if (json.Has("hash")) section.hash = std::strtoull(json.String("hash").c_str(), nullptr, 16);
   if (section.offset % 4096 != 0) json.Refuse("offset", "a multiple of 4096", kPackAgain);
   if (section.offset + section.bytes > static_cast<int64_t>(file.bytes().size())) {
     json.Refuse("bytes", "a section within the file of " + std::to_string(file.bytes().size()) + " bytes", kPackAgain);
@@ -126,6 +128,21 @@ const PackedSection& PackedFile::Section(const std::string& name) const {
 
 std::span<const std::byte> PackedFile::Bytes(const PackedSection& section) const {
   return file_->bytes().subspan(static_cast<size_t>(section.offset), static_cast<size_t>(section.bytes));
+}
+
+std::vector<std::string> PackedFile::SectionNames() const {
+  std::vector<std::string> names;
+  for (const auto& [name, section] : sections_) names.push_back(name);
+  std::sort(names.begin(), names.end(), [&](const std::string& a, const std::string& b) {
+    return sections_.at(a).offset < sections_.at(b).offset;
+  });
+  return names;
+}
+
+void PackedFile::Verify(const std::string& name) const {
+  const PackedSection& section = Section(name);
+  if (!section.hash) return;
+  if (ContentHash(Bytes(section)) != *section.hash) Damaged(path(), name, "its checksum", "another");
 }
 
 void PackedFile::CheckOrigins() const {

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/checkpoint/files/content_hash.h"
 #include "engine/checkpoint/files/mapped_file.h"
 #include "engine/checkpoint/sources/checkpoint.h"
 
@@ -52,6 +53,7 @@ struct PackedSection {
   int64_t inputs = 0;
   int64_t offset = 0;
   int64_t bytes = 0;
+  std::optional<uint64_t> hash = std::nullopt;  // ContentHash; files of the first versions have none
 };
 
 // Writes to PATH.partial and renames it when all is there. Every function throws std::runtime_error
@@ -68,6 +70,7 @@ class PackedFileWriter {
 
  private:
   void Write(std::span<const std::byte> bytes);
+  void WriteHashed(std::span<const std::byte> bytes, PiecewiseHash& hasher);
   void PadTo(int64_t multiple);
 
   std::string path_;
@@ -79,8 +82,7 @@ class PackedFileWriter {
 class PackedFile {
  public:
   // Maps the file and checks all of the header against it: a truncated, foreign or damaged file is
-  // a std::runtime_error with path, expected, found and remedy. The sections' own bytes are
-  // trusted; Verify reads them.
+  // a std::runtime_error with path, expected, found and remedy. The sections' own bytes are not read here: Verify does.
   static std::shared_ptr<const PackedFile> Open(const std::string& path);
 
   const std::string& path() const { return file_->path(); }
@@ -88,6 +90,9 @@ class PackedFile {
   bool Has(const std::string& name) const { return sections_.count(name) > 0; }
   const PackedSection& Section(const std::string& name) const;  // throws when it is missing
   std::span<const std::byte> Bytes(const PackedSection& section) const;
+  std::vector<std::string> SectionNames() const;  // as they lie in the file
+  // Reads the section and throws when its bytes are not those that were written. Thread-safe.
+  void Verify(const std::string& name) const;
   const std::shared_ptr<const MappedFile>& file() const { return file_; }
   size_t num_sections() const { return sections_.size(); }
 

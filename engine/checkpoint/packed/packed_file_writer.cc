@@ -32,6 +32,12 @@ std::string Partial(const std::string& path) { return path + ".partial"; }
          .remedy = "check the folder's permissions and the space left on the disk"});
 }
 
+// The zeros from `offset` to the next multiple.
+std::span<const std::byte> Padding(int64_t offset, int64_t multiple) {
+  static constexpr std::byte kZeros[kPage] = {};
+  return std::span(kZeros).first(static_cast<size_t>((multiple - offset % multiple) % multiple));
+}
+
 ordered_json ToJson(const PackedInfo& info) {
   ordered_json origins = ordered_json::array();
   for (const PackedOrigin& origin : info.origins) {
@@ -77,29 +83,32 @@ void PackedFileWriter::Write(std::span<const std::byte> bytes) {
   }
 }
 
-void PackedFileWriter::PadTo(int64_t multiple) {
-  static constexpr std::byte kZeros[kPage] = {};
-  const int64_t missing = (multiple - offset_ % multiple) % multiple;
-  Write(std::span(kZeros).first(static_cast<size_t>(missing)));
+void PackedFileWriter::PadTo(int64_t multiple) { Write(Padding(offset_, multiple)); }
+
+void PackedFileWriter::WriteHashed(std::span<const std::byte> bytes, PiecewiseHash& hasher) {
+  Write(bytes);
+  hasher.Add(bytes);
 }
 
 void PackedFileWriter::Add(const std::string& name, PackedSection section,
                            std::span<const std::span<const std::byte>> parts) {
   PadTo(kPage);
   section.offset = offset_;
+  PiecewiseHash hasher;
   for (const std::span<const std::byte> part : parts) {
-    Write(part);
-    PadTo(kPartUnit);
+    WriteHashed(part, hasher);
+    WriteHashed(Padding(offset_, kPartUnit), hasher);
   }
   section.bytes = offset_ - section.offset;
+  section.hash = hasher.Finish();
   PUNA_CHECK(sections_.emplace(name, section).second) << name;
 }
 
 void PackedFileWriter::Finish(const PackedInfo& info) {
   ordered_json json = {{"model", ToJson(info)}, {"sections", ordered_json::object()}};
   for (const auto& [name, s] : sections_) {
-    json["sections"][name] = {
-        {"format", s.format}, {"outputs", s.outputs}, {"inputs", s.inputs}, {"offset", s.offset}, {"bytes", s.bytes}};
+    json["sections"][name] = {{"format", s.format}, {"outputs", s.outputs}, {"inputs", s.inputs},
+                              {"offset", s.offset}, {"bytes", s.bytes},     {"hash", HashText(s.hash.value())}};
   }
   const std::string header = json.dump(-1, ' ', true);
   PadTo(kPage);

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "engine/base/check.h"
+#include "engine/base/float8.h"
 #include "engine/checkpoint/files/checkpoint_fault.h"
-#include "engine/checkpoint/sources/float8.h"
 
 namespace puna::engine {
 namespace {

@@ -9,6 +9,8 @@ namespace puna::engine {
 namespace {
 
 constexpr size_t kMaxForced = 1024;
+constexpr size_t kLookBack = 4;        // ids: a piece that tokenizers cut texts into is rarely written in more
+constexpr size_t kMaxForcedBytes = 8;  // looked at for each id that is wanted
 
 }  // namespace
 
@@ -33,8 +35,10 @@ StackSet GrammarConstraint::After(const StackSet& state, std::string_view bytes)
   return next;
 }
 
-void GrammarConstraint::MaskNext(std::span<uint64_t> allowed) {
-  const MaskCache::Mask mask = masks_.Find(arena_, state_);
+void GrammarConstraint::MaskNext(std::span<uint64_t> allowed) { Mask(state_, allowed); }
+
+void GrammarConstraint::Mask(const StackSet& state, std::span<uint64_t> allowed) {
+  const MaskCache::Mask mask = masks_.Find(arena_, state);
   const size_t words = std::min(allowed.size(), mask->size());
   for (size_t i = 0; i < words; ++i) {
     uint64_t word = (*mask)[i];
@@ -43,8 +47,8 @@ void GrammarConstraint::MaskNext(std::span<uint64_t> allowed) {
       const uint64_t bit = uint64_t{1} << (id % 64);
       const bool is_text = !masks_.vocabulary().TextOf(id).empty();
       if (!is_text)
-        word = state_.accepting ? word | bit : word & ~bit;
-      else if (state_.accepting)
+        word = state.accepting ? word | bit : word & ~bit;
+      else if (state.accepting)
         word |= bit;
     }
     allowed[i] &= word;
@@ -61,6 +65,8 @@ void GrammarConstraint::Accept(TokenId id) {
   StackSet next = After(state_, text);
   PUNA_CHECK(!text.empty() && !next.dead()) << "id " << id << " does not fit the grammar";
   state_ = std::move(next);
+  last_.push_back(id);
+  if (last_.size() > kLookBack) last_.pop_front();
 }
 
 bool GrammarConstraint::AcceptText(std::string_view text) {
@@ -97,6 +103,63 @@ std::vector<TokenId> GrammarConstraint::Forced() {
     state = After(state, masks_.vocabulary().TextOf(id));
   }
   return ids;
+}
+
+// False: they may not come.
+bool GrammarConstraint::Follow(StackSet& state, std::span<const TokenId> ids) {
+  for (const TokenId id : ids) {
+    const std::string_view text = masks_.vocabulary().TextOf(id);
+    if (text.empty()) return false;
+    state = After(state, text);
+    if (state.dead()) return false;
+  }
+  return true;
+}
+
+void GrammarConstraint::MaskBehind(std::span<const TokenId> ids, std::span<uint64_t> allowed) {
+  StackSet state = state_;
+  if (Follow(state, ids)) Mask(state, allowed);
+}
+
+// The bytes each of which is the only one that may come; moves the state behind them.
+std::string GrammarConstraint::ForcedText(StackSet& state, size_t max_bytes) {
+  std::string text;
+  while (text.size() < max_bytes && !state.accepting) {
+    const ByteSet next = arena_.NextBytes(state);
+    if (next.count() != 1) break;
+    size_t byte = 0;
+    while (!next.test(byte)) ++byte;
+    text.push_back(static_cast<char>(byte));
+    state = arena_.Step(state, static_cast<uint8_t>(byte));
+  }
+  return text;
+}
+
+// As the tokenizer would write it behind what stands there: where the two meet within a piece of text, the ids before
+// say how it was begun. Ids that the tokenizer would have written otherwise before are no help, and are left out.
+std::vector<TokenId> GrammarConstraint::Spell(std::string_view text, std::span<const TokenId> ids) const {
+  const TokenVocabulary& vocabulary = masks_.vocabulary();
+  std::string before;
+  for (const TokenId id : last_) before += vocabulary.TextOf(id);
+  for (const TokenId id : ids) before += vocabulary.TextOf(id);
+  const std::vector<TokenId> all = vocabulary.tokenizer().Encode(before + std::string(text));
+  size_t at = 0;
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (at == before.size()) return {all.begin() + static_cast<std::ptrdiff_t>(i), all.end()};
+    at += vocabulary.TextOf(all[i]).size();
+  }
+  return vocabulary.tokenizer().Encode(text);
+}
+
+std::vector<TokenId> GrammarConstraint::GuessForced(std::span<const TokenId> ids, int max_ids) {
+  StackSet state = state_;
+  if (max_ids <= 0 || !Follow(state, ids)) return {};
+  const std::string text = ForcedText(state, kMaxForcedBytes * static_cast<size_t>(max_ids));
+  std::vector<TokenId> guess;
+  if (!text.empty()) guess = Spell(text, ids);
+  if (state.accepting && state.stacks.empty() && end_ids_.size() == 1) guess.push_back(end_ids_[0]);
+  if (std::ssize(guess) > max_ids) guess.resize(static_cast<size_t>(max_ids));
+  return guess;
 }
 
 int GrammarConstraint::CountAccepted(std::span<const TokenId> ids) {

@@ -1,6 +1,7 @@
 // A grammar as the constraint of a sequence.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,6 +22,8 @@ class GrammarConstraint : public TokenConstraint {
   bool active() const override { return true; }
   void Accept(TokenId id) override;
   std::vector<TokenId> Forced() override;
+  std::vector<TokenId> GuessForced(std::span<const TokenId> ids, int max_ids) override;
+  void MaskBehind(std::span<const TokenId> ids, std::span<uint64_t> allowed) override;
   bool ended() const override { return end_ids_.empty() && state_.accepting && state_.stacks.empty(); }
   int CountAccepted(std::span<const TokenId> ids) override;
 
@@ -34,12 +37,17 @@ class GrammarConstraint : public TokenConstraint {
   bool IsEnd(TokenId id) const;
   TokenId OnlyId(const StackSet& state);
   StackSet After(const StackSet& state, std::string_view bytes);
+  void Mask(const StackSet& state, std::span<uint64_t> allowed);
+  bool Follow(StackSet& state, std::span<const TokenId> ids);
+  std::string ForcedText(StackSet& state, size_t max_bytes);
+  std::vector<TokenId> Spell(std::string_view text, std::span<const TokenId> ids) const;
 
   std::shared_ptr<const Grammar> grammar_;
   MaskCache& masks_;
   std::vector<TokenId> end_ids_;
   StackArena arena_;
   StackSet state_;
+  std::deque<TokenId> last_;  // the ids taken last: how a text goes on depends on how it was begun
 };
 
 }  // namespace puna::engine

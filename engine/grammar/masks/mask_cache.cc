@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <new>
 
 namespace puna::engine {
 namespace {
@@ -203,12 +204,32 @@ MaskCache::Mask MaskCache::Find(StackArena& arena, const StackSet& state) {
   const MutexLock lock(mutex_);
   if (masks_.contains(whole)) return mask;
   order_.push_front(whole);
-  masks_[whole] = {mask, order_.begin()};
-  if (masks_.size() > capacity_) {
-    masks_.erase(order_.back());
-    order_.pop_back();
+  try {
+    masks_[whole] = {mask, order_.begin()};
+  } catch (const std::bad_alloc&) {
+    order_.pop_front();
+    throw;
   }
+  bytes_ += BytesOf(whole);
+  if (masks_.size() > capacity_) ForgetLast();
   return mask;
+}
+
+// The key stands in the map and in the order; what either has for each entry is about as much as an Entry.
+size_t MaskCache::BytesOf(const std::string& key) const {
+  return vocabulary_.num_words() * sizeof(uint64_t) + 2 * (sizeof key + key.size() + sizeof(Entry));
+}
+
+void MaskCache::ForgetLast() {
+  bytes_ -= BytesOf(order_.back());
+  masks_.erase(order_.back());
+  order_.pop_back();
+}
+
+void MaskCache::GiveBack(size_t bytes) {
+  const MutexLock lock(mutex_);
+  const size_t before = bytes_;
+  while (!order_.empty() && before - bytes_ < bytes) ForgetLast();
 }
 
 }  // namespace puna::engine

@@ -1,6 +1,8 @@
 // Which tokens may come in a state of a grammar: computed once for each kind of state, then kept.
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <list>
 #include <memory>
@@ -29,14 +31,21 @@ class MaskCache {
   Mask Find(StackArena& arena, const StackSet& state);
   const TokenVocabulary& vocabulary() const { return vocabulary_; }
 
+  size_t bytes() const { return bytes_; }  // of what is kept
+  // Forgets so many bytes of masks, those first that were not used for longest.
+  void GiveBack(size_t bytes);
+
  private:
   struct Entry {
     Mask mask;
     std::list<std::string>::iterator used;
   };
+  size_t BytesOf(const std::string& key) const;
+  void ForgetLast() PUNA_REQUIRES(mutex_);
 
   const TokenVocabulary& vocabulary_;
   size_t capacity_;
+  std::atomic<size_t> bytes_{0};
   Mutex mutex_;
   std::unordered_map<std::string, Entry> masks_ PUNA_GUARDED_BY(mutex_);
   std::list<std::string> order_ PUNA_GUARDED_BY(mutex_);  // the last used first

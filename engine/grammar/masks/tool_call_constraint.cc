@@ -139,6 +139,19 @@ std::vector<TokenId> ToolCallConstraint::Forced() {
   return ids;
 }
 
+std::vector<TokenId> ToolCallConstraint::GuessForced(std::span<const TokenId> ids, int max_ids) {
+  if (free_ || call_ == nullptr || (ends_.goes_on && call_->complete())) return {};
+  std::vector<TokenId> guess = call_->GuessForced(ids, max_ids);
+  if (ends_.goes_on && !guess.empty() && std::count(ends_.ids.begin(), ends_.ids.end(), guess.back()) > 0)
+    guess.pop_back();
+  return guess;
+}
+
+void ToolCallConstraint::MaskBehind(std::span<const TokenId> ids, std::span<uint64_t> allowed) {
+  if (ids.empty()) return MaskNext(allowed);
+  if (!free_ && call_ != nullptr && !ends_.goes_on) call_->MaskBehind(ids, allowed);
+}
+
 // Guesses end where a call begins: what follows is drawn.
 int ToolCallConstraint::CountAccepted(std::span<const TokenId> ids) {
   const int all = static_cast<int>(ids.size());

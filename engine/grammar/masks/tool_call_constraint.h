@@ -36,6 +36,8 @@ class ToolCallConstraint : public TokenConstraint {
   bool active() const override;
   void Accept(TokenId id) override;
   std::vector<TokenId> Forced() override;
+  std::vector<TokenId> GuessForced(std::span<const TokenId> ids, int max_ids) override;
+  void MaskBehind(std::span<const TokenId> ids, std::span<uint64_t> allowed) override;
   bool ended() const override { return !free_ && !ends_.goes_on && call_ != nullptr && call_->ended(); }
   int CountAccepted(std::span<const TokenId> ids) override;
 

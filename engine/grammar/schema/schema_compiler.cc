@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "engine/grammar/schema/array_compiler.h"
 #include "engine/grammar/schema/number_range.h"
@@ -61,6 +62,19 @@ SchemaCompiler::SchemaCompiler(std::string_view text, JsonNodes& json, GrammarBu
 
 NodeId SchemaCompiler::Compile() { return CompileSet({document_.root()}); }
 
+std::string SchemaCompiler::WhereNothing(NodeId node) const {
+  std::string path = "#";
+  const auto empty = [&](NodeId id) { return b_.node(id).min_bytes == kUnbounded; };
+  for (std::set<NodeId> seen; seen.insert(node).second;) {
+    if (const auto place = paths_.find(node); place != paths_.end()) path = place->second;
+    const std::vector<NodeId>& children = b_.node(node).children;
+    const auto child = std::find_if(children.begin(), children.end(), empty);
+    if (child == children.end()) break;
+    node = *child;
+  }
+  return path;
+}
+
 SchemaCompiler::Identity SchemaCompiler::IdentityOf(const SchemaSet& schemas) {
   Identity identity;
   for (const SchemaAt& at : schemas) identity.emplace_back(at.schema, at.negated, at.keyword, at.member);
@@ -82,6 +96,7 @@ NodeId SchemaCompiler::CompileSet(const SchemaSet& schemas) {
     } else {
       const NodeId rule = b_.DeclareRule();
       rules_[identity] = rule;
+      paths_[rule] = set[0].path;
       b_.DefineRule(rule, CompileShape(ReadShape(set, document_)));
       branches.push_back(rule);
     }

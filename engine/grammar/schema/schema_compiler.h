@@ -18,6 +18,8 @@ class SchemaCompiler {
   // `text`: the schema as JSON. Several schemas may be compiled into one builder.
   SchemaCompiler(std::string_view text, JsonNodes& json, GrammarBuilder& builder);
   NodeId Compile();
+  // The innermost place that leaves nothing for what MinBytes says that no text matches, such as "#/properties/id".
+  std::string WhereNothing(NodeId node) const;
 
  private:
   static constexpr int kMaxDepth = 300;
@@ -91,6 +93,7 @@ class SchemaCompiler {
   JsonNodes& json_;
   GrammarBuilder& b_;
   std::map<Identity, NodeId> rules_;                      // by set of schemas
+  std::map<NodeId, std::string> paths_;                   // of the rules
   std::map<const Json*, std::vector<SchemaSet>> one_of_;  // what each oneOf has come to
   int depth_ = 0;
 };

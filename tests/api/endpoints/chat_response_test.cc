@@ -145,8 +145,21 @@ TEST_CASE("chunks of a completion stream") {
 }
 
 TEST_CASE("models") {
+  const ModelInfo demo{.id = "demo",
+                       .created = 5,
+                       .owned_by = "",
+                       .max_model_len = 2048,
+                       .trained_context = 4096,
+                       .vocab_size = 600,
+                       .hidden_size = 192,
+                       .parameters = 2900000,
+                       .bytes = 6000000};
   CHECK(
-      ModelListJson({{"demo", 5, "", 2048}}) ==
-      R"({"object":"list","data":[{"id":"demo","object":"model","created":5,"owned_by":"puna","max_model_len":2048}]})");
-  CHECK(json::parse(ModelJson({"demo", 5, "me", 2048}))["owned_by"] == "me");
+      ModelListJson({demo}) ==
+      R"({"object":"list","data":[{"id":"demo","object":"model","created":5,"owned_by":"puna","max_model_len":2048,)"
+      R"("root":"demo","parent":null,"type":"model","display_name":"demo","created_at":"1970-01-01T00:00:05Z","lifecycle":"active","deprecated_at":null,)"
+      R"("retires_at":null,"line":null,"capabilities":null,"max_input_tokens":2048,"max_tokens":2048,)"
+      R"("meta":{"vocab_type":2,"n_vocab":600,"n_ctx":2048,"n_ctx_train":4096,"n_embd":192,"n_params":2900000,"size":6000000}}],)"
+      R"("has_more":false,"first_id":"demo","last_id":"demo"})");
+  CHECK(json::parse(ModelJson({.id = "demo", .owned_by = "me"}))["owned_by"] == "me");
 }

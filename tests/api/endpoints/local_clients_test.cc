@@ -39,6 +39,15 @@ TEST_CASE("tools that others run are left out, and those beside them work") {
   CHECK(Parse(R"("tools": [{"type": "web_search"}])").tool_choice.mode == ToolChoice::Mode::kNone);
 }
 
+TEST_CASE("what shapes an answer elsewhere is refused with its name here, and what asks for nothing is not") {
+  for (const char* field : {"options", "system", "instructions", "input"}) {
+    CAPTURE(field);
+    const std::string value = std::string(field) == "options" ? R"({"num_predict": 5})" : R"("x")";
+    CHECK(ParamOf("\"" + std::string(field) + "\": " + value) == field);
+  }
+  CHECK(Parse(R"("options": {}, "system": "", "instructions": null)").warnings.empty());
+}
+
 TEST_CASE("functions and function_call are tools of one call") {
   const char* functions = R"("functions": [{"name": "f", "parameters": {"a": 1.0}}, {"name": "g"}])";
   const ChatRequest request = Parse(functions);

@@ -9,7 +9,10 @@
 
 #include "api/endpoints/chat_request.h"
 #include "api/endpoints/completion_request.h"
+#include "api/endpoints/conversations.h"
 #include "api/endpoints/embeddings.h"
+#include "api/endpoints/messages_request.h"
+#include "api/endpoints/ollama_request.h"
 #include "api/endpoints/responses_request.h"
 #include "api/json/error.h"
 
@@ -24,6 +27,16 @@ json MinimalBody(Endpoint endpoint) {
       return {{"messages", {{{"role", "user"}, {"content", "Hi"}}}}};
     case kCompletions:
       return {{"prompt", "Hi"}};
+    case kOllamaChat:
+      return {{"model", "m"}, {"messages", {{{"role", "user"}, {"content", "Hi"}}}}};
+    case kOllamaGenerate:
+      return {{"model", "m"}, {"prompt", "Hi"}};
+    case kOllamaEmbed:
+      return {{"model", "m"}, {"input", "Hi"}};
+    case kMessages:
+      return {{"model", "m"}, {"max_tokens", 1}, {"messages", {{{"role", "user"}, {"content", "Hi"}}}}};
+    case kConversations:
+      return json::object();
     default:
       return {{"input", "Hi"}};
   }
@@ -37,6 +50,16 @@ Warnings Parse(Endpoint endpoint, const json& body) {
       return ParseCompletionRequest(body.dump()).warnings;
     case kResponses:
       return ParseResponsesRequest(body.dump()).warnings;
+    case kOllamaChat:
+      return ParseOllamaChat(body.dump()).chat.warnings;
+    case kOllamaGenerate:
+      return ParseOllamaGenerate(body.dump()).chat.warnings;
+    case kOllamaEmbed:
+      return ParseOllamaEmbed(body.dump()).warnings;
+    case kMessages:
+      return ParseMessagesRequest(body.dump()).chat.warnings;
+    case kConversations:
+      return ParseNewConversation(body.dump()).warnings;
     default:
       return ParseEmbeddingsRequest(body.dump()).warnings;
   }
@@ -64,7 +87,8 @@ bool RefusesOddValue(Endpoint endpoint, std::string_view name) {
 }  // namespace
 
 TEST_CASE("no field stands twice for one endpoint, and each has a note") {
-  for (const Endpoint endpoint : {kChat, kCompletions, kResponses, kEmbeddings}) {
+  for (const Endpoint endpoint : {kChat, kCompletions, kResponses, kEmbeddings, kMessages, kOllamaChat, kOllamaGenerate,
+                                  kOllamaEmbed, kConversations}) {
     std::set<std::string_view> names;
     for (const RequestField& field : RequestFields()) {
       if (!(field.endpoints & endpoint)) continue;
@@ -76,7 +100,8 @@ TEST_CASE("no field stands twice for one endpoint, and each has a note") {
 }
 
 TEST_CASE("what the table calls honoured is read and checked") {
-  for (const Endpoint endpoint : {kChat, kCompletions, kResponses, kEmbeddings}) {
+  for (const Endpoint endpoint : {kChat, kCompletions, kResponses, kEmbeddings, kMessages, kOllamaChat, kOllamaGenerate,
+                                  kOllamaEmbed, kConversations}) {
     for (const RequestField& field : RequestFields()) {
       if (!(field.endpoints & endpoint) || field.status != FieldStatus::kHonoured) continue;
       CAPTURE(field.name);
@@ -86,7 +111,8 @@ TEST_CASE("what the table calls honoured is read and checked") {
 }
 
 TEST_CASE("what the table calls refused is refused by name, its harmless values are not") {
-  for (const Endpoint endpoint : {kChat, kCompletions, kResponses, kEmbeddings}) {
+  for (const Endpoint endpoint : {kChat, kCompletions, kResponses, kEmbeddings, kMessages, kOllamaChat, kOllamaGenerate,
+                                  kOllamaEmbed, kConversations}) {
     for (const RequestField& field : RequestFields()) {
       if (!(field.endpoints & endpoint) || field.status != FieldStatus::kRefused) continue;
       CAPTURE(field.name);
@@ -104,7 +130,8 @@ TEST_CASE("what the table calls refused is refused by name, its harmless values 
 }
 
 TEST_CASE("what the table calls warned is warned of by name") {
-  for (const Endpoint endpoint : {kChat, kCompletions, kResponses, kEmbeddings}) {
+  for (const Endpoint endpoint : {kChat, kCompletions, kResponses, kEmbeddings, kMessages, kOllamaChat, kOllamaGenerate,
+                                  kOllamaEmbed, kConversations}) {
     for (const RequestField& field : RequestFields()) {
       if (!(field.endpoints & endpoint) || field.status != FieldStatus::kWarned) continue;
       CAPTURE(field.name);
@@ -145,7 +172,7 @@ TEST_CASE("what shapes or bounds an answer has effect under every server's name,
                                "tools",
                                "tool_choice",
                                "logit_bias"};
-  for (const Endpoint endpoint : {kChat, kCompletions, kResponses}) {
+  for (const Endpoint endpoint : {kChat, kCompletions, kResponses, kMessages}) {
     for (const std::string name : names) {
       CAPTURE(name);
       const RequestField* field = FindRequestField(endpoint, name);
@@ -188,7 +215,7 @@ TEST_CASE("capabilities list every row") {
   size_t count = 0;
   for (const RequestField& field : RequestFields()) count += (field.endpoints & kChat) != 0;
   CHECK(fields.size() == count);
-  CHECK(capabilities["endpoints"].size() == 3);
+  CHECK(capabilities["endpoints"].size() == 8);
   CHECK_FALSE(capabilities["endpoints"].contains("/v1/embeddings"));
   CHECK(fields[0]["name"] == "model");
   CHECK(fields[0]["status"] == "honoured");

@@ -51,7 +51,7 @@ TEST_CASE("the events of a text answer, in order") {
         "output_text.done content_part.done output_item.done completed ");
   for (size_t i = 0; i < events.size(); ++i) CHECK(events[i]["sequence_number"] == i);
   CHECK(events[0]["response"]["status"] == "in_progress");
-  CHECK_FALSE(events[0]["response"].contains("usage"));
+  CHECK(events[0]["response"]["usage"].is_null());
   const std::string item = events[2]["item"]["id"];
   CHECK(item.substr(0, 4) == "msg_");
   CHECK(events[2]["item"]["content"] == json::array());
@@ -78,6 +78,60 @@ TEST_CASE("the events of a text answer, in order") {
   CHECK(response["usage"] ==
         json::parse(R"({"input_tokens":5,"input_tokens_details":{"cached_tokens":2,"cache_write_tokens":3},
     "output_tokens":3,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":8})"));
+}
+
+TEST_CASE("a response object has every member that Open Responses demands, from the first event on") {
+  const ResponsesRequest request = ParseResponsesRequest(
+      R"({"input": "Hi", "prompt_cache_key": "k", "safety_identifier": "s", "presence_penalty": 0.5})");
+  IdGenerator ids(1);
+  ResponseBuilder builder(request, "demo", 1700000000, ids);
+  const std::vector<json> first = Events(builder.Start());
+  const std::vector<json> alive = Events(builder.InProgress());
+  const std::vector<json> last = Events(builder.Finish(Status::kCompleted, {5, 2, 3}, "", 1700000009));
+  for (const json* event : {&first[0], &first[1], &alive[0], &last.back()}) {
+    const json& response = (*event)["response"];
+    for (const char* member : {"id",
+                               "object",
+                               "created_at",
+                               "completed_at",
+                               "status",
+                               "incomplete_details",
+                               "model",
+                               "previous_response_id",
+                               "instructions",
+                               "output",
+                               "error",
+                               "tools",
+                               "tool_choice",
+                               "truncation",
+                               "parallel_tool_calls",
+                               "text",
+                               "top_p",
+                               "presence_penalty",
+                               "frequency_penalty",
+                               "top_logprobs",
+                               "temperature",
+                               "reasoning",
+                               "usage",
+                               "max_output_tokens",
+                               "max_tool_calls",
+                               "store",
+                               "background",
+                               "service_tier",
+                               "metadata",
+                               "safety_identifier",
+                               "prompt_cache_key"})
+      CHECK_MESSAGE(response.contains(member), member);
+  }
+  CHECK(alive[0]["type"] == "response.in_progress");
+  CHECK(alive[0]["sequence_number"] == 2);
+  CHECK(first[0]["response"]["completed_at"].is_null());
+  const json& response = last.back()["response"];
+  CHECK(response["completed_at"] == 1700000009);
+  CHECK(response["prompt_cache_key"] == "k");
+  CHECK(response["safety_identifier"] == "s");
+  CHECK(response["presence_penalty"] == 0.5);
+  CHECK(response["frequency_penalty"] == 0);
 }
 
 TEST_CASE("text, then two calls") {
@@ -113,6 +167,42 @@ TEST_CASE("text, then two calls") {
         json::parse(R"({"type":"function","name":"f","description":null,"parameters":null,"strict":null})"));
   CHECK(response["tool_choice"] == "required");
   CHECK(builder.output().size() == 3);
+}
+
+TEST_CASE("a local_shell call has an action in place of arguments, and can be sent back") {
+  const ResponsesRequest request = ParseResponsesRequest(R"({"input": "Hi", "tools": [{"type": "local_shell"}]})");
+  IdGenerator ids(1);
+  ResponseBuilder builder(request, "demo", 0, ids);
+  std::string frames = builder.Add({"", {{0, "call_1", "local_shell", R"({"command": ["l)", false}}});
+  frames += builder.Add({"", {{0, "", "", R"(s", "-l"], "timeout_ms": 5})", false}}});
+  frames += builder.Finish(Status::kCompleted, {});
+  const std::vector<json> events = Events(frames);
+  CHECK(Types(events) == "output_item.added output_item.done completed ");
+  CHECK(events[0]["item"]["type"] == "local_shell_call");
+  CHECK(events[0]["item"]["action"] == json::parse(R"({"type": "exec", "command": [], "env": {}})"));
+  const json& item = events[1]["item"];
+  CHECK(item["id"] == events[0]["item"]["id"]);
+  CHECK(item["id"].get<std::string>().starts_with("lsh_"));
+  CHECK(item["call_id"] == "call_1");
+  CHECK(item["status"] == "completed");
+  CHECK(item["action"] == json::parse(R"({"type": "exec", "command": ["ls", "-l"], "env": {}, "timeout_ms": 5})"));
+  CHECK(events[2]["response"]["output"][0] == item);
+  const ResponsesRequest next = ParseResponsesRequest(
+      json{{"input", {item, {{"type", "local_shell_call_output"}, {"call_id", "call_1"}, {"output", "total 0"}}}}}
+          .dump());
+  REQUIRE(next.input.size() == 2);
+  CHECK(json::parse(next.input[0].arguments) == json::parse(builder.output()[0].arguments));
+}
+
+TEST_CASE("a local_shell call that is cut has no command") {
+  const ResponsesRequest request = ParseResponsesRequest(R"({"input": "Hi", "tools": [{"type": "local_shell"}]})");
+  IdGenerator ids(1);
+  ResponseBuilder builder(request, "demo", 0, ids);
+  builder.Add({"", {{0, "call_1", "local_shell", R"({"command": ["l)", false}}});
+  builder.Finish(Status::kIncomplete, {});
+  const json item = json::parse(builder.Json())["output"][0];
+  CHECK(item["status"] == "incomplete");
+  CHECK(item["action"]["command"].empty());
 }
 
 TEST_CASE("a cut answer is incomplete, a failed one says why") {

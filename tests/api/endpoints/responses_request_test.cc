@@ -150,10 +150,11 @@ TEST_CASE("items of other tools are shown as a function's or passed over, never 
     {"type": "tool_search_output", "call_id": "c3", "tools": []}]})");
   REQUIRE(request.input.size() == 4);
   CHECK(request.input[0].name == "apply_patch");
-  CHECK(request.input[0].arguments == R"({"input":"*** \"x\""})");
+  CHECK(request.input[0].text == "*** \"x\"");
   CHECK(request.input[1].text == "done");
   CHECK(request.input[2].name == "local_shell");
-  CHECK(request.input[2].arguments == R"({"type":"exec","command":["ls"]})");
+  CHECK(request.input[2].arguments == R"({"command":["ls"]})");  // as the model wrote it: the rest is the client's
+  CHECK(json::parse(ItemListJson(request.input))["data"][2]["action"]["type"] == "exec");
   CHECK(request.input[3].text == R"([{"stdout":"a"}])");
   REQUIRE(request.warnings.texts().size() == 3);
   CHECK(request.warnings.texts()[0].starts_with("'input[4]' of type web_search_call is passed over"));
@@ -162,6 +163,51 @@ TEST_CASE("items of other tools are shown as a function's or passed over, never 
   CHECK(messages[1].tool_call_id == "c1");
   CHECK(json::parse(ItemListJson(request.input))["data"][0]["type"] == "custom_tool_call");
   CHECK(ParamOf(R"("input": [{"type": "mesage", "text": "x"}])") == "input[0].type");
+}
+
+TEST_CASE("local_shell is a function for the model, and can be demanded") {
+  const ResponsesRequest request = ParseResponsesRequest(
+      R"({"input": "x", "tools": [{"type": "local_shell"}], "tool_choice": {"type": "local_shell"}})");
+  REQUIRE(request.tools.size() == 1);
+  CHECK(request.tools[0].name == "local_shell");
+  CHECK(json::parse(request.tools[0].json)["function"]["parameters"] == json::parse(request.tools[0].parameters));
+  CHECK(request.tool_choice.allowed == std::vector<std::string>{"local_shell"});
+  CHECK(request.warnings.empty());
+  CHECK(ParamOf(
+            R"("input": "x", "tools": [{"type": "function", "name": "f"}], "tool_choice": {"type": "local_shell"})") ==
+        "tool_choice.type");
+  CHECK(ParamOf(R"("input": "x", "tools": [{"type": "local_shell"}, {"type": "local_shell"}])") == "tools[1]");
+}
+
+TEST_CASE("items that bring tools count as tools, and as no item") {
+  const std::string brings = R"({"type": "additional_tools", "role": "developer", "tools": [
+      {"type": "function", "name": "f", "description": "D", "parameters": {"type": "object"}},
+      {"type": "custom", "name": "patch"}, {"type": "web_search"}]})";
+  const std::string asks = R"({"role": "user", "content": "Hi"})";
+  ResponsesRequest request = ParseResponsesRequest(R"({"input": [)" + brings + ", " + asks + "]}");
+  REQUIRE(request.tools.size() == 2);
+  CHECK(request.tools[0].name == "f");
+  CHECK(json::parse(request.tools[0].json)["function"]["description"] == "D");
+  CHECK(request.tools[1].kind == ToolSpec::Kind::kCustom);
+  REQUIRE(request.input.size() == 1);
+  CHECK(request.warnings.texts() ==
+        std::vector<std::string>{"'input[0].tools[2]' of type web_search is left out: such tools cannot be run here"});
+  // Beside tools of the body, and again with the history: once each, as they came last.
+  request = ParseResponsesRequest(
+      R"({"tools": [{"type": "function", "name": "g"}, {"type": "function", "name": "f", "description": "old"}],
+          "tool_choice": {"type": "function", "name": "f"}, "input": [)" +
+      brings + ", " + asks + ", " + brings + "]}");
+  REQUIRE(request.tools.size() == 3);
+  CHECK(request.tools[0].name == "g");
+  CHECK(json::parse(request.tools[1].json)["function"]["description"] == "D");
+  CHECK(request.tool_choice.allowed == std::vector<std::string>{"f"});
+  const auto param_of_tools = [](const std::string& tools) {
+    return ParamOf(R"("instructions": "x", "input": [{"type": "additional_tools")" + tools + "}]");
+  };
+  CHECK(param_of_tools("") == "input[0].tools");
+  CHECK(param_of_tools(R"(, "tools": [{"type": "function"}])") == "input[0].tools[0].name");
+  CHECK(param_of_tools(R"(, "tools": [{"type": "custom", "name": "a"}, {"type": "function", "name": "a"}])") ==
+        "input[0].tools[1]");
 }
 
 TEST_CASE("bad requests are refused by their path") {
@@ -176,8 +222,12 @@ TEST_CASE("bad requests are refused by their path") {
   CHECK(ParamOf(R"("input": "x", "max_output_tokens": 0)") == "max_output_tokens");
   CHECK(ParamOf(R"("input": "x", "truncation": "x")") == "truncation");
   CHECK(ParamOf(R"("input": "x", "metadata": {"a": 1})") == "metadata.a");
-  CHECK(ParamOf(R"("input": "x", "background": true)") == "background");
-  CHECK(ParamOf(R"("input": "x", "conversation": "conv_1")") == "conversation");
+  CHECK(ParamOf(R"("input": "x", "background": true, "store": false)") == "background");
+  CHECK(ParamOf(R"("input": "x", "background": true)") == "accepted");
+  CHECK(ParamOf(R"("input": "x", "conversation": "conv_1")") == "accepted");
+  CHECK(ParamOf(R"("input": "x", "conversation": {"id": "conv_1"})") == "accepted");
+  CHECK(ParamOf(R"("input": "x", "conversation": {"id": 1})") == "conversation.id");
+  CHECK(ParamOf(R"("input": "x", "conversation": "conv_1", "previous_response_id": "resp_1")") == "conversation");
   CHECK(ParamOf(R"("input": "x", "tools": [{"type": "web_search"}], "tool_choice": "required")") == "tool_choice");
   CHECK(ParamOf(R"("input": "x", "tools": [{"type": "function"}])") == "tools[0].name");
   CHECK(ParamOf(R"("input": "x", "text": {"format": {"type": "json_schema", "name": "n"}})") == "text.format.schema");

@@ -17,10 +17,11 @@ TEST_CASE("halves of characters become U+FFFD, wherever they stand") {
       {R"("\ud83dabcd")", R"("\ufffdabcd")"},
       {R"({"\udc00": 1})", R"({"\ufffd": 1})"},  // in a key
   };
-  for (const auto& [given, wanted] : kCases) {
+  for (const auto& each : kCases) {
+    const std::string given = each.first;
     CAPTURE(given);
     CHECK(FindLoneSurrogate(given) != std::string_view::npos);
-    CHECK(ReplaceLoneSurrogates(given) == wanted);
+    CHECK(ReplaceLoneSurrogates(given) == each.second);
     CHECK(nlohmann::json::accept(ReplaceLoneSurrogates(given)));
   }
 }

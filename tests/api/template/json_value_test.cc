@@ -6,7 +6,7 @@ namespace puna::api {
 namespace {
 
 std::string RoundTrip(const std::string& json) {
-  jinja::TrackedText text;
+  jinja::TrackedText text(nullptr);
   jinja::AppendJson(text, jinja::ParseJson(json), {});
   return text.bytes();
 }
@@ -67,7 +67,7 @@ TEST_CASE("what is no JSON is refused with its place") {
 
 TEST_CASE("a parsed document gives the same values") {
   const std::string json = R"({"z": [1, -2, 1.0, 18446744073709551615], "a": {"x": null, "y": true}, "t": "é"})";
-  jinja::TrackedText text;
+  jinja::TrackedText text(nullptr);
   jinja::AppendJson(text, jinja::FromJson(nlohmann::ordered_json::parse(json)), {});
   CHECK(text.bytes() == json);
   CHECK_THROWS_AS(jinja::FromJson(nlohmann::ordered_json(std::string("\xff"))), TemplateError);

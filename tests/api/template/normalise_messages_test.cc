@@ -6,7 +6,7 @@ namespace puna::api {
 namespace {
 
 std::string Normal(const std::string& messages) {
-  jinja::TrackedText text;
+  jinja::TrackedText text(nullptr);
   jinja::AppendJson(text, NormaliseMessages(jinja::ParseJson(messages)), {});
   return text.bytes();
 }

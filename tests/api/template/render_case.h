@@ -52,7 +52,7 @@ inline std::vector<PromptPiece> RenderPieces(const std::string& source, const st
                                              const RenderLimits& limits = {}) {
   RenderInput input;
   input.limits = limits;
-  input.messages = jinja::Value::List({});
+  input.messages = jinja::Value::List(nullptr, {});
   const jinja::Value values = jinja::ParseJson(variables);
   for (const auto& [name, value] : values.dict().entries) {
     if (name.bytes() == "messages") {

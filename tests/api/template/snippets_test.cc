@@ -19,7 +19,7 @@ TEST_CASE("snippets give what jinja2 gives") {
     const jinja::Value row = jinja::ParseJson(line);
     const std::string& source = FieldBytes(row, "template");
     INFO("template: ", source);
-    jinja::TrackedText variables;
+    jinja::TrackedText variables(nullptr);
     jinja::AppendJson(variables, *row.dict().Find(std::string_view("variables")), {});
     const jinja::Value* output = row.dict().Find(std::string_view("output"));
     if (output != nullptr) {
@@ -48,7 +48,7 @@ TEST_CASE("errors say what Python says") {
     const jinja::Value* type = row.dict().Find(std::string_view("error_type"));
     if (type == nullptr || !same.contains(type->bytes())) continue;
     INFO("template: ", FieldBytes(row, "template"));
-    jinja::TrackedText variables;
+    jinja::TrackedText variables(nullptr);
     jinja::AppendJson(variables, *row.dict().Find(std::string_view("variables")), {});
     CHECK(RenderError(FieldBytes(row, "template"), variables.bytes()) == FieldBytes(row, "error"));
     ++compared;

@@ -354,6 +354,7 @@ TEST_CASE("random mixtures give the same however they are cut") {
                                           "'",
                                           "\"",
                                           "\xc2\xa0",
+                                          "\xc5",  // of a character that never ends
                                           "f(",
                                           ")",
                                           "]",

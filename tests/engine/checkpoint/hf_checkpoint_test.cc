@@ -3,10 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "engine/checkpoint/files/tensor.h"
 #include "engine/checkpoint/open_checkpoint.h"
 #include "tests/engine/checkpoint/golden.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/throws.h"
 #include "tests/support/tiny_checkpoint.h"
 

@@ -135,8 +135,9 @@ TEST_CASE("what a hub offers and cannot be run is told by what it is") {
                                                                   {"gguf_arch_qwen2", "qwen2"},
                                                                   {"arch_mistral", "MistralForCausalLM"},
                                                                   {"arch_llama4", "Llama4"}}) {
-    CAPTURE(name);
-    const std::string message = MessageOfCase(std::string("26/") + name);
+    const std::string given = name;
+    CAPTURE(given);
+    const std::string message = MessageOfCase("26/" + given);
     CHECK_MESSAGE(Contains(message, what), message);
     CHECK(IsFaultMessage(message));
     CHECK(Contains(message, ";"));  // and what to do

@@ -328,6 +328,32 @@ TEST_CASE("tool calls") {
   CHECK_FALSE(Whole(nullable, R"({"name": "f", "parameters": null})"));
 }
 
+TEST_CASE("a schema that nothing satisfies is refused with the place that leaves nothing") {
+  const auto place = [](const char* schema) -> std::string {
+    try {
+      CompileJsonSchema(schema);
+    } catch (const GrammarError& e) {
+      CHECK(e.message() == "nothing can satisfy it");
+      return e.path();
+    }
+    return "compiled";
+  };
+  const char* id =
+      R"({"type":"object","properties":{"a":{"type":"string"},"id":{"type":"string","format":"uuid","maxLength":5}},
+    "required":["id"]})";
+  CHECK(place(id) == "#/properties/id");
+  CHECK(
+      place(
+          R"({"type":"object","properties":{"l":{"type":"array","minItems":1,"items":{"type":"string","pattern":"^a$","minLength":3}}},
+    "required":["l"]})") == "#/properties/l/items");
+  CHECK(place(R"({"type":"object","properties":{"id":{"type":"string","format":"uuid","maxLength":5}}})") ==
+        "compiled");
+  CHECK(place(R"({"allOf":[{"type":"string"},{"type":"integer"}]})").starts_with("#"));
+  const std::string tool = R"({"type":"object","properties":{"id":{"enum":[1],"type":"string"}},"required":["id"]})";
+  CHECK_THROWS_WITH_AS(CompileToolCalls({{"f", tool}}, kLlamaCalls, false),
+                       "schema at tool 'f' #/properties/id: nothing can satisfy it", GrammarError);
+}
+
 TEST_CASE("an answer in a form, or calls") {
   const std::vector<ToolGrammarSpec> tools{{"stop", ""}};
   const AnswerSpec schema{

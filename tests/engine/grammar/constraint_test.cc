@@ -117,6 +117,42 @@ TEST_CASE("an id is forced only where it is the only one that may come") {
   CHECK(forced_ids > 100);
 }
 
+TEST_CASE("forced text is guessed as the tokenizer writes it behind what stands there") {
+  const Tokenizer words = server::WordTokenizer({"ab", "abc", "bc", "\": ", "{\"", "na", "name", "\"}", "true"});
+  const TokenVocabulary vocabulary(words, words.vocab_size());
+  MaskCache masks(vocabulary, 64);
+  const auto grammar = Share(CompileJsonSchema(
+      R"({"type":"object","properties":{"name":{"enum":["abc","abd"]},"q":{"const":true}},"required":["name","q"]})"));
+  const auto text_of = [&](const std::vector<TokenId>& ids) {
+    std::string text;
+    for (const TokenId id : ids) text += vocabulary.TextOf(id);
+    return text;
+  };
+  GrammarConstraint constraint(grammar, masks, {server::kEnd});
+  const std::vector<TokenId> begin = constraint.GuessForced({}, 100);
+  CHECK(text_of(begin) == "{\"name\": \"ab");
+  CHECK(begin == words.Encode("{\"name\": \"ab"));
+  CHECK(constraint.CountAccepted(begin) == std::ssize(begin));
+  CHECK(constraint.GuessForced({}, 2) == std::vector<TokenId>(begin.begin(), begin.begin() + 2));
+  CHECK(constraint.GuessForced({}, 0).empty());
+  // The state is where it was, and behind other guesses it is asked of the state behind them.
+  CHECK(constraint.GuessForced({}, 100) == begin);
+  std::vector<TokenId> behind = begin;
+  CHECK(constraint.GuessForced(behind, 100).empty());  // c or d
+  behind.push_back(words.Encode("d")[0]);
+  CHECK(text_of(constraint.GuessForced(behind, 100)) == "\", \"q\": true}");
+  CHECK(constraint.GuessForced(behind, 100).back() == server::kEnd);
+  behind.push_back(words.Encode("d")[0]);
+  CHECK(constraint.GuessForced(behind, 100).empty());  // does not fit
+  // What may come behind guesses.
+  std::vector<uint64_t> mask(vocabulary.num_words(), ~uint64_t{0});
+  constraint.MaskBehind(begin, mask);
+  for (const TokenId id : begin) constraint.Accept(id);
+  std::vector<uint64_t> there(vocabulary.num_words(), ~uint64_t{0});
+  constraint.MaskNext(there);
+  CHECK(mask == there);
+}
+
 TEST_CASE("without an end token a form ends where nothing may follow") {
   Bench bench;
   GrammarConstraint constraint(Share(CompileChoice({"ab", "abc"})), bench.masks, {});

@@ -29,7 +29,7 @@ TEST_CASE("every form that the kernels have is found again by its name, and no o
       }
     }
   }
-  CHECK(valid == 4 * (3 * 2 * 3 + 2 * 2) + (3 * 2 + 2));
+  CHECK(valid == 4 * (3 * 2 * 3 + 2 * 2) + (3 * 2 + 2) + 2 * (3 * 2));
   CHECK(!GroupFormOf("int4/32 "));
   CHECK(!GroupFormOf(""));
 }
@@ -43,6 +43,8 @@ TEST_CASE("forms take the memory of the files' formats, or a little more") {
   CHECK(BitsPerWeight({Code::kInt8, 32, Scale::kHalf, Base::kOffset}) == 8.5);         // Q8_0: 8.5
   CHECK(BitsPerWeight({Code::kInt4, 64, Scale::kHalf, Base::kMinimum}) == 4.5);        // MLX: 4.5
   CHECK(BitsPerWeight({Code::kInt4, 128, Scale::kHalf, Base::kZero}) == 4.1875);       // AWQ: 4.16
+  CHECK(BitsPerWeight({Code::kE4M3, 128, Scale::kFloat, Base::kOffset}) == 8.25);      // FP8: 8
+  CHECK(BitsPerWeight({Code::kNf4, 64, Scale::kFloat, Base::kOffset}) == 4.5);         // NF4: 4.13 to 4.5
   CHECK(BitsPerWeight({Code::kIq4, 32, Scale::kTwoLevel, Base::kOffset}) == 4.3125);   // IQ4_XS: 4.25
 }
 

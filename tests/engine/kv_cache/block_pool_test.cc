@@ -104,6 +104,24 @@ TEST_CASE("a second sequence shares full blocks by reference, while the first li
   CHECK(Fault(pool, {&c}) == "");
 }
 
+TEST_CASE("what is given up for others is counted, and full blocks are remembered by name") {
+  BlockPool pool(4, true);
+  Writer a(pool, Range(0, 40));
+  a.End();  // two full blocks and a part of one
+  CHECK(pool.evictions().count() == 0);
+  CHECK_FALSE(pool.evictions().Remembers(a.hashes[0]));
+  const BlockId empty = pool.Allocate();  // nothing stood in it
+  CHECK(pool.evictions().count() == 0);
+  CHECK(pool.evictions().last(empty) == 0);
+  const BlockId tail = pool.Allocate(), second = pool.Allocate();
+  CHECK(pool.evictions().count() == 2);
+  CHECK(pool.evictions().last(tail) == 1);
+  CHECK(pool.evictions().last(second) == 2);
+  CHECK(pool.evictions().Remembers(a.hashes[1]));
+  CHECK_FALSE(pool.evictions().Remembers(a.hashes[0]));
+  CHECK(pool.FindPrefix(a.ids, a.hashes, 39).blocks == Blocks{0});
+}
+
 TEST_CASE("a prompt that is cached whole still computes its last token") {
   BlockPool pool(10, true);
   Writer a(pool, Range(0, 32));

@@ -5,8 +5,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 #include <random>
 #include <vector>
 
@@ -40,12 +42,14 @@ class MatrixSource : public WeightSource {
 // Random codes and scales of a form.
 class GroupsSource : public WeightSource {
  public:
-  GroupsSource(GroupForm form, int64_t rows, int64_t cols) : form_(form), rows_(rows), cols_(cols) {}
+  GroupsSource(GroupForm form, int64_t rows, int64_t cols, std::vector<int32_t> order = {})
+      : form_(form), rows_(rows), cols_(cols), order_(std::move(order)) {}
   std::string name() const override { return Name(form_); }
   int64_t rows() const override { return rows_; }
   int64_t cols() const override { return cols_; }
   Encoding encoding() const override { return Encoding::kFloat; }
   std::optional<GroupForm> groups() const override { return form_; }
+  std::span<const int32_t> column_order() const override { return order_; }
   void ReadGroups(int64_t first, int64_t count, const GroupRows& out) const override {
     const bool two_level = form_.scale == GroupForm::Scale::kTwoLevel;
     const int64_t groups = cols_ / form_.group, scales = two_level ? cols_ / 256 : groups;
@@ -69,11 +73,12 @@ class GroupsSource : public WeightSource {
  private:
   GroupForm form_;
   int64_t rows_, cols_;
+  std::vector<int32_t> order_;
 };
 
 PackedWeight PackAll(const WeightForm& form, const WeightSource& source, ThreadTeam& team) {
   const auto row_of = [&](int64_t r) { return RowRef{&source, r}; };
-  return Pack(form, source.rows(), source.cols(), row_of, team);
+  return Pack(form, source.rows(), source.cols(), row_of, team, DetectIsa());
 }
 
 // Rows of what is packed, one linear after the other.
@@ -104,7 +109,7 @@ Linear MakeLinear(WeightFormat format, const MatrixSource& source, Isa isa, Thre
               [&](int64_t r) {
                 return RowRef{&source, r};
               },
-              team),
+              team, isa),
           isa};
 }
 
@@ -223,6 +228,71 @@ TEST_CASE("a layer of several forms gives each its product") {
       input.Set({x.data() + r * kWide, 1, kWide}, {}, team);
       linear.Forward(input, {LinearOutput::Kind::kStore, {one.data(), 1, linear.outputs()}}, team);
       CHECK(std::memcmp(one.data(), y.data() + r * linear.outputs(), one.size() * sizeof(float)) == 0);
+    }
+  }
+}
+
+TEST_CASE("act-order: columns in an order of their own give the product that they give in order, to the bit") {
+  constexpr int64_t kRows = 13;
+  const GroupForm form{Code::kInt4, 128, Scale::kHalf, Base::kZero};
+  std::vector<int32_t> order(kWide);
+  std::iota(order.begin(), order.end(), 0);
+  std::shuffle(order.begin(), order.end(), std::mt19937(3));
+  const GroupsSource plain(form, kOutputs, kWide), shuffled(form, kOutputs, kWide, order);
+  const std::vector<float> x = WideRows(kRows);
+  std::vector<float> in_order(x.size());
+  for (size_t i = 0; i < x.size(); ++i) in_order[i] = x[i / kWide * kWide + order[i % kWide]];
+  for (const Isa isa : AvailableIsas()) {
+    ThreadTeam team(2);
+    const Linear a(PackAll(WeightForm(form), plain, team), isa),
+        b(PackAll(WeightForm(form, true), shuffled, team), isa);
+    REQUIRE(b.orders().size() == 1);
+    REQUIRE(std::ranges::equal(b.orders().front(), order));
+    LinearInput input(a.formats(), kRows, kWide, false, isa);
+    std::vector<float> want(kRows * kOutputs), got(want.size());
+    input.Set({in_order.data(), kRows, kWide}, {}, team);
+    a.Forward(input, {LinearOutput::Kind::kStore, {want.data(), kRows, kOutputs}}, team);
+    input.Set({x.data(), kRows, kWide}, {}, team, kAllFormats, b.orders());
+    b.Forward(input, {LinearOutput::Kind::kStore, {got.data(), kRows, kOutputs}}, team);
+    CHECK(want == got);
+    CHECK_THROWS(a.Forward(input, {LinearOutput::Kind::kStore, {want.data(), kRows, kOutputs}}, team));
+    input.Set({x.data(), kRows, kWide}, {}, team);
+    CHECK_THROWS(b.Forward(input, {LinearOutput::Kind::kStore, {got.data(), kRows, kOutputs}}, team));
+    std::vector<float> row(kWide), shuffled_row(kWide);
+    a.weights().front().ReadRow(7, row.data());
+    b.weights().front().ReadRow(7, shuffled_row.data());
+    for (int64_t i = 0; i < kWide; ++i) REQUIRE(row[i] == shuffled_row[order[i]]);
+  }
+}
+
+TEST_CASE("act-order: matrices that share an input have an order each") {
+  constexpr int64_t kRows = 5;
+  const GroupForm form{Code::kInt4, 32, Scale::kHalf, Base::kOffset};
+  std::vector<int32_t> order(kWide), other;
+  std::iota(order.begin(), order.end(), 0);
+  std::shuffle(order.begin(), order.end(), std::mt19937(3));
+  other = order;
+  std::shuffle(other.begin(), other.end(), std::mt19937(4));
+  const GroupsSource sources[] = {
+      {form, 70, kWide, order}, {form, 70, kWide}, {form, 70, kWide, other}, {form, 70, kWide, order}};
+  const std::vector<float> x = WideRows(kRows);
+  for (const Isa isa : AvailableIsas()) {
+    ThreadTeam team(2);
+    std::vector<PackedWeight> weights;
+    for (const GroupsSource& source : sources) {
+      weights.push_back(PackAll(WeightForm(form, !source.column_order().empty()), source, team));
+    }
+    const Linear all(weights, isa);
+    REQUIRE(all.orders().size() == 3);
+    LinearInput input(all.formats(), kRows, kWide, false, isa, 3);
+    std::vector<float> together(kRows * 280), alone(kRows * 70);
+    input.Set({x.data(), kRows, kWide}, {}, team, kAllFormats, all.orders());
+    all.Forward(input, {LinearOutput::Kind::kStore, {together.data(), kRows, 280}}, team);
+    for (int64_t part = 0; part < 4; ++part) {
+      const Linear one(weights[static_cast<size_t>(part)], isa);
+      input.Set({x.data(), kRows, kWide}, {}, team, kAllFormats, one.orders());
+      one.Forward(input, {LinearOutput::Kind::kStore, {alone.data(), kRows, 70}}, team);
+      for (int64_t i = 0; i < kRows * 70; ++i) REQUIRE(alone[i] == together[i / 70 * 280 + part * 70 + i % 70]);
     }
   }
 }

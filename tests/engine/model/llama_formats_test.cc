@@ -71,10 +71,12 @@ TEST_CASE("Hugging Face's quantised checkpoints meet their goldens") {
   Check("ct_w4a16", "a16", native, {}, kOtherRule);
   Check("ct_w4a16", "a16", {WeightFormat::kBf16, DetectIsa(), 2, 64}, {}, kBf16);
   Check("gptq_sym", "a16", {WeightFormat::kBf16, DetectIsa(), 2, 64}, {}, kBf16);
-  Check("gptq_act_order", "a16", native, {}, kBf16);
+  Check("gptq_act_order", "a16", native, {}, kOtherRule);
+  Check("gptq_act_order", "a16", {WeightFormat::kBf16, DetectIsa(), 2, 64}, {}, kBf16);
   Check("awq_gemm", "a16", native, {}, kOtherRule);
   for (const char* name : {"mlx_4bit", "mlx_mixed"}) Check(name, "a8_head8", native, {}, kOwnForms);
-  for (const char* name : {"awq_g64", "gptq_v2_asym", "gptq_int8", "ct_w4a16_asym", "ct_mixed", "bnb_int8"}) {
+  for (const char* name : {"awq_g64", "gptq_v2_asym", "gptq_int8", "ct_w4a16_asym", "ct_mixed", "bnb_int8", "bnb_nf4",
+                           "bnb_nf4_single", "ct_fp8_dynamic", "ct_fp8_static", "fbgemm_fp8", "fp8_block"}) {
     Check(name, "a16", native, {}, kOtherRule);  // ours rounds the tied 16-bit table to int8 as well
   }
 }

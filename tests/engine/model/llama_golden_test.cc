@@ -110,8 +110,9 @@ TEST_CASE("chunks and threads do not change a bit") {
   for (const auto& [format, kv] : {std::pair{WeightFormat::kBf16, KvDtype::kBf16},
                                    {WeightFormat::kW8A8, KvDtype::kInt8},
                                    {WeightFormat::kW4A8, KvDtype::kBf16}}) {
+    const std::string format_name(Name(format));
     for (const Isa isa : AvailableIsas()) {
-      CAPTURE(std::string(Name(format)));
+      CAPTURE(format_name);
       CAPTURE(std::string(Name(isa)));
       Runner whole(folder, {format, isa, 1, 512, kv});
       whole.Start();

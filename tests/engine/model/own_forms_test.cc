@@ -18,8 +18,10 @@ namespace {
 constexpr const char* kGguf[] = {"k1-every-type", "k2-Q4_K_M", "c2-Q4_K_M", "c1-Q6_K",   "a1-Q4_0",
                                  "a1-Q8_0",       "k1-Q4_1",   "k1-Q5_0",   "k1-Q5_1",   "k1-Q5_K_S",
                                  "k1-IQ4_NL",     "k1-IQ4_XS", "k1-Q2_K",   "k1-Q3_K_M", "k1-Q4_K_S-split"};
-constexpr const char* kFolders[] = {"mlx_4bit",      "mlx_mixed", "awq_g64",  "awq_gemm", "gptq_v2_asym", "gptq_int8",
-                                    "ct_w4a16_asym", "ct_mixed",  "ct_w4a16", "gptq_sym", "bnb_int8",     "ct_w8a8"};
+constexpr const char* kFolders[] = {
+    "mlx_4bit",   "mlx_mixed", "gptq_act_order", "bnb_nf4",  "bnb_nf4_single", "ct_fp8_dynamic", "ct_fp8_static",
+    "fbgemm_fp8", "fp8_block", "awq_g64",        "awq_gemm", "gptq_v2_asym",   "gptq_int8",      "ct_w4a16_asym",
+    "ct_mixed",   "ct_w4a16",  "gptq_sym",       "bnb_int8", "ct_w8a8"};
 
 std::string PathOf(const std::string& name) { return testing::SharedPath("golden/formats/") + name; }
 
@@ -96,7 +98,7 @@ TEST_CASE("codes and scales of quantised Hugging Face folders are kept") {
     CAPTURE(name);
     checked += CheckExact(OpenCheckpoint(PathOf(name)));
   }
-  CHECK(checked >= 7 * 7);  // all but the three that w4a8 and w8a8 hold as they are
+  CHECK(checked >= 14 * 7);  // all but the three that w4a8 and w8a8 hold as they are
 }
 
 // Panels of 64 outputs are filled up, which shows in models for tests only: widths here are multiples of 64.

@@ -15,6 +15,7 @@
 #include "engine/checkpoint/packed/packed_prefix.h"
 #include "tests/support/llama_runner.h"
 #include "tests/support/shared_data.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_checkpoint.h"
 
 namespace puna::engine {
@@ -83,7 +84,7 @@ TEST_CASE("online rotation, asymmetric activations and adaptors are packed as we
 TEST_CASE(
     "files of several forms are packed in them: q, k and v, gate and up of different ones, and a head of its own") {
   if (!testing::HaveShared("golden/formats")) return;
-  for (const char* name : {"gguf/k1-every-type", "gguf/k2-Q4_K_M", "mlx_mixed", "gptq_v2_asym"}) {
+  for (const char* name : {"gguf/k1-every-type", "gguf/k2-Q4_K_M", "mlx_mixed", "gptq_v2_asym", "gptq_act_order"}) {
     CheckSame(testing::SharedPath("golden/formats/") + name, std::nullopt);
   }
 }
@@ -162,6 +163,34 @@ TEST_CASE("truncated, foreign and damaged files are refused with what to do") {
   std::string offset = good;
   std::memset(offset.data() + 16, 0xff, 8);
   CHECK_TELLS(Refusal(folder, offset), "to lie within the file");
+}
+
+TEST_CASE("one flipped bit in any section, at its ends or between them, is found and the section named") {
+  const TemporaryFolder folder;
+  const std::string path = Pack("random:tiny", folder, WeightFormat::kW4A8);
+  const std::string good = ReadFile(path);
+  std::vector<std::pair<std::string, PackedSection>> sections;
+  {
+    const auto packed = PackedFile::Open(path);
+    for (const std::string& name : packed->SectionNames()) sections.emplace_back(name, packed->Section(name));
+  }
+  REQUIRE(sections.size() > 10);
+  for (const auto& [name, section] : sections) {
+    for (const int64_t at : {int64_t{0}, section.bytes / 2, section.bytes - 1}) {
+      std::string flipped = good;
+      flipped[section.offset + at] ^= 4;
+      CHECK_TELLS(Refusal(folder, flipped), name + ": expected its checksum, found another");
+    }
+  }
+}
+
+TEST_CASE("a file of the first versions, whose sections have no checksums, is run as it is") {
+  const TemporaryFolder folder;
+  std::string bytes = ReadFile(Pack("random:tiny", folder, WeightFormat::kW4A8));
+  const std::string hash =
+      HashText(PackedFile::Open(folder.path() + "/" + kPackedFileName)->Section("norm").hash.value());
+  bytes = WithHeader(bytes, ",\"hash\":\"" + hash + "\"", "");
+  CHECK(Refusal(folder, bytes) == "none");
 }
 
 TEST_CASE("a header that lies about its sections is refused") {

@@ -10,6 +10,7 @@
 
 #include "engine/checkpoint/open_checkpoint.h"
 #include "tests/support/llama_runner.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/throws.h"
 #include "tests/support/tiny_checkpoint.h"
 

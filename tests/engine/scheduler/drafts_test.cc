@@ -12,16 +12,18 @@ namespace {
 class Stubborn : public Proposer {
  public:
   explicit Stubborn(Ids ids, bool predicted = true) : ids_(std::move(ids)), predicted_(predicted) {}
-  Ids Propose(std::span<const TokenId>, int max_tokens) override {
-    return Ids(ids_.begin(), ids_.begin() + std::min<int>(max_tokens, static_cast<int>(ids_.size())));
+  Guess Propose(std::span<const TokenId>, std::span<const TokenId>, int max_tokens) override {
+    return {Ids(ids_.begin(), ids_.begin() + std::min<int>(max_tokens, static_cast<int>(ids_.size()))),
+            predicted_ ? GuessSource::kPrediction : GuessSource::kLookup};
   }
   void Observe(int, int) override {}
-  bool FromPrediction() const override { return predicted_; }
 
  private:
   Ids ids_;
   bool predicted_;
 };
+
+GuessCount Predicted(const Sequence& s) { return s.usage.guesses[static_cast<size_t>(GuessSource::kPrediction)]; }
 
 TEST_CASE("guesses fill a step that only decodes, up to the rows there are, and true ones count at once") {
   SchedulerOptions options = MakeOptions();
@@ -32,8 +34,8 @@ TEST_CASE("guesses fill a step that only decodes, up to the rows there are, and 
   CHECK(Step(scheduler) == Plan{{0, 30, 5, 5}});  // 7, 7 come true; 7 instead of 8
   CHECK(s.num_output() == 4);
   CHECK(s.num_computed == 33);
-  CHECK(s.usage.accepted_prediction_tokens == 2);
-  CHECK(s.usage.rejected_prediction_tokens == 2);
+  CHECK(Predicted(s).accepted == 2);
+  CHECK(Predicted(s).proposed == 4);
   CHECK(Step(scheduler) == Plan{{0, 33, 5, 5}});
   scheduler.Add(MakeRequest(Range(500, 70), 50));
   CHECK(Step(scheduler) == Plan{{0, 36, 1, 1}, {1, 0, 63, 0}});
@@ -47,8 +49,8 @@ TEST_CASE("usage tells of what the client predicted, and of no guess of ours") {
   Step(scheduler);
   CHECK(Step(scheduler) == Plan{{0, 30, 5, 5}});
   CHECK(s.num_output() == 4);  // two guesses came true
-  CHECK(s.usage.accepted_prediction_tokens == 0);
-  CHECK(s.usage.rejected_prediction_tokens == 0);
+  CHECK(Predicted(s).accepted == 0);
+  CHECK(Predicted(s).proposed == 0);
 }
 
 TEST_CASE("behind a wrong guess nothing counts as guessed, not even what comes next by force") {
@@ -64,7 +66,7 @@ TEST_CASE("behind a wrong guess nothing counts as guessed, not even what comes n
   CHECK_FALSE(scheduler.Append(s, 7));  // what was computed for a 7 was computed one position before
   CHECK(s.num_computed == 31);
   scheduler.EndStep(plan);
-  CHECK(s.usage.rejected_prediction_tokens == 2);
+  CHECK(Predicted(s).proposed == 2);
   CHECK(Step(scheduler) == Plan{{0, 31, 2, 1}});
 }
 

@@ -86,6 +86,17 @@ TEST_CASE("during a long prompt a quiet step is taken now and then, and its cost
   CHECK(pacer.MaxPromptTokens(512, 4) > chunk);
 }
 
+TEST_CASE("a step that was held up does not say for good that so many rows are dear") {
+  Pacer pacer(0);
+  for (int i = 0; i < 8; ++i) pacer.Observe(0, 1, 1.0);
+  pacer.Observe(0, 5, 30);
+  CHECK(pacer.StepSeconds(0, 1, 4) < 2);
+  pacer.Observe(0, 5, 1.4);
+  CHECK(pacer.StepSeconds(0, 1, 4) == doctest::Approx(1.4));
+  for (int i = 0; i < 4; ++i) pacer.Observe(0, 6, 3);  // so often is believed
+  CHECK(pacer.StepSeconds(0, 1, 5) == doctest::Approx(3));
+}
+
 TEST_CASE("one cheap step does not open the door") {
   Pacer pacer(0.2);
   pacer.Observe(0, 4, 0.05);

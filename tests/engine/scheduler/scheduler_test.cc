@@ -37,6 +37,50 @@ TEST_CASE("decoding comes first, prompts share the rest, waiting ones join") {
   CHECK(Step(scheduler) == Plan{{0, 12, 1, 1}, {1, 70, 1, 1}, {2, 56, 34, 1}});
 }
 
+// Asks for the prompt alone, to its end; why no more of it was found.
+PrefixMiss MissOf(Scheduler& scheduler, Request request) {
+  request.stop.max_new_tokens = 1;
+  scheduler.Add(std::move(request));
+  while (!scheduler.idle()) Step(scheduler);
+  return scheduler.TakeFinished().at(0)->missed;
+}
+
+TEST_CASE("it is known why a prompt was not found in the cache, and how many tokens that cost") {
+  Scheduler scheduler(MakeOptions(8));
+  const Ids text = Range(0, 40);
+  CHECK(MissOf(scheduler, MakeRequest(text)) == PrefixMiss::kNew);
+  CHECK(MissOf(scheduler, MakeRequest(text)) == PrefixMiss::kNothing);
+  Ids longer = text;
+  longer.push_back(500);
+  longer.push_back(501);
+  CHECK(MissOf(scheduler, MakeRequest(longer)) == PrefixMiss::kContinued);
+  Ids other = text;
+  other.resize(20);
+  other.push_back(600);
+  other.push_back(601);
+  CHECK(MissOf(scheduler, MakeRequest(other)) == PrefixMiss::kBranched);
+  Request scored = MakeRequest(text);
+  scored.prompt_logprobs = true;
+  scored.num_logprobs = 0;
+  CHECK(MissOf(scheduler, std::move(scored)) == PrefixMiss::kBarred);
+  CHECK(MissOf(scheduler, MakeRequest(Range(1000, 120))) == PrefixMiss::kNew);  // takes all blocks
+  CHECK(MissOf(scheduler, MakeRequest(text)) == PrefixMiss::kEvicted);
+  const MissedTokens& missed = scheduler.counts().missed_tokens;
+  CHECK(missed[static_cast<size_t>(PrefixMiss::kNew)] == 160);
+  CHECK(missed[static_cast<size_t>(PrefixMiss::kBranched)] == 2);
+  CHECK(missed[static_cast<size_t>(PrefixMiss::kBarred)] == 40);
+  uint64_t all = 0;
+  for (const uint64_t tokens : missed) all += tokens;
+  CHECK(all == scheduler.counts().query_tokens - scheduler.counts().hit_tokens);
+}
+
+TEST_CASE("without a prefix cache nothing was looked for") {
+  SchedulerOptions options = MakeOptions();
+  options.prefix_caching = false;
+  Scheduler scheduler(options);
+  CHECK(MissOf(scheduler, MakeRequest(Range(0, 40))) == PrefixMiss::kBarred);
+}
+
 TEST_CASE("short prompts do not queue behind a long one, which keeps half") {
   Scheduler scheduler(MakeOptions());
   scheduler.Add(MakeRequest(Range(0, 1000)));

@@ -82,6 +82,10 @@ TEST_CASE("characters are counted and listed as they are decoded") {
   CHECK(CountCodePoints(text) == 4);
   CHECK(CodePoints(text) == std::vector<char32_t>{'a', 0xe9, 0x4e2d, 0x1f600});
   CHECK(DecodeUtf8Before(text + "\x80", text.size() + 1).status == Status::kInvalid);
+  for (size_t length = 0; length < 40; ++length) {  // words of bytes, and what is left of them
+    const std::string half(length, 'x'), whole = half + "é\xf0\x9f\x98\x80" + half + "日本";
+    CHECK(CountCodePoints(whole) == CodePoints(whole).size());
+  }
 }
 
 }  // namespace

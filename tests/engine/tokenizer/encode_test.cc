@@ -6,6 +6,7 @@
 #include "engine/text/utf8.h"
 #include "engine/tokenizer/benchmark.h"
 #include "engine/tokenizer/detokenizer.h"
+#include "engine/tokenizer/pretokenize.h"
 #include "engine/tokenizer/tokenizer.h"
 #include "tests/engine/tokenizer/support.h"
 
@@ -48,6 +49,27 @@ TEST_CASE("any bytes are encoded as their repaired text") {
     REQUIRE(ids == MicroTokenizer().Encode(text::ReplaceInvalidUtf8(bytes)));
     REQUIRE(MicroTokenizer().Decode(ids, false) == text::ReplaceInvalidUtf8(bytes));
   }
+}
+
+// Words that come again are not merged again: more of them than are remembered, and of texts that are gone meanwhile.
+TEST_CASE("a word has the same tokens wherever it stands") {
+  std::mt19937 random(7);
+  std::vector<std::string> words;
+  for (int i = 0; i < 6000; ++i) words.push_back(" " + RandomText(random, i % 100 == 0 ? 60 : 9) + "q");
+  std::string text;
+  for (int i = 0; i < 30'000; ++i) text += words[random() % (i % 2 == 0 ? words.size() : 50)];
+  Ids expected;
+  for (size_t pos = 0; pos < text.size();) {
+    const size_t end = PreTokenEnd(text, pos);
+    for (const TokenId id : MicroTokenizer().Encode(std::string_view(text).substr(pos, end - pos)))
+      expected.push_back(id);
+    pos = end;
+  }
+  CHECK(MicroTokenizer().Encode(text) == expected);
+  const std::string damaged = words[1] + "\xff" + words[2] + words[2];
+  const std::vector<PromptPiece> pieces = {{damaged}, {"<|eot_id|>", true}, {damaged}, {"<|eot_id|>", true}, {text}};
+  const Ids once = MicroTokenizer().Encode(damaged), end = MicroTokenizer().EncodeWithSpecial("<|eot_id|>");
+  CHECK(EncodePieces(pieces) == Joined({once, end, once, end, expected}));
 }
 
 TEST_CASE("where text is cut into pieces does not matter") {

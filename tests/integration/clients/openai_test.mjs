@@ -166,6 +166,51 @@ test('creates, continues, retrieves and deletes responses', async () => {
   await assert.rejects(client.responses.cancel(second.id), OpenAI.BadRequestError);
 });
 
+test('keeps a conversation and its items', async () => {
+  const conversation = await client.conversations.create({
+    metadata: { topic: 'capitals' }, items: [{ type: 'message', role: 'user', content: 'My name is Ada.' }],
+  });
+  assert.equal(conversation.object, 'conversation');
+  const response = await client.responses.create({
+    model, input: 'What is the capital of France?', temperature: 0, conversation: conversation.id,
+  });
+  assert.equal(response.conversation.id, conversation.id);
+  const roles = [];
+  for await (const item of client.conversations.items.list(conversation.id, { order: 'asc', limit: 2 })) roles.push(item.role);
+  assert.deepEqual(roles, ['user', 'user', 'assistant']);
+  const items = [{ type: 'message', role: 'user', content: 'And of Italy?' }];
+  const added = await client.conversations.items.create(conversation.id, { items });
+  const [{ id }] = added.data;
+  const item = await client.conversations.items.retrieve(id, { conversation_id: conversation.id });
+  assert.equal(item.content[0].text, 'And of Italy?');
+  assert.equal((await client.conversations.items.delete(id, { conversation_id: conversation.id })).id, conversation.id);
+  const renamed = await client.conversations.update(conversation.id, { metadata: { topic: 'cities' } });
+  assert.deepEqual(renamed.metadata, { topic: 'cities' });
+  assert.equal((await client.conversations.delete(conversation.id)).deleted, true);
+  await assert.rejects(client.conversations.retrieve(conversation.id), OpenAI.NotFoundError);
+});
+
+test('makes a response in the background, and takes its stream up again', async () => {
+  const body = { model, input: 'What is the capital of France?', temperature: 0, background: true };
+  let response = await client.responses.create(body);
+  assert.equal(response.status, 'queued');
+  while (['queued', 'in_progress'].includes(response.status)) response = await client.responses.retrieve(response.id);
+  assert.equal(response.status, 'completed');
+  assert.match(response.output_text, /Paris/);
+  let seen;
+  for await (const event of await client.responses.create({ ...body, stream: true })) {
+    seen = { id: event.response?.id ?? seen?.id, number: event.sequence_number };
+    if (seen.number === 2) break;
+  }
+  const numbers = [];
+  const rest = await client.responses.retrieve(seen.id, { stream: true, starting_after: seen.number });
+  for await (const event of rest) numbers.push(event.sequence_number);
+  assert.deepEqual(numbers, numbers.map((_, i) => i + 3));
+  const again = await client.responses.stream({ response_id: seen.id }).finalResponse();
+  assert.equal(again.output_text, response.output_text);
+  await assert.rejects(client.responses.cancel(seen.id), OpenAI.BadRequestError);
+});
+
 test('streams responses, text and calls', async () => {
   const deltas = [];
   const stream = client.responses.stream({ model, input: 'What is the capital of France?', temperature: 0 });

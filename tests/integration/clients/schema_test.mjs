@@ -29,7 +29,9 @@ before(() => {
   }
 });
 
+// OpenAI's server, and Open Responses' schema, have a null usage in an event of a response that goes on; the types have none.
 function check(type, value) {
+  if (value.response?.usage === null) delete value.response.usage;
   assert.ok(validators[type](value), `${type}: ${JSON.stringify(validators[type].errors?.slice(0, 3))} in ${JSON.stringify(value)}`);
 }
 

@@ -14,7 +14,9 @@ TEST_CASE("the documented tables of fields are the ones that the code makes") {
   REQUIRE(file);
   const std::string readme = (std::stringstream() << file.rdbuf()).str();
   INFO("api/README.md must contain what `puna capabilities` prints");
-  const bool contains_tables = readme.find(CapabilitiesMarkdown()) != std::string::npos;
+  std::string tables = CapabilitiesMarkdown();
+  while (tables.ends_with('\n')) tables.pop_back();  // no document ends in an empty line
+  const bool contains_tables = readme.find(tables + "\n") != std::string::npos;
   CHECK(contains_tables);
 }
 

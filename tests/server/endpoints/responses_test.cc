@@ -27,8 +27,9 @@ const std::string kConfig = json{
 
 class Fixture : public ServiceFixture {
  public:
-  explicit Fixture(const std::string& script, std::chrono::microseconds step_time = {}, int max_model_len = 256)
-      : ServiceFixture(Options(max_model_len), std::make_unique<ScriptedModel>(script, step_time)) {
+  explicit Fixture(const std::string& script, std::chrono::microseconds step_time = {}, int max_model_len = 256,
+                   int keep_alive_s = 10)
+      : ServiceFixture(Options(max_model_len, keep_alive_s), std::make_unique<ScriptedModel>(script, step_time)) {
     SetUpLog("off", "text");
     service->chat = ChatFormat::Load(
         engine::FileSet::Memory("memory",
@@ -63,9 +64,10 @@ class Fixture : public ServiceFixture {
   Router router;
 
  private:
-  static ServiceOptions Options(int max_model_len) {
+  static ServiceOptions Options(int max_model_len, int keep_alive_s) {
     ServiceOptions options;
     options.max_model_len = max_model_len;
+    options.config.keep_alive_comment_s = keep_alive_s;
     return options;
   }
 };
@@ -112,7 +114,7 @@ TEST_CASE("create, retrieve, list the input, delete") {
   CHECK(f.CodeOf("DELETE", path) == "404 response_not_found ");
   CHECK(f.CodeOf("POST", path + "/cancel") == "404 response_not_found ");
   CHECK(f.CodeOf("GET", path + "/input_items") == "404 response_not_found ");
-  CHECK(f.service->responses.bytes() == 0);
+  CHECK(f.service->responses->bytes() == ResponseStore().bytes());
 }
 
 TEST_CASE("the stream tells the same as the whole") {
@@ -143,6 +145,27 @@ TEST_CASE("the stream tells the same as the whole") {
   CHECK(last["usage"]["output_tokens"] == 7);
   CHECK(json::parse(f.Call("GET", "/v1/responses/" + last["id"].get<std::string>()).body) == last);
   CHECK(reply.access->finish == "stop");
+}
+
+TEST_CASE("response.in_progress comes again while the model is silent, numbered and kept like every event") {
+  Fixture f("ab", std::chrono::milliseconds(1300), 256, /*keep_alive_s=*/1);
+  HttpReply reply = f.Call("POST", "/v1/responses", R"({"input": "Hi", "stream": true, "max_output_tokens": 16})");
+  MemorySink sink;
+  Finish(reply, sink);
+  CHECK(sink.text.find("\n: ") == std::string::npos);  // no comment, which Codex would not count
+  const std::vector<json> events = Events(sink.text);
+  const auto alive = std::count_if(events.begin(), events.end(),
+                                   [](const json& event) { return event["type"] == "response.in_progress"; });
+  CHECK(alive >= 3);  // the one of the beginning, and one for each of two silences at least
+  CHECK(events[2]["type"] == "response.in_progress");  // while the prompt was computed
+  CHECK(events[2]["response"]["status"] == "in_progress");
+  CHECK(events[2]["response"]["id"] == events[0]["response"]["id"]);
+  CHECK(events.back()["type"] == "response.completed");
+  HttpReply again =
+      f.Call("GET", "/v1/responses/" + events[0]["response"]["id"].get<std::string>(), "", {{"stream", "true"}});
+  MemorySink out;
+  Finish(again, out);
+  CHECK(out.text == sink.text);
 }
 
 TEST_CASE("events can be read again, from any number on, streamed at first or not") {
@@ -282,8 +305,8 @@ TEST_CASE("what fails before anybody knows its id leaves nothing behind") {
   Finish(reply, left);
   CHECK(reply.status == 499);
   { const HttpReply unread = f.Call("POST", "/v1/responses", R"({"input": "Hi", "stream": true})"); }
-  CHECK(f.service->responses.size() == 0);
-  CHECK(f.service->responses.bytes() == 0);
+  CHECK(f.service->responses->size() == 0);
+  CHECK(f.service->responses->bytes() == ResponseStore().bytes());
 }
 
 TEST_CASE("a failure in the stream is a failed response") {

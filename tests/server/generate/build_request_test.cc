@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "api/json/error.h"
+#include "server/generate/prompts.h"
 #include "tests/server/service_fixture.h"
 
 namespace puna::server {
@@ -123,6 +124,26 @@ TEST_CASE("models by name") {
     CHECK(CodeOf([&] { CheckModel(other, *f.service, warnings); }) == "model_not_found model");
   }
   CHECK(warnings.empty());
+}
+
+TEST_CASE("a request is signed with whose it is; the salt of a key stands before its own") {
+  HttpRequest http = Post("{}");
+  http.caller.tenant = 7;
+  http.caller.share = 3;
+  http.caller.cache_salt = "of the key/";
+  engine::Request request;
+  request.cache_salt = "own";
+  Sign(http, request);
+  CHECK(request.id == "id");
+  CHECK(request.tenant == 7);
+  CHECK(request.tenant_weight == 3);
+  CHECK(request.cache_salt == "of the key/own");
+}
+
+TEST_CASE("a text that can never fit is refused before it is taken apart") {
+  const ServiceFixture f;
+  CHECK_NOTHROW(CheckTextFits(100 << 10, "prompt", *f.service));
+  CHECK(CodeOf([&] { CheckTextFits(size_t{1} << 30, "prompt", *f.service); }) == "context_length_exceeded prompt");
 }
 
 }  // namespace

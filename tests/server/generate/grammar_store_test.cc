@@ -62,6 +62,41 @@ TEST_CASE("a tool that cannot be enforced is told of each time, and refused when
   CHECK_THROWS_AS(store.FindCalls({tool}, kHermesCalls, true, warnings), api::ApiError);
 }
 
+TEST_CASE("grammars and masks are counted, given back by age, and stay where somebody uses them") {
+  const engine::Tokenizer tokenizer = ByteTokenizer();
+  GrammarStore store(tokenizer, kPythonTag + 1);
+  api::Warnings warnings;
+  const auto find = [&](int count) {
+    api::OutputFormat format;
+    format.kind = api::OutputFormat::Kind::kRegex;
+    format.source = "[a-z]{" + std::to_string(count) + "}(foo|bar)+";
+    return store.Find(format, warnings);
+  };
+  CHECK(store.bytes() == 0);
+  const std::weak_ptr<const engine::Grammar> oldest = find(3);
+  const size_t of_one = store.bytes();
+  CHECK(of_one > 1000);
+  auto used = find(4);
+  const std::weak_ptr<const engine::Grammar> newest = find(5);
+  CHECK(store.bytes() > 2 * of_one);
+  {
+    engine::GrammarConstraint constraint(used, store.masks(), {kEnd});
+    const size_t before = store.bytes();
+    Allowed(constraint);
+    CHECK(store.bytes() > before);
+    CHECK(store.masks().bytes() == store.bytes() - before);
+  }
+  store.GiveBack(store.masks().bytes() + 1);
+  CHECK(store.masks().bytes() == 0);
+  CHECK(oldest.expired());
+  CHECK_FALSE(newest.expired());
+  store.GiveBack(1 << 30);
+  CHECK(newest.expired());
+  CHECK(store.bytes() > 1000);  // of the one that is used
+  used.reset();
+  CHECK(store.bytes() == 0);
+}
+
 TEST_CASE("compiling counts against the request's time") {
   const engine::Tokenizer tokenizer = ByteTokenizer();
   GrammarStore store(tokenizer, kPythonTag + 1);

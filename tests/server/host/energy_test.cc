@@ -2,35 +2,23 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
+#include <string>
 #include <thread>
+
+#include "tests/support/temporary_folder.h"
 
 namespace puna::server {
 namespace {
 
-namespace fs = std::filesystem;
-
 // A machine's /sys/class/powercap in a temporary folder.
-class Powercap {
- public:
-  Powercap() {
-    std::string name = (fs::temp_directory_path() / "puna-powercap-XXXXXX").string();
-    root_ = mkdtemp(name.data());
-  }
-  ~Powercap() { fs::remove_all(root_); }
+struct Powercap : testing::TemporaryFolder {
   void Zone(const std::string& folder, const std::string& name, int64_t microjoules) const {
-    const fs::path path = root_ / "sys/class/powercap" / folder;
-    fs::create_directories(path);
-    std::ofstream(path / "name") << name << '\n';
-    std::ofstream(path / "energy_uj") << microjoules << '\n';
-    std::ofstream(path / "max_energy_range_uj") << 1000000000 << '\n';
+    const std::string zone = "sys/class/powercap/" + folder;
+    Write(zone + "/name", name + '\n');
+    Write(zone + "/energy_uj", std::to_string(microjoules) + '\n');
+    Write(zone + "/max_energy_range_uj", "1000000000\n");
   }
-  std::string root() const { return root_.string(); }
-
- private:
-  fs::path root_;
+  const std::string& root() const { return path(); }
 };
 
 TEST_CASE("packages and their memory are measured once each, and counters may begin anew") {

@@ -2,33 +2,19 @@
 
 #include <doctest/doctest.h>
 #include <sched.h>
-#include <stdlib.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
+#include <string>
+
+#include "tests/support/temporary_folder.h"
 
 namespace puna::server {
 namespace {
 
-// A folder that stands for / and is gone afterwards.
-class FakeRoot {
- public:
-  FakeRoot() {
-    char name[] = "/tmp/puna_limits_test_XXXXXX";
-    path_ = mkdtemp(name);
-    Write("proc/meminfo", "MemTotal:       16777216 kB\nMemFree: 1 kB\nMemAvailable:    8388608 kB\n");
-  }
-  ~FakeRoot() { std::filesystem::remove_all(path_); }
-  void Write(const std::string& file, const std::string& text) const {
-    const std::filesystem::path path = std::filesystem::path(path_) / file;
-    std::filesystem::create_directories(path.parent_path());
-    std::ofstream(path) << text;
-  }
-  MachineLimits Read() const { return ReadMachineLimits(path_); }
-
- private:
-  std::string path_;
+// A folder that stands for /.
+struct FakeRoot : testing::TemporaryFolder {
+  FakeRoot() { Write("proc/meminfo", "MemTotal:       16777216 kB\nMemFree: 1 kB\nMemAvailable:    8388608 kB\n"); }
+  MachineLimits Read() const { return ReadMachineLimits(path()); }
 };
 
 constexpr int64_t kGiB = int64_t{1} << 30;

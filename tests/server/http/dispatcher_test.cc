@@ -58,6 +58,8 @@ class Fixture {
     Router router;
     router.Add("POST", "/echo", [](const HttpRequest& in, HttpReply& out) { out.body = in.body; });
     router.Add("POST", "/v1/short", [](const HttpRequest&, HttpReply&) {});
+    router.Add("POST", "/v1/messages", [](const HttpRequest&, HttpReply&) { throw api::Overloaded(7); });
+    router.Add("POST", "/api/chat", [](const HttpRequest&, HttpReply&) {});
     router.Add("GET", "/health", [](const HttpRequest&, HttpReply& out) { out.body = "{}"; });
     router.Add("GET", "/throw", [](const HttpRequest&, HttpReply&) { throw std::runtime_error("disk on fire"); });
     router.Add("GET", "/odd", [](const HttpRequest&, HttpReply&) { throw 1; });
@@ -76,7 +78,6 @@ TEST_CASE("a request in order reaches its handler") {
   CHECK(o.reply.status == 200);
   CHECK(o.reply.body == "[1]");
   CHECK(o.reply.headers.at("X-Request-Id") == "id-1");
-  CHECK(Fixture().Call("POST", "/echo", {{"Content-Type", ""}}).reply.status == 415);
 }
 
 TEST_CASE("unknown path, wrong method, wrong type: before the body is read") {
@@ -98,6 +99,24 @@ TEST_CASE("unknown path, wrong method, wrong type: before the body is read") {
   CHECK_FALSE(o.body_read);
 }
 
+TEST_CASE("a body without a type is JSON, unless a browser sends it for a page that no origin speaks for") {
+  const Fixture f({}, {"http://localhost:3000"});
+  const auto untyped = [&](std::map<std::string, std::string> headers) {
+    headers["Content-Type"] = "";
+    return f.Call("POST", "/echo", std::move(headers)).reply.status;
+  };
+  CHECK(untyped({}) == 200);
+  CHECK(untyped({{"User-Agent", "Go-http-client/1.1"}, {"Accept", "*/*"}}) == 200);
+  CHECK(untyped({{"Origin", "http://localhost:3000"}, {"Sec-Fetch-Site", "same-site"}}) == 200);
+  CHECK(untyped({{"Origin", "http://evil.example"}}) == 403);
+  CHECK(untyped({{"Origin", "null"}, {"Sec-Fetch-Site", "cross-site"}}) == 403);
+  for (const char* of_browser : {"Sec-Fetch-Site", "Sec-Fetch-Mode", "Referer", "Cookie"}) {
+    CAPTURE(of_browser);
+    CHECK(untyped({{of_browser, "x"}}) == 415);
+    CHECK(f.Call("POST", "/echo", {{of_browser, "x"}}).reply.status == 200);  // with a JSON type a page must ask first
+  }
+}
+
 TEST_CASE("errors of every kind become OpenAI's object") {
   const Fixture f;
   Outcome o = f.Call("GET", "/throw");
@@ -108,6 +127,48 @@ TEST_CASE("errors of every kind become OpenAI's object") {
   CHECK(o.reply.headers.at("Retry-After") == "7");
   CHECK_FALSE(o.reply.stream);
   CHECK(f.Call("GET", "/odd").reply.status == 500);
+}
+
+TEST_CASE("clients of Anthropic get its errors, whatever went wrong, and are told what is in vain") {
+  const auto type = [](const Outcome& o) {
+    const auto body = nlohmann::json::parse(o.reply.body);
+    CHECK(body.at("type") == "error");
+    CHECK(o.reply.headers.at("request-id") == "id-1");
+    return body.at("error").at("type").get<std::string>();
+  };
+  const Fixture f({"key"});
+  const Outcome full = f.Call("POST", "/v1/messages", {{"x-api-key", "key"}});
+  CHECK(type(full) == "rate_limit_error");
+  CHECK(full.reply.headers.at("Retry-After") == "7");
+  CHECK(full.reply.headers.count("x-should-retry") == 0);
+  const Outcome stranger = f.Call("POST", "/v1/messages");
+  CHECK(type(stranger) == "authentication_error");
+  CHECK(stranger.reply.headers.at("x-should-retry") == "false");
+  CHECK(type(f.Call("GET", "/v1/messages", {{"x-api-key", "key"}})) == "invalid_request_error");
+  CHECK(type(f.Call("GET", "/v1/messages/x", {{"x-api-key", "key"}})) == "not_found_error");
+  CHECK(type(f.Call("GET", "/v1/models", {{"anthropic-version", "1"}, {"x-api-key", "key"}})) == "not_found_error");
+  CHECK(f.Call("GET", "/v1/models", {{"x-api-key", "key"}}).code() == "unknown_url");
+}
+
+TEST_CASE("Ollama's clients need not name JSON, browsers must") {
+  const Fixture f;
+  for (const char* type : {"", "text/plain", "application/x-www-form-urlencoded"}) {
+    CHECK(f.Call("POST", "/api/chat", {{"Content-Type", type}}).reply.status == 200);
+    const Outcome page = f.Call("POST", "/api/chat", {{"Content-Type", type}, {"Sec-Fetch-Site", "cross-site"}});
+    CHECK(page.reply.status == 415);
+    CHECK(nlohmann::json::parse(page.reply.body).at("error").is_string());
+    CHECK(f.Call("POST", "/api/chat", {{"Content-Type", type}, {"Origin", "http://evil.example"}}).reply.status == 403);
+  }
+}
+
+TEST_CASE("one right key is enough, in either header") {
+  const ApiKeys keys({"first", "second"});
+  CHECK_NOTHROW(keys.Check("", "second"));
+  CHECK_NOTHROW(keys.Check("Bearer of-another", "first"));
+  CHECK_NOTHROW(keys.Check("Bearer first", "of-another"));
+  CHECK_THROWS_AS(keys.Check("first", ""), api::ApiError);
+  CHECK_THROWS_AS(keys.Check("", "third"), api::ApiError);
+  CHECK_THROWS_AS(keys.Check("Basic first", "third"), api::ApiError);
 }
 
 TEST_CASE("keys: health is open, everything else is not, not even to learn which paths there are") {
@@ -175,6 +236,20 @@ TEST_CASE("names that lead here by rebinding are refused, and pages of other ori
   CHECK(from("http://localhost:8080") == 200);  // this server's own page
   for (const char* origin : {"null", "http://localhost:3000", "http://localhost", "https://evil.example"})
     CHECK(from(origin) == 403);
+}
+
+TEST_CASE("what is asked under the prefix, and what monitors may ask without it") {
+  CHECK(WithoutPrefix("/v1/models", "") == "/v1/models");
+  CHECK(WithoutPrefix("/llm/v1/models", "/llm") == "/v1/models");
+  CHECK(WithoutPrefix("/llm", "/llm") == "/");
+  CHECK(WithoutPrefix("/llm/", "/llm") == "/");
+  CHECK(WithoutPrefix("/health/ready", "/llm") == "/health/ready");
+  CHECK(WithoutPrefix("/llm/health", "/llm") == "/health");
+  CHECK(WithoutPrefix("*", "/llm") == "*");
+  for (const char* path : {"/v1/models", "/llmx/v1/models", "/", "", "/LLM/v1/models"}) {
+    CAPTURE(path);
+    CHECK_FALSE(WithoutPrefix(path, "/llm"));
+  }
 }
 
 TEST_CASE("request ids of clients are kept when they are harmless") {

@@ -33,6 +33,21 @@ TEST_CASE("pipelined requests are answered in order, wherever the bytes are cut"
   }
 }
 
+TEST_CASE("who asks for a websocket is told to go on over HTTP, where there is something for him") {
+  HttpFixture f;
+  const WireClient c(f.port());
+  const auto ask = [&](const std::string& path) {
+    c.Send("GET " + path +
+           " HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n");
+    return c.ReadReply().first;
+  };
+  const std::string head = ask("/size");
+  CHECK(head.starts_with("HTTP/1.1 426 Upgrade Required\r\n"));
+  CHECK(head.find("\r\nUpgrade: HTTP/1.1\r\n") != std::string::npos);
+  CHECK(ask("/none").starts_with("HTTP/1.1 404"));
+  CHECK(ask("/words").starts_with("HTTP/1.1 200"));  // an offer may be declined
+}
+
 TEST_CASE("a request that fills many reads is one request") {
   HttpFixture f;
   const WireClient c(f.port());

@@ -21,6 +21,8 @@ TEST_CASE("routes: plain before prefix, HEAD as GET, allowed methods") {
   router.Add("GET", "/v1/jobs/{job_}", mark("job"));
   router.Add("POST", "/v1/jobs/{job_}/stop", mark("stop job"));
 
+  router.Add("GET", "/v1/sets/{set_}/things/{}", mark("thing of a set"));
+
   const auto call = [&](const char* method, const char* path) {
     called.clear();
     const Router::Match match = router.Find(method, path);
@@ -43,6 +45,10 @@ TEST_CASE("routes: plain before prefix, HEAD as GET, allowed methods") {
   CHECK(call("POST", "/v1/jobs/job_1/stop") == "stop job|job_1");
   CHECK(call("GET", "/v1/jobs/compact") == "|");
   CHECK(call("POST", "/v1/jobs/compact/stop") == "|");
+  CHECK(call("GET", "/v1/sets/set_1/things/a") == "thing of a set|set_1/a");
+  CHECK(call("GET", "/v1/sets/set_1/things/") == "|");
+  CHECK(call("GET", "/v1/sets/1/things/a") == "|");
+  CHECK(call("GET", "/v1/sets/set_1/things/a/b") == "|");
   CHECK(router.AllowedMethods("/v1/jobs/compact") == "");
   CHECK(router.AllowedMethods("/v1/things/a/stop") == "POST, OPTIONS");
   CHECK(router.AllowedMethods("/v1/things/a") == "GET, HEAD, OPTIONS");

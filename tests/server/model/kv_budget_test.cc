@@ -28,6 +28,19 @@ TEST_CASE("the KV pool: what was asked for, else what can be used, within what i
       std::runtime_error);
 }
 
+TEST_CASE("what is remembered of finished answers is counted where it is looked up") {
+  config::EngineConfig config;
+  const int64_t a_million = AnswerMemory(config);
+  CHECK(a_million > 8 * config.remembered_tokens);
+  CHECK(a_million < 20 * config.remembered_tokens);
+  config.remembered_tokens = 0;
+  CHECK(AnswerMemory(config) == 0);
+  config.remembered_tokens = 100'000'000;
+  CHECK(AnswerMemory(config) > 50 * a_million);
+  config.speculation = false;
+  CHECK(AnswerMemory(config) == 0);
+}
+
 TEST_CASE("weights that do not fit are refused before they are loaded") {
   CHECK_NOTHROW(CheckWeightsFit("m", "bf16", 100 * kMiB, 100 * kMiB));
   CHECK_THROWS_WITH_AS(

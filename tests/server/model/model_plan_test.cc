@@ -30,13 +30,16 @@ TEST_CASE("a file that runs in its own forms does not grow, and the plan names t
   const ModelPlan plan = PlanOf("gguf/k2-Q4_K_M/k2-Q4_K_M.gguf");
   CHECK(plan.format == "int4/32 k min + int6/16 k");
   CHECK(!SaysThatItGrew(plan));
+  for (const char* name : {"bnb_nf4", "ct_fp8_dynamic", "fp8_block"}) CHECK(!SaysThatItGrew(PlanOf(name)));
+  const ModelPlan act_order = PlanOf("gptq_act_order");
+  CHECK(act_order.format.ends_with(" order"));
+  CHECK(!SaysThatItGrew(act_order));
 }
 
 TEST_CASE("weights that become larger than their file are told, with the choice there is") {
   if (!testing::HaveShared("golden/formats")) return;
-  CHECK(SaysThatItGrew(PlanOf("gptq_act_order")));
-  CHECK(SaysThatItGrew(PlanOf("bnb_nf4")));
-  CHECK(!SaysThatItGrew(PlanOf("gptq_act_order", "w8a8")));
+  CHECK(SaysThatItGrew(PlanOf("gguf/k1-Q2_K/k1-Q2_K.gguf")));  // 2 bits widened to 4
+  CHECK(!SaysThatItGrew(PlanOf("gguf/k1-Q2_K/k1-Q2_K.gguf", "w8a8")));
 }
 
 }  // namespace

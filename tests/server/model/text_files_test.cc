@@ -11,6 +11,7 @@
 #include "server/model/chat_format.h"
 #include "server/model/gguf_text_files.h"
 #include "tests/support/shared_data.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/throws.h"
 #include "tests/support/tiny_checkpoint.h"
 

@@ -6,8 +6,8 @@
 
 #include "engine/demo/demo_model.h"
 #include "server/model/text_files.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/throws.h"
-#include "tests/support/tiny_checkpoint.h"
 
 namespace puna::server {
 namespace {

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+
 #include "api/json/error.h"
 #include "server/host/log.h"
 #include "server/operate/probes.h"
@@ -33,7 +35,7 @@ TEST_CASE("while the model loads, probes tell how far it is, and metrics are the
   const HttpReply ready = Get(router, "/health/ready");
   CHECK(ready.status == 503);
   CHECK(ready.body == R"({"status":"loading the model","progress":0.37})");
-  CHECK(Get(router, "/metrics").body.find("puna:model_loaded_ratio 0.37\n") != std::string::npos);
+  CHECK(Get(router, "/metrics").body.find("puna_model_loaded_ratio 0.37\n") != std::string::npos);
   try {
     Get(router, "/v1/models");
     FAIL("expected a refusal");
@@ -42,6 +44,27 @@ TEST_CASE("while the model loads, probes tell how far it is, and metrics are the
     CHECK(error.code() == "model_loading");
     CHECK(error.message().find("37 %") != std::string::npos);
   }
+}
+
+TEST_CASE("who is about to leave lives and is not ready, and whoever keeps watch is told twice a second") {
+  SetUpLog("off", "text");
+  ServiceFixture f;
+  Vitals vitals(std::chrono::seconds(60));
+  Metrics metrics;
+  Router router;
+  AddProbes(vitals, metrics, router);
+  std::atomic<int> ticks{0}, ready{0};
+  vitals.OnTick([&](const Vitals::Report& report) {
+    ready = report.ready;
+    ++ticks;
+  });
+  vitals.TellServing(*f.service);
+  CHECK(Comes([&] { return ticks >= 2 && ready == 1; }));
+  vitals.TellLeaving();
+  CHECK(Get(router, "/health/ready").status == 503);
+  CHECK(Get(router, "/health/live").status == 200);
+  CHECK(Comes([&] { return ready == 0; }));
+  vitals.OnTick(nullptr);
 }
 
 TEST_CASE("a step that hangs is noticed, and so is its end") {
@@ -64,7 +87,7 @@ TEST_CASE("a step that hangs is noticed, and so is its end") {
   REQUIRE(reader);
   CHECK(Becomes(router, "/health/live", 503));
   CHECK(Get(router, "/health/ready").body.find("hangs") != std::string::npos);
-  CHECK(Get(router, "/metrics").body.find("puna:live 0\n") != std::string::npos);
+  CHECK(Get(router, "/metrics").body.find("puna_live 0\n") != std::string::npos);
   gate.Open();
   CHECK(Becomes(router, "/health/live", 200));
 }

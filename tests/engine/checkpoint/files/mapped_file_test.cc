@@ -5,6 +5,7 @@
 #include <fstream>
 #include <numeric>
 
+#include "tests/support/temporary_folder.h"
 #include "tests/support/throws.h"
 #include "tests/support/tiny_checkpoint.h"
 

@@ -1,0 +1,7 @@
+#include "engine/kernels/panel_rounding.inc"
+
+namespace puna::engine {
+
+const PanelRounding& Avx2PanelRounding() { return kRounding; }
+
+}  // namespace puna::engine

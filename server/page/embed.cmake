@@ -1,0 +1,58 @@
+# Gives puna_server_page its assets.cc: the page as build.mjs bundles it, from packages that npm installs as package-lock.json
+# pins them. Without Node, or without what npm needs, a short page that says how to get the real one.
+option(PUNA_PAGE "build the page; needs Node.js 20 and npm" ON)
+set(page_folder ${CMAKE_CURRENT_LIST_DIR})
+set(page_build ${CMAKE_BINARY_DIR}/server/page)
+set(page_out ${page_build}/out)
+
+# page_packages(missing): installs them in the build folder, once per lock file; `missing` says in words what is not there.
+function(page_packages missing)
+  find_program(PUNA_NODE node)
+  find_program(PUNA_NPM npm)
+  if(NOT PUNA_NODE OR NOT PUNA_NPM)
+    set(${missing} "there is no Node.js with npm (apt install nodejs npm)" PARENT_SCOPE)
+    return()
+  endif()
+  execute_process(COMMAND ${PUNA_NODE} --version OUTPUT_VARIABLE version OUTPUT_STRIP_TRAILING_WHITESPACE)
+  if(version MATCHES "^v([0-9]+)" AND CMAKE_MATCH_1 LESS 18)
+    set(${missing} "Node.js ${version} is too old, 18 is needed" PARENT_SCOPE)
+    return()
+  endif()
+  file(SHA256 ${page_folder}/package-lock.json lock)
+  if(NOT EXISTS ${page_build}/installed-${lock})
+    file(COPY ${page_folder}/package.json ${page_folder}/package-lock.json DESTINATION ${page_build})
+    execute_process(COMMAND ${PUNA_NPM} ci --ignore-scripts --no-audit --no-fund WORKING_DIRECTORY ${page_build}
+      RESULT_VARIABLE failed OUTPUT_FILE ${page_build}/npm.log ERROR_FILE ${page_build}/npm.log)
+    if(failed)
+      set(${missing} "npm cannot install its packages (${page_build}/npm.log)" PARENT_SCOPE)
+      return()
+    endif()
+    file(TOUCH ${page_build}/installed-${lock})
+  endif()
+  set(${missing} "" PARENT_SCOPE)
+endfunction()
+
+if(NOT PUNA_PAGE OR PUNA_SANITIZE)
+  set(page_missing "it was left out (-DPUNA_PAGE=ON)")
+else()
+  page_packages(page_missing)
+endif()
+
+if(page_missing)
+  message(STATUS "the page is left out: ${page_missing}; puna serves a short one in its place")
+  set(PAGE_MISSING "${page_missing}")
+  configure_file(${page_folder}/short_page.cc.in ${page_out}/assets.cc @ONLY)
+else()
+  file(GLOB page_sources CONFIGURE_DEPENDS ${page_folder}/src/*)
+  set(page_files "")
+  foreach(name index.html boot.js puna.js puna.css licences.txt)
+    list(APPEND page_files ${page_out}/${name} ${page_out}/${name}.gz)
+  endforeach()
+  add_custom_command(OUTPUT ${page_out}/assets.cc ${page_files}
+    COMMAND ${PUNA_NODE} ${page_folder}/build.mjs ${page_folder} ${page_build} ${page_out}
+    DEPENDS ${page_sources} ${page_folder}/build.mjs ${page_folder}/package-lock.json
+    COMMENT "bundling the page" VERBATIM)
+  set_source_files_properties(${page_out}/assets.cc PROPERTIES OBJECT_DEPENDS "${page_files}")
+endif()
+target_sources(puna_server_page PRIVATE ${page_out}/assets.cc)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${page_folder}/package-lock.json)
