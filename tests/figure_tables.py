@@ -1,6 +1,9 @@
 """Tables of figures that take more than one run, or a program that prints no table: the commands behind documents' figures.
 
 Usage: figure_tables.py weights   puna bench in each format of weights, a row for each
+       figure_tables.py files F.gguf ...  puna bench and llama.cpp's two on each file, in turn, a row for each; the way to llama.cpp's
+                                  tools is PUNA_LLAMA (a command that llama-bench and its arguments follow), and the folder
+                                  where they see the files is PUNA_LLAMA_MODELS
        figure_tables.py kernels   puna bench kernels --isa avx2, a row for each form of weights
        figure_tables.py schemas   what of JSON Schema is enforced, by its test suite (test_engine_grammar says it)
 
@@ -10,11 +13,13 @@ puna is looked for in PATH, the test beside it. Prints Markdown; exits with 1 an
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 
-BENCH = ["puna", "bench", "--model", "random:llama-3.2-3b", "--prompt", "512", "--generate", "32", "--streams", "1,8", "--json"]
+MEASURE = ["--prompt", "512", "--generate", "32", "--streams", "1,8", "--json"]
+BENCH = ["puna", "bench", "--model", "random:llama-3.2-3b", *MEASURE]
 GIB = 1 << 30
 
 
@@ -35,6 +40,42 @@ def weights_table(results):
                      f"{eight['tokens_per_s']:.0f} tokens/s", f"{bench['weights_bytes'] / GIB:.2f} GiB",
                      f"{bench['resident_bytes'] / GIB:.2f} GiB",
                      f"{bench['load_seconds']:.0f} s"])
+    return table(head, rows)
+
+
+def llama_file(path):
+    return os.path.join(os.environ["PUNA_LLAMA_MODELS"], os.path.basename(path)) if "PUNA_LLAMA_MODELS" in os.environ else path
+
+
+def llama_rates(path):
+    """Tokens a second of llama.cpp on this file: prefill of 512, one stream, eight streams in all."""
+    llama, model = shlex.split(os.environ.get("PUNA_LLAMA", "")), ["-m", llama_file(path), "-t", str(len(os.sched_getaffinity(0)))]
+    rows = json.loads(run([*llama, "llama-bench", *model, "-p", "512", "-n", "32", "-r", "2", "-fa", "1", "-o", "json"]))
+    batched = run([*llama, "llama-batched-bench", *model, "-c", "4096", "-npp", "32", "-ntg", "32", "-npl", "8", "-fa", "on",
+                   "--output-format", "jsonl"])
+    eight = [json.loads(line) for line in batched.splitlines() if line.startswith("{")]
+    return [next(row["avg_ts"] for row in rows if row["n_prompt"]), next(row["avg_ts"] for row in rows if row["n_gen"]),
+            eight[-1]["speed_tg"]]
+
+
+def puna_rates(bench):
+    return [bench["prefill_tokens_per_s"], *(streams["tokens_per_s"] for streams in bench["decode"])]
+
+
+def files_table(paths):
+    """Each file is measured by llama.cpp, by puna and by llama.cpp again: the ratio is to the mean of its two."""
+    head = ["file", "its size", "resident", "load", "prefill 512", "ratio", "one stream", "ratio", "of bandwidth", "8 streams in all",
+            "ratio"]
+    rows = []
+    for path in paths:
+        first = llama_rates(path)
+        bench = json.loads(run(["puna", "bench", "--model", path, *MEASURE]))
+        theirs = [(a + b) / 2 for a, b in zip(first, llama_rates(path))]
+        pairs = [[f"{ours:.1f} and {other:.1f}", f"{ours / other:.2f}"] for ours, other in zip(puna_rates(bench), theirs)]
+        rows.append([re.sub(r".*-|\.gguf$", "", os.path.basename(path)), f"{os.path.getsize(path) / GIB:.2f} GiB",
+                     f"{bench['resident_bytes'] / GIB:.2f} GiB", f"{bench['load_seconds']:.0f} s", *pairs[0], *pairs[1],
+                     f"{bench['decode'][0]['share_of_bandwidth']:.2f}", *pairs[2]])
+        print(f"-- {rows[-1]}", file=sys.stderr, flush=True)
     return table(head, rows)
 
 
@@ -78,9 +119,11 @@ def run(command):
 
 
 def main():
-    kind = sys.argv[1] if len(sys.argv) == 2 else ""
+    kind = sys.argv[1] if len(sys.argv) == 2 or sys.argv[1:2] == ["files"] else ""
     if kind == "weights":
         print(weights_table([json.loads(run([*BENCH, "--weights", weights])) for weights in ("w4a8", "w8a8", "bf16")]))
+    elif kind == "files":
+        print(files_table(sys.argv[2:]))
     elif kind == "kernels":
         print(kernels_table(json.loads(run(["puna", "bench", "kernels", "--isa", "avx2", "--rows", "1,2,4,8,16,96", "--json"]))))
     elif kind == "schemas":

@@ -11,7 +11,7 @@ import threading
 import time
 import urllib.parse
 
-from puna import SOURCE, TemporaryFolder, run
+from puna import HANG_SECONDS, SOURCE, TemporaryFolder, run
 
 COMMIT = "c0ffee" + "0" * 34
 MIB = 1 << 20
@@ -172,7 +172,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 time.sleep(faults.pause)
         if silent:
             self.wfile.flush()
-            time.sleep(8)
+            self.connection.settimeout(HANG_SECONDS)
+            try:
+                self.connection.recv(1)  # nothing until the client leaves
+            except OSError:
+                pass
         if limit < len(part):
             self.close_connection = True
             self.connection.close()
