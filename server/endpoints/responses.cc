@@ -151,16 +151,17 @@ class Job {
   void Leave();
   void TellRunning();
   std::string Interrupt();
-  void Store(std::string json);
+  void Store(const std::string& last_events);
   static StreamParts Parts(const std::shared_ptr<Job>& job, const std::shared_ptr<AccessLine>& access);
-  // The events, kept for clients that come back for them.
+  // The events, kept for clients that come back for them: in the store before anybody has seen them, this client and those that
+  // follow what is appended. Of an answer that comes whole nobody knows the id before its end.
   std::string Log(std::string events) {
     if (!body_.store) return events;
-    running_->events->Append(events);
-    // Before the client has them. Of an answer that comes whole nobody knows the id before its end.
     if ((body_.stream || body_.background) && !ended_) service_.responses->AddEvents(builder_->id(), parts_++, events);
+    running_->events->Append(events);
     return events;
   }
+  std::string LogLast(std::string events);
   std::string Add(OutputPiece& piece) {
     return Log(builder_->Add({std::move(piece.content), std::move(piece.calls)},
                              NameLogprobs(piece.tokens, service_.tokenizer)));
@@ -201,8 +202,11 @@ void Job::Leave() {
     Interrupt();
     return;
   }
-  Log(builder_->Finish(Status::kCancelled, {}));
-  if (body_.store) service_.responses->Drop(builder_->id());
+  const std::string events = builder_->Finish(Status::kCancelled, {});
+  if (body_.store) {
+    running_->events->Append(events);
+    service_.responses->Drop(builder_->id());
+  }
   service_.running.End(*running_, builder_->Json());
 }
 
@@ -215,25 +219,26 @@ void Job::TellRunning() {
   service_.responses->Update(builder_->id(), json);
 }
 
-// The last events. From then on the response is found in the store, when it is to be.
 std::string Job::End(Status status, const api::Usage& usage, const std::string& error) {
+  return LogLast(builder_->Finish(status, usage, error, std::time(nullptr)));
+}
+
+std::string Job::Interrupt() { return LogLast(builder_->Interrupt("server_restarted")); }
+
+// Who sees these events finds the response in the store as they say.
+std::string Job::LogLast(std::string events) {
   ended_ = true;
-  std::string events = Log(builder_->Finish(status, usage, error, std::time(nullptr)));
-  Store(builder_->Json());
+  Store(events);
+  if (body_.store) running_->events->Append(events);
+  service_.running.End(*running_, builder_->Json());
   return events;
 }
 
-std::string Job::Interrupt() {
-  ended_ = true;
-  std::string events = Log(builder_->Interrupt("server_restarted"));
-  Store(builder_->Json());
-  return events;
-}
-
-void Job::Store(std::string json) {
+void Job::Store(const std::string& last_events) {
   EndedResponse ended;
   if (body_.store) {
-    ended = {builder_->id(), api::StatusName(builder_->status()), json, running_->events->Text(), builder_->output()};
+    ended = {builder_->id(), api::StatusName(builder_->status()), builder_->Json(),
+             running_->events->Text() + last_events, builder_->output()};
   }
   // What failed or was broken off is no part of a conversation.
   if (builder_->status() == Status::kCompleted || (builder_->status() == Status::kIncomplete && builder_->counted())) {
@@ -243,7 +248,6 @@ void Job::Store(std::string json) {
                                     builder_->output().end());
   }
   if (body_.store || !ended.conversation.empty()) service_.responses->End(std::move(ended));
-  service_.running.End(*running_, std::move(json));
 }
 
 std::string Job::EndWell(AccessLine& access) {

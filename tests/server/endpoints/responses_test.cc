@@ -11,6 +11,7 @@
 #include "server/host/log.h"
 #include "tests/server/scripted_model.h"
 #include "tests/server/service_fixture.h"
+#include "tests/server/store/store_folder.h"
 
 namespace puna::server {
 namespace {
@@ -295,6 +296,49 @@ TEST_CASE("a running response can be seen and cancelled from elsewhere") {
   CHECK(json::parse(f.Call("POST", path + "/cancel").body)["status"] == "cancelled");
   CHECK(Events(sink.text).back()["response"]["status"] == "cancelled");
   CHECK(reply.access->finish == "cancelled");
+}
+
+// Looks, whenever the client gets bytes and whenever the log of events grows, whether the store has what can be seen by then.
+class StoreWatcher : public MemorySink {
+ public:
+  explicit StoreWatcher(Service& service) : service_(service) {}
+
+  bool Write(std::string_view bytes) override {
+    text += bytes;
+    if (log_ == nullptr && text.find("resp_") != text.npos) {
+      id_ = text.substr(text.find("resp_"), 29);
+      log_ = service_.running.Find("", id_)->events;
+      following_ = log_->Follow([this] { Look(log_->Text()); });
+    }
+    Look(text);
+    return true;
+  }
+
+  int looks = 0, missing = 0;
+
+ private:
+  void Look(const std::string& seen) {
+    ++looks;
+    const std::string stored = service_.responses->FindEvents("", id_).value_or("");
+    if (stored.size() < seen.size() || stored.compare(0, seen.size(), seen) != 0) ++missing;
+  }
+
+  Service& service_;
+  std::string id_;
+  std::shared_ptr<EventLog> log_;
+  std::shared_ptr<const void> following_;
+};
+
+TEST_CASE("what anybody has seen of a response is in the store's file") {
+  const StoreFolder folder;
+  Fixture f("Hello.");
+  f.service->responses = std::make_unique<ResponseStore>(folder.Options());
+  HttpReply reply = f.Call("POST", "/v1/responses", R"({"input": "Hi", "stream": true})");
+  StoreWatcher client(*f.service);
+  Finish(reply, client);
+  CHECK(Events(client.text).back()["type"] == "response.completed");
+  CHECK(client.looks > 10);
+  CHECK(client.missing == 0);
 }
 
 TEST_CASE("what fails before anybody knows its id leaves nothing behind") {
