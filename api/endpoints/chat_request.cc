@@ -29,7 +29,7 @@ std::string ReadPrediction(ObjectReader& body, Warnings& warnings) {
   if (prediction.Required<std::string>("type") != "content") {
     throw InvalidValue("prediction.type", "expected 'content'.");
   }
-  std::string text = ReadTextContent(prediction.Require("content"), "prediction.content", {"text"}, warnings);
+  std::string text = ReadTextContent(prediction, "content", {"text"}, warnings);
   WarnUnread(prediction, warnings);
   return text;
 }

@@ -24,8 +24,7 @@ void ReadMessageItem(ObjectReader& object, ResponseItem& item, Warnings& warning
     throw InvalidValue(object.Path("role"), "expected one of user, assistant, system, developer, but got '" +
                                                 item.role.substr(0, 80) + "'.");
   }
-  item.text = ReadTextContent(object.Require("content"), object.Path("content"),
-                              {"input_text", "output_text", "text", "refusal"}, warnings);
+  item.text = ReadTextContent(object, "content", {"input_text", "output_text", "text", "refusal"}, warnings);
 }
 
 void ReadFunctionCall(ObjectReader& object, ResponseItem& item) {
@@ -48,7 +47,7 @@ void ReadFunctionCallOutput(ObjectReader& object, ResponseItem& item, Warnings& 
   item.kind = Kind::kFunctionCallOutput;
   item.call_id = object.Required<std::string>("call_id");
   if (object.IsNull("output")) return;
-  item.text = ReadTextContent(object.Require("output"), object.Path("output"), {"input_text", "output_text"}, warnings);
+  item.text = ReadTextContent(object, "output", {"input_text", "output_text"}, warnings);
 }
 
 // Items of tools that others run, as agents send them back.

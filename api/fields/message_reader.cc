@@ -23,7 +23,7 @@ std::string ReadRole(ObjectReader& message) {
                      "expected one of system, developer, user, assistant, tool, but got '" + role.substr(0, 80) + "'.");
 }
 
-std::string ReadPart(ObjectReader& part, const std::vector<std::string_view>& text_types, Warnings& warnings) {
+std::string ReadPart(ObjectReader& part, std::initializer_list<std::string_view> text_types, Warnings& warnings) {
   const std::string type = part.Required<std::string>("type");
   std::string text;
   if (std::find(text_types.begin(), text_types.end(), type) != text_types.end()) {
@@ -111,8 +111,8 @@ void ReadAssistant(ObjectReader& message, const Places& places, Message& result,
   ReadLegacyCall(message, places, result, warnings);
   const std::optional<std::string> refusal = message.Optional<std::string>("refusal");
   message.Find("annotations");
-  if (const Json* content = message.Find("content")) {
-    result.content = ReadTextContent(*content, message.Path("content"), {"text", "refusal"}, warnings);
+  if (message.Has("content")) {
+    result.content = ReadTextContent(message, "content", {"text", "refusal"}, warnings);
   } else if (refusal) {
     result.content = *refusal;
   } else if (result.tool_calls.empty()) {
@@ -128,7 +128,7 @@ void ReadToolResult(ObjectReader& message, const Places& places, Message& result
   if (content.is_object() || content.is_number() || content.is_boolean()) {
     result.content_json = places.TextOf(content);
   } else {
-    result.content = ReadTextContent(content, message.Path("content"), {"text"}, warnings);
+    result.content = ReadTextContent(message, "content", {"text"}, warnings);
   }
 }
 
@@ -142,7 +142,7 @@ Message ReadMessage(const Json& value, const Places& places, const std::string& 
   } else if (result.role == "tool") {
     ReadToolResult(message, places, result, warnings);
   } else {
-    result.content = ReadTextContent(message.Require("content"), message.Path("content"), {"text"}, warnings);
+    result.content = ReadTextContent(message, "content", {"text"}, warnings);
   }
   WarnUnread(message, warnings);
   return result;
@@ -150,9 +150,11 @@ Message ReadMessage(const Json& value, const Places& places, const std::string& 
 
 }  // namespace
 
-std::string ReadTextContent(const Json& content, const std::string& path,
-                            const std::vector<std::string_view>& text_types, Warnings& warnings) {
+std::string ReadTextContent(ObjectReader& object, std::string_view member,
+                            std::initializer_list<std::string_view> text_types, Warnings& warnings) {
+  const Json& content = object.Require(member);
   if (content.is_string()) return content.get<std::string>();
+  const std::string path = object.Path(member);
   if (!content.is_array()) throw InvalidType(path, "a string or an array of parts", TypeName(content));
   std::string text;
   size_t i = 0;

@@ -1,6 +1,7 @@
 // The messages of a chat body.
 #pragma once
 
+#include <initializer_list>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 
 namespace puna::api {
 
+class ObjectReader;
 class Places;
 
 // `array` is the value at `path`. Roles system, developer (counts as system),
@@ -20,9 +22,9 @@ class Places;
 std::vector<Message> ReadMessages(const nlohmann::ordered_json& array, const Places& places, const std::string& path,
                                   Warnings& warnings);
 
-// A string, or an array of parts whose types are all in `text_types` ("text"), joined with a
-// newline.
-std::string ReadTextContent(const nlohmann::ordered_json& content, const std::string& path,
-                            const std::vector<std::string_view>& text_types, Warnings& warnings);
+// The object's member, which must be there: a string, or an array of parts whose types are all in `text_types` ("text"), joined
+// with a newline.
+std::string ReadTextContent(ObjectReader& object, std::string_view member,
+                            std::initializer_list<std::string_view> text_types, Warnings& warnings);
 
 }  // namespace puna::api

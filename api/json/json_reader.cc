@@ -36,17 +36,33 @@ std::string TypeName(const Json& value) {
 
 ObjectReader::ObjectReader(const Json& value, std::string path) : value_(value), path_(std::move(path)) {
   if (!value.is_object()) throw InvalidType(path_, "an object", TypeName(value));
+  if (value.size() <= kFew) return;
   members_.reserve(value.size());
   for (const auto& [name, member] : value.items()) members_.push_back({name, &member});
   std::sort(members_.begin(), members_.end(), [](const Member& a, const Member& b) { return a.name < b.name; });
 }
 
-const Json* ObjectReader::Find(std::string_view name) {
+size_t ObjectReader::MemberAt(std::string_view name) const {
   const auto found = std::lower_bound(members_.begin(), members_.end(), name,
                                       [](const Member& m, std::string_view n) { return m.name < n; });
-  if (found == members_.end() || found->name != name) return nullptr;
-  found->read = true;
-  return found->value->is_null() ? nullptr : found->value;
+  const bool there = found != members_.end() && found->name == name;
+  return there ? static_cast<size_t>(found - members_.begin()) : members_.size();
+}
+
+const Json* ObjectReader::Find(std::string_view name) {
+  const Json* found = nullptr;
+  if (value_.size() > kFew) {
+    const size_t at = MemberAt(name);
+    if (at == members_.size()) return nullptr;
+    members_[at].read = true;
+    found = members_[at].value;
+  } else {
+    const auto place = value_.find(name);
+    if (place == value_.end()) return nullptr;
+    few_read_ |= uint32_t{1} << std::distance(value_.begin(), place);
+    found = &*place;
+  }
+  return found->is_null() ? nullptr : found;
 }
 
 const Json& ObjectReader::Require(std::string_view name) {
@@ -62,12 +78,10 @@ bool ObjectReader::IsNull(std::string_view name) const {
 
 std::vector<std::string> ObjectReader::Unread() const {
   std::vector<std::string> names;
+  size_t place = 0;
   for (const auto& [name, member] : value_.items()) {
-    if (member.is_null()) continue;
-    const std::string_view key = name;
-    const auto found = std::lower_bound(members_.begin(), members_.end(), key,
-                                        [](const Member& m, std::string_view n) { return m.name < n; });
-    if (!found->read) names.push_back(Path(name));
+    const bool read = value_.size() > kFew ? members_[MemberAt(name)].read : (few_read_ >> place++ & 1) != 0;
+    if (!member.is_null() && !read) names.push_back(Path(name));
   }
   return names;
 }

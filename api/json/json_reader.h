@@ -2,6 +2,7 @@
 // becomes an ApiError with the path of the value as its `param`, e.g. `messages[2].content`.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -60,14 +61,19 @@ class ObjectReader {
   std::vector<std::string> Unread() const;
 
  private:
+  static constexpr size_t kFew = 32;  // members that are looked for one by one
+
   struct Member {
     std::string_view name;
     const Json* value;
     bool read = false;
   };
+  size_t MemberAt(std::string_view name) const;  // its place in members_, or their number
+
   const Json& value_;
   std::string path_;
-  std::vector<Member> members_;  // sorted by name
+  std::vector<Member> members_;  // of an object of more than kFew: sorted by name
+  uint32_t few_read_ = 0;        // of a smaller one: a bit for each member that was asked for
 };
 
 // One value at `path`, for elements of arrays.

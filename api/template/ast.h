@@ -18,6 +18,8 @@ enum class Flow { kNext, kBreak, kContinue };
 struct Expr {
   virtual ~Expr() = default;
   virtual Value Evaluate(Interpreter& interpreter) const = 0;
+  // Writes str() of the value; in one piece or in several.
+  virtual void Print(Interpreter& interpreter) const;
 
   int line = 0;
   int depth = 1;  // levels of expressions below, this one included; the parser bounds it
@@ -108,6 +110,13 @@ struct MathExpr : Expr {
   MathOp op = MathOp::kAdd;
   ExprPtr left, right;
   Value Evaluate(Interpreter& interpreter) const override;
+};
+
+// a + b + c, from left to right.
+struct SumExpr : Expr {
+  std::vector<ExprPtr> parts;  // two or more
+  Value Evaluate(Interpreter& interpreter) const override;
+  void Print(Interpreter& interpreter) const override;
 };
 
 struct CompareExpr : Expr {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <stdexcept>
 
 #include "api/template/python_ops.h"
 
@@ -53,7 +54,8 @@ Builtin FindMethod(const Value& object, std::string_view name, bool* unsafe) {
 
 BoundArguments::BoundArguments(std::string_view callee, const Arguments& arguments,
                                std::initializer_list<std::string_view> names, size_t required)
-    : callee_(callee), values_(names.size(), nullptr) {
+    : callee_(callee) {
+  if (names.size() > kMostNames) throw std::logic_error("BoundArguments: a builtin has too many parameters");
   const std::string call = std::string(callee) + "()";
   if (arguments.positional.size() > names.size()) {
     Fail(call + " takes at most " + std::to_string(names.size()) + " argument(s) (" +

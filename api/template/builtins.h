@@ -1,6 +1,7 @@
 // The filters, tests, methods and global functions that templates call, by name.
 #pragma once
 
+#include <array>
 #include <initializer_list>
 #include <string_view>
 #include <vector>
@@ -52,8 +53,10 @@ class BoundArguments {
   const TrackedText& Text(size_t i) const;
 
  private:
+  static constexpr size_t kMostNames = 8;
+
   std::string_view callee_;
-  std::vector<const Value*> values_;
+  std::array<const Value*, kMostNames> values_ = {};  // nullptr: not given
 };
 
 // What a filter's `attribute` argument names: "a.b.0" walks through attributes and items. Undefined on the way gives
@@ -67,6 +70,8 @@ TrackedText Upper(Meter* meter, const TrackedText& text);
 TrackedText Lower(Meter* meter, const TrackedText& text);
 TrackedText Capitalize(Meter* meter, const TrackedText& text);
 // str.strip: chars nullptr means white space.
+// Whether stripping white space would change the text: what Strip need not copy.
+bool BeginsOrEndsWithSpace(const std::string& bytes);
 TrackedText Strip(Meter* meter, const TrackedText& text, const TrackedText* chars, bool left, bool right);
 // At most `count` replacements from the left; all when negative.
 TrackedText Replace(Meter* meter, const TrackedText& text, const TrackedText& from, const TrackedText& to,

@@ -1,4 +1,8 @@
 // What each kind of expression gives.
+#include <algorithm>
+#include <array>
+#include <optional>
+
 #include "api/template/ast.h"
 #include "api/template/interpreter.h"
 #include "api/template/python_text.h"
@@ -9,6 +13,38 @@ namespace {
 Value EvaluateOptional(Interpreter& interpreter, const ExprPtr& expr) {
   return expr == nullptr ? Value() : interpreter.Evaluate(*expr);
 }
+
+bool IsPlainText(const Value& value) { return value.IsString() && !value.markup(); }
+
+// A sum from left to right: texts that meet grow in one place, everything else is added as Python does.
+class Terms {
+ public:
+  explicit Terms(Meter* meter) : meter_(meter) {}
+
+  void Add(Value next) {
+    if (first_) {
+      first_ = false;
+      sum_ = std::move(next);
+    } else if (IsPlainText(sum_) && IsPlainText(next)) {
+      if (!joined_) joined_.emplace(meter_).Append(sum_.text());
+      joined_->Append(next.text());
+    } else {
+      sum_ = Calculate(meter_, MathOp::kAdd, Sum(), next);
+    }
+  }
+
+  Value Sum() {
+    if (joined_) sum_ = Value::String(*std::move(joined_));
+    joined_.reset();
+    return sum_;
+  }
+
+ private:
+  Meter* meter_;
+  bool first_ = true;
+  Value sum_;
+  std::optional<TrackedText> joined_;  // takes the place of sum_, which stays as a sign that it is text
+};
 
 }  // namespace
 
@@ -70,6 +106,33 @@ Value SignExpr::Evaluate(Interpreter& interpreter) const {
 Value MathExpr::Evaluate(Interpreter& interpreter) const {
   const Value a = interpreter.Evaluate(*left);
   return Calculate(interpreter.meter(), op, a, interpreter.Evaluate(*right));
+}
+
+void Expr::Print(Interpreter& interpreter) const { AppendStr(interpreter.out(), Evaluate(interpreter)); }
+
+Value SumExpr::Evaluate(Interpreter& interpreter) const {
+  Terms terms(interpreter.meter());
+  for (const ExprPtr& part : parts) terms.Add(interpreter.Evaluate(*part));
+  return terms.Sum();
+}
+
+// Most of what templates print are sums of a few texts: they go to the output one by one.
+void SumExpr::Print(Interpreter& interpreter) const {
+  constexpr size_t kFew = 8;
+  std::array<Value, kFew> texts;
+  size_t count = 0;
+  while (count < std::min(parts.size(), kFew)) {
+    texts[count] = interpreter.Evaluate(*parts[count]);
+    if (!IsPlainText(texts[count++])) break;
+  }
+  if (count == parts.size() && IsPlainText(texts[count - 1])) {
+    for (size_t i = 0; i < count; ++i) interpreter.out().Append(texts[i].text());
+    return;
+  }
+  Terms terms(interpreter.meter());
+  for (size_t i = 0; i < count; ++i) terms.Add(std::move(texts[i]));
+  for (size_t i = count; i < parts.size(); ++i) terms.Add(interpreter.Evaluate(*parts[i]));
+  AppendStr(interpreter.out(), terms.Sum());
 }
 
 Value CompareExpr::Evaluate(Interpreter& interpreter) const {

@@ -71,7 +71,7 @@ Flow TextStatement::Execute(Interpreter& interpreter) const {
 }
 
 Flow PrintStatement::Execute(Interpreter& interpreter) const {
-  AppendStr(interpreter.out(), interpreter.Evaluate(*value));
+  interpreter.Print(*value);
   return Flow::kNext;
 }
 

@@ -17,11 +17,6 @@ Value MapFilter(Interpreter& in, const Value& self, const Arguments& arguments) 
   return Value::String(kMap(in.meter(), Str(in.meter(), self)));
 }
 
-bool BeginsOrEndsWithSpace(const std::string& bytes) {
-  return !bytes.empty() && (text::IsSpace(text::DecodeUtf8(bytes).code_point) ||
-                            text::IsSpace(text::DecodeUtf8Before(bytes, bytes.size()).code_point));
-}
-
 Value TrimFilter(Interpreter& in, const Value& self, const Arguments& arguments) {
   const BoundArguments bound("trim", arguments, {"chars"});
   const TrackedText* chars = bound.HasValue(0) ? &bound.Text(0) : nullptr;

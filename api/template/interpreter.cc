@@ -48,6 +48,13 @@ Value Interpreter::Evaluate(const Expr& expr) {
   return expr.Evaluate(*this);
 }
 
+void Interpreter::Print(const Expr& expr) {
+  const DepthGuard guard(&meter_);
+  meter_.Step(1);
+  line_ = expr.line;
+  expr.Print(*this);
+}
+
 Flow Interpreter::Execute(const Body& body) {
   const DepthGuard guard(&meter_);
   for (const auto& statement : body) {

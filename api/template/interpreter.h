@@ -46,6 +46,7 @@ class Interpreter {
 
   // For the nodes.
   Value Evaluate(const Expr& expr);
+  void Print(const Expr& expr);
   Flow Execute(const Body& body);
   Value Lookup(int symbol) const;
   void Assign(int symbol, Value value);

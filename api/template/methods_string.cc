@@ -15,6 +15,7 @@ template <bool kLeft, bool kRight>
 Value StripMethod(Interpreter& in, const Value& self, const Arguments& arguments) {
   const BoundArguments bound("strip", arguments, {"chars"});
   const TrackedText* chars = bound.HasValue(0) ? &bound.Text(0) : nullptr;
+  if (chars == nullptr && !self.markup() && !BeginsOrEndsWithSpace(self.bytes())) return self;
   return Value::String(Strip(in.meter(), self.text(), chars, kLeft, kRight));
 }
 

@@ -59,6 +59,7 @@ class Parser {
   ExprPtr ParseNot();
   ExprPtr ParseComparison(ExprPtr first);
   ExprPtr ParseConcat(ExprPtr first);
+  ExprPtr ParseSum(ExprPtr first);
   ExprPtr ParseUnary(bool with_filters);
   ExprPtr ParsePrimary();
   ExprPtr ParseNumber();

@@ -150,6 +150,8 @@ ExprPtr Parser::ParseBinary(int level) {
       expr->right = ParseBinary(found + 1);
       const auto children = {expr->left.get(), expr->right.get()};
       left = Finish(std::move(expr), children);
+    } else if (op == MathOp::kAdd) {
+      left = ParseSum(std::move(left));
     } else {
       auto expr = NewExpr<MathExpr>(Take().line);
       expr->op = op;
@@ -193,6 +195,18 @@ ExprPtr Parser::ParseConcat(ExprPtr first) {
   expr->parts.push_back(std::move(first));
   while (TakeOperator("~")) expr->parts.push_back(ParseBinary(kProduct));
   for (const ExprPtr& part : expr->parts) Deepen(*expr, part.get());
+  return expr;
+}
+
+ExprPtr Parser::ParseSum(ExprPtr first) {
+  auto expr = NewExpr<SumExpr>(Current().line);
+  Deepen(*expr, first.get());
+  expr->parts.push_back(std::move(first));
+  while (TakeOperator("+")) {
+    expr->parts.push_back(ParseBinary(kSum + 1));
+    Deepen(*expr, expr->parts.back().get());
+    if (expr->parts.size() > 2) Deepen(*expr, expr.get());  // one level for each sign, as Python has it
+  }
   return expr;
 }
 

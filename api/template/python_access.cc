@@ -108,9 +108,8 @@ Value SliceText(Meter* meter, const TrackedText& text, const SliceRange& range) 
 }  // namespace
 
 Value MissingElement(Meter* meter, const Value& object, const Value& key) {
-  const std::string type = TypePhrase(object);
-  if (key.IsString()) return Value::Undefined(meter, "'" + type + "' has no attribute '" + key.bytes() + "'");
-  return Value::Undefined(meter, type + " has no element " + ReprBytes(meter, key));
+  if (key.IsString()) return Value::NoAttribute(meter, TypePhrase(object), key.bytes());
+  return Value::Undefined(meter, TypePhrase(object) + " has no element " + ReprBytes(meter, key));
 }
 
 Value GetAttribute(Meter* meter, const Value& object, std::string_view name) {
@@ -121,7 +120,7 @@ Value GetAttribute(Meter* meter, const Value& object, std::string_view name) {
     const Value* item = object.dict().Find(name);
     if (item != nullptr) return *item;
   }
-  return Value::Undefined(meter, "'" + TypePhrase(object) + "' has no attribute '" + std::string(name) + "'");
+  return Value::NoAttribute(meter, TypePhrase(object), name);
 }
 
 Value GetItem(Meter* meter, const Value& object, const Value& key) {

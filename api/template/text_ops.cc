@@ -81,6 +81,11 @@ TrackedText Capitalize(Meter* meter, const TrackedText& text) {
   });
 }
 
+bool BeginsOrEndsWithSpace(const std::string& bytes) {
+  return !bytes.empty() && (text::IsSpace(text::DecodeUtf8(bytes).code_point) ||
+                            text::IsSpace(text::DecodeUtf8Before(bytes, bytes.size()).code_point));
+}
+
 TrackedText Strip(Meter* meter, const TrackedText& text, const TrackedText* chars, bool left, bool right) {
   const auto drops = [&](const text::Utf8Char& c) {
     if (chars == nullptr) return text::IsSpace(c.code_point);

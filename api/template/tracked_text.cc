@@ -86,6 +86,7 @@ size_t TrackedText::OffsetOf(Meter* meter, size_t index) const {
 
 std::vector<PromptPiece> TrackedText::Pieces() const {
   std::vector<PromptPiece> pieces;
+  pieces.reserve(flips_.size() + 1);
   for (size_t at = 0; at < size();) {
     const size_t end = StretchEnd(at);
     pieces.push_back({bytes_.substr(at, end - at), TrustedAt(at)});

@@ -27,6 +27,17 @@ std::string NumberKey(double d) {
 
 bool SameStringKey(const Value& key, std::string_view text) { return key.IsString() && key.bytes() == text; }
 
+// Whether all keys are texts and none stands twice; for few entries.
+bool AreDifferentTexts(const std::vector<std::pair<Value, Value>>& entries) {
+  for (size_t i = 0; i < entries.size(); ++i) {
+    if (!entries[i].first.IsString()) return false;
+    for (size_t other = 0; other < i; ++other) {
+      if (SameStringKey(entries[other].first, entries[i].first.bytes())) return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 void Fail(const std::string& message) { throw TemplateError(TemplateError::Kind::kRuntime, message); }
@@ -76,9 +87,15 @@ Value Value::Dict(Meter* meter, std::vector<std::pair<Value, Value>> entries) {
   const bool indexed = entries.size() >= kIndexFrom;
   Spend(meter, 1 + entries.size());
   dict->charge.Set(sizeof(DictObject) + entries.size() * (indexed ? 256 : 2 * sizeof(Value)));
+  for (const auto& [key, value] : entries)
+    dict->levels = std::max({dict->levels, 1 + DepthOf(key), 1 + DepthOf(value)});
+  CheckDepth(dict->levels);
+  if (!indexed && AreDifferentTexts(entries)) {
+    dict->entries = std::move(entries);
+    return Of(Kind::kDict, std::move(dict));
+  }
   dict->entries.reserve(entries.size());
   for (auto& [key, value] : entries) {
-    dict->levels = std::max({dict->levels, 1 + DepthOf(key), 1 + DepthOf(value)});
     if (indexed) {
       const auto [place, is_new] = dict->index.try_emplace(KeyText(meter, key), dict->entries.size());
       if (!is_new) {
@@ -91,7 +108,6 @@ Value Value::Dict(Meter* meter, std::vector<std::pair<Value, Value>> entries) {
     }
     dict->entries.emplace_back(std::move(key), std::move(value));
   }
-  CheckDepth(dict->levels);
   return Of(Kind::kDict, std::move(dict));
 }
 
@@ -102,8 +118,19 @@ Value Value::Iterator(Meter* meter, std::shared_ptr<const ListObject> items) {
   return Of(Kind::kIterator, std::move(iterator));
 }
 
-Value Value::Undefined(Meter* meter, const std::string& why) {
-  return Of(Kind::kUndefined, std::make_shared<TextObject>(TrackedText(meter, why, false)));
+Value Value::Undefined(Meter* meter, std::string why) {
+  auto undefined = std::make_shared<UndefinedObject>(meter);
+  undefined->charge.Set(sizeof(UndefinedObject) + why.size());
+  undefined->why = std::move(why);
+  return Of(Kind::kUndefined, std::move(undefined));
+}
+
+Value Value::NoAttribute(Meter* meter, std::string type, std::string_view name) {
+  auto undefined = std::make_shared<UndefinedObject>(meter);
+  undefined->charge.Set(sizeof(UndefinedObject) + type.size() + name.size());
+  undefined->type = std::move(type);
+  undefined->name = name;
+  return Of(Kind::kUndefined, std::move(undefined));
 }
 
 Value Value::Method(Meter* meter, const Value& self, Builtin function) {
@@ -147,10 +174,12 @@ const DictObject& Value::dict() const {
   return As<DictObject>();
 }
 
-const std::string& Value::why() const {
+std::string Value::why() const {
   Need(Kind::kUndefined);
   if (object_ == nullptr) Fail("a value is undefined");
-  return As<TextObject>().text.bytes();
+  const auto& undefined = As<UndefinedObject>();
+  if (!undefined.why.empty()) return undefined.why;
+  return "'" + undefined.type + "' has no attribute '" + undefined.name + "'";
 }
 
 void Value::FailKind(Kind wanted) const {

@@ -74,7 +74,10 @@ class Value {
   // Throws TemplateError when a key cannot be one (a list, a dict).
   static Value Dict(Meter* meter, std::vector<std::pair<Value, Value>> entries);
   static Value Iterator(Meter* meter, std::shared_ptr<const ListObject> items);
-  static Value Undefined(Meter* meter, const std::string& why);
+  static Value Undefined(Meter* meter, std::string why);
+  // `type` (Python's name of an object's type) has no attribute `name`. Templates ask for what is not there all the time, and hardly
+  // ever why, so the sentence is made by why() alone.
+  static Value NoAttribute(Meter* meter, std::string type, std::string_view name);
   static Value Method(Meter* meter, const Value& self, Builtin function);
   static Value Of(Kind kind, std::shared_ptr<const Object> object);
 
@@ -99,7 +102,7 @@ class Value {
   const ListObject& list() const;
   std::shared_ptr<const ListObject> shared_list() const;
   const DictObject& dict() const;
-  const std::string& why() const;  // kUndefined, not IsNoValue
+  std::string why() const;  // kUndefined, not IsNoValue
   const Object* object() const { return object_.get(); }
   template <typename T>
   const T& As() const {
@@ -127,9 +130,16 @@ class Value {
   std::shared_ptr<const Object> object_;
 };
 
-struct TextObject : Object {  // kString, kBigInt (digits), kUndefined (why)
+struct TextObject : Object {  // kString, kBigInt (digits)
   explicit TextObject(TrackedText t) : text(std::move(t)) {}
   TrackedText text;
+};
+
+struct UndefinedObject : Object {
+  explicit UndefinedObject(Meter* meter) : charge(meter) {}
+  std::string why;         // or, where that is empty:
+  std::string type, name;  // of an attribute that is not there
+  Charge charge;
 };
 
 struct ListObject : Object {

@@ -127,6 +127,29 @@ TEST_CASE("typed members") {
   CHECK(Thrown([&] { reader.Required<int>("n"); }).code() == "missing_required_parameter");
 }
 
+TEST_CASE("an object of any size names what was not asked for, in its own order") {
+  for (const int count : {1, 31, 32, 33, 100}) {
+    CAPTURE(count);
+    Json body = Json::object();
+    for (int i = 0; i < count; ++i) body["m" + std::to_string((i * 37) % 101)] = i;
+    body["none"] = nullptr;
+    ObjectReader reader(body, "at");
+    CHECK(reader.Find("absent") == nullptr);
+    CHECK(reader.Find("none") == nullptr);
+    std::vector<std::string> unread;
+    for (const auto& [name, value] : body.items()) {
+      if (value.is_null()) continue;
+      if (value.get<int>() % 3 == 0) {
+        REQUIRE(reader.Find(name) != nullptr);
+        CHECK(*reader.Find(name) == value);
+      } else {
+        unread.push_back("at." + name);
+      }
+    }
+    CHECK(reader.Unread() == unread);
+  }
+}
+
 TEST_CASE("paths name the member") {
   const Json body = ParseBody(R"({"messages": [{"content": 5}], "x": 1})");
   ObjectReader reader(body, "");
