@@ -18,7 +18,12 @@ std::vector<ResponseItem> ItemsOf(const Json& value, Warnings& warnings) {
   if (!value.is_array()) throw InvalidType("items", "an array of items", TypeName(value));
   if (value.size() > kMostItems)
     throw InvalidValue("items", "at most 20 items can be added at once.", "array_above_max_length");
-  return ReadItems(value, "items", warnings);
+  std::vector<ResponseItem> items = ReadItems(value, "items", warnings);
+  for (const ResponseItem& item : items) {
+    if (item.kind == ResponseItem::Kind::kCompactionTrigger)
+      throw InvalidValue("items", "a compaction_trigger is nothing to keep.", "unsupported_value");
+  }
+  return items;
 }
 
 }  // namespace

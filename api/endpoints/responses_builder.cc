@@ -19,6 +19,7 @@ ResponseBuilder::ResponseBuilder(const ResponsesRequest& request, const std::str
       id_(ids.Next("resp_")),
       begun_(std::make_shared<const JsonValue>(BegunResponseJson(request, id_, model, created_at))),
       tools_(&request.tools),
+      only_compacts_(request.only_compacts),
       status_(request.background ? Status::kQueued : Status::kInProgress) {}
 
 ResponseBuilder::ResponseBuilder(const std::string& begun, std::string_view events, IdGenerator& ids)
@@ -65,6 +66,16 @@ std::string ResponseBuilder::Add(const OutputDelta& delta, const std::vector<Pos
     if (!call.arguments.empty()) events += AddArguments(call.arguments);
   }
   return events;
+}
+
+std::string ResponseBuilder::AddItem(ResponseItem item) {
+  std::string events = CloseItem(false);
+  output_.push_back(std::move(item));
+  JsonValue members;
+  members["output_index"] = output_.size() - 1;
+  members["item"] = ItemJson(output_.back());
+  events += Event("response.output_item.added", members);
+  return events + Event("response.output_item.done", std::move(members));
 }
 
 JsonValue ResponseBuilder::Position() const {
@@ -183,7 +194,9 @@ std::string ResponseBuilder::CloseItem(bool cut) {
 std::string ResponseBuilder::Finish(Status status, const Usage& usage, const std::string& error, int64_t now) {
   std::string events;
   // An answer without a word still has its message, as clients expect one.
-  if (status == Status::kCompleted && output_.empty()) events = OpenMessage();
+  const bool said = std::any_of(output_.begin(), output_.end(),
+                                [](const ResponseItem& item) { return item.kind != Kind::kContextCompaction; });
+  if (status == Status::kCompleted && !said && !only_compacts_) events = OpenMessage();
   events += CloseItem(status != Status::kCompleted);
   status_ = status;
   usage_ = usage;

@@ -39,6 +39,8 @@ class ResponseBuilder {
   // Text goes to a message, calls to function_call items; an item is closed when the next begins.
   // `logprobs` may be empty; they belong to the text.
   std::string Add(const OutputDelta& delta, const std::vector<PositionLogprobs>& logprobs = {});
+  // An item that comes whole, such as a compaction: added and done at once. It has its id.
+  std::string AddItem(ResponseItem item);
   // Closes what is open: response.completed, or response.incomplete when max_output_tokens or the
   // context ended it, or response.failed with `error`. Nothing may follow. `now`: seconds since 1970.
   std::string Finish(Status status, const Usage& usage, const std::string& error = "", int64_t now = 0);
@@ -65,6 +67,7 @@ class ResponseBuilder {
   std::string id_;
   std::shared_ptr<const nlohmann::ordered_json> begun_;  // the object as it began
   const std::vector<ToolSpec>* tools_ = nullptr;         // null: one that goes on, which calls nothing any more
+  bool only_compacts_ = false;                           // no answer is wanted
   int64_t completed_at_ = 0;
   Status status_ = Status::kInProgress;
   Usage usage_;

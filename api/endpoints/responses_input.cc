@@ -1,5 +1,8 @@
 // From items to the conversation of the chat template: the part of responses_items.h that deals
 // with messages.
+#include <algorithm>
+#include <iterator>
+
 #include "api/endpoints/responses_items.h"
 #include "api/fields/custom_tool.h"
 #include "api/fields/tool_reader.h"
@@ -9,6 +12,10 @@ namespace puna::api {
 namespace {
 
 using Kind = ResponseItem::Kind;
+
+// The model is not made to believe that the user said what stands there.
+constexpr std::string_view kSummaryFollows =
+    "(What was said before was too long to be shown again. This is a summary of it, which the assistant wrote:)\n\n";
 
 // As the model wrote it.
 ToolCall CallOf(const ResponseItem& item) {
@@ -35,10 +42,44 @@ void AddItem(const ResponseItem& item, std::vector<Message>& messages) {
       message.tool_call_id = item.call_id;
       message.content = item.text;
       break;
-    case Kind::kReference:
-      return;  // resolved before
+    case Kind::kCompaction:
+    case Kind::kContextCompaction:
+      message.role = "user";
+      message.content = std::string(kSummaryFollows) + item.text;
+      break;
+    case Kind::kReference:          // resolved before
+    case Kind::kCompactionTrigger:  // nothing that was said
+      return;
   }
   messages.push_back(std::move(message));
+}
+
+using Items = std::vector<const ResponseItem*>;
+
+bool Says(const ResponseItem& item, const char* role) { return item.kind == Kind::kMessage && item.role == role; }
+
+Items AllOf(const std::vector<ResponseItem>& earlier, const std::vector<ResponseItem>& input) {
+  Items items;
+  for (const auto* list : {&earlier, &input}) {
+    for (const ResponseItem& item : *list) items.push_back(&item);
+  }
+  return items;
+}
+
+// Without what the last compaction stands for.
+Items Compacted(const Items& items) {
+  const auto last = std::find_if(items.rbegin(), items.rend(),
+                                 [](const auto* item) { return item->kind == Kind::kContextCompaction; });
+  if (last == items.rend()) return items;
+  const auto compaction = last.base() - 1;
+  auto words = compaction;  // the user's last ones
+  while (words != items.begin() && Says(**(words - 1), "user")) --words;
+  Items kept;
+  std::copy_if(items.begin(), words, std::back_inserter(kept), [](const auto* item) { return Says(*item, "system"); });
+  kept.push_back(*compaction);
+  kept.insert(kept.end(), words, compaction);
+  kept.insert(kept.end(), compaction + 1, items.end());
+  return kept;
 }
 
 // The end of a message and the results of its calls.
@@ -58,9 +99,14 @@ std::vector<Message> AssembleMessages(const std::string& instructions, const std
     system.role = "system";
     system.content = instructions;
   }
-  for (const ResponseItem& item : earlier) AddItem(item, messages);
-  for (const ResponseItem& item : input) AddItem(item, messages);
+  for (const ResponseItem* item : Compacted(AllOf(earlier, input))) AddItem(*item, messages);
   return messages;
+}
+
+bool HasPast(const std::vector<ResponseItem>& earlier, const std::vector<ResponseItem>& input) {
+  Items items = AllOf(earlier, input);
+  while (!items.empty() && Says(*items.back(), "user")) items.pop_back();
+  return std::any_of(items.begin(), items.end(), [](const auto* item) { return !Says(*item, "system"); });
 }
 
 size_t NumDroppable(const std::vector<Message>& messages) {

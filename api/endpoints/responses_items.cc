@@ -52,8 +52,7 @@ void ReadFunctionCallOutput(ObjectReader& object, ResponseItem& item, Warnings& 
 
 // Items of tools that others run, as agents send them back.
 bool IsForeign(const std::string& type) {
-  return type.ends_with("_call") || type.ends_with("_output") || type.starts_with("mcp_") ||
-         type.ends_with("compaction");
+  return type.ends_with("_call") || type.ends_with("_output") || type.starts_with("mcp_");
 }
 
 // The arguments of a call that is no function's; empty: it has none that could be shown.
@@ -104,6 +103,12 @@ bool ReadItem(const Json& value, const std::string& path, ResponseItem& item, Wa
     ReadCustomCall(object, item);
   } else if (type == "function_call_output") {
     ReadFunctionCallOutput(object, item, warnings);
+  } else if (type == "compaction_trigger") {
+    item.kind = Kind::kCompactionTrigger;
+  } else if (type == "compaction") {
+    item.kind = Kind::kCompaction;
+    item.sealed = object.Required<std::string>("encrypted_content");
+    object.Find("created_by");
   } else if (type == "item_reference") {
     item.kind = Kind::kReference;
     item.id = object.Required<std::string>("id");
@@ -210,8 +215,16 @@ Json ItemJson(const ResponseItem& item) {
       json["call_id"] = item.call_id;
       json["output"] = item.text;
       break;
+    case Kind::kCompaction:
+    case Kind::kContextCompaction:
+      json["type"] = "compaction";
+      json["encrypted_content"] = item.sealed;
+      break;
     case Kind::kReference:
       json["type"] = "item_reference";
+      break;
+    case Kind::kCompactionTrigger:
+      json["type"] = "compaction_trigger";
       break;
   }
   return json;
@@ -248,10 +261,12 @@ std::vector<ResponseItem> ResolveReferences(const std::vector<ResponseItem>& ite
 void GiveIds(std::vector<ResponseItem>& items, IdGenerator& ids) {
   for (ResponseItem& item : items) {
     if (!item.id.empty()) continue;
-    item.id = ids.Next(item.kind == Kind::kMessage        ? "msg_"
-                       : item.kind == Kind::kFunctionCall ? "fc_"
-                       : item.kind == Kind::kCustomCall   ? "ctc_"
-                                                          : "fco_");
+    item.id = ids.Next(item.kind == Kind::kMessage             ? "msg_"
+                       : item.kind == Kind::kFunctionCall      ? "fc_"
+                       : item.kind == Kind::kCustomCall        ? "ctc_"
+                       : item.kind == Kind::kCompaction        ? "cmp_"
+                       : item.kind == Kind::kContextCompaction ? "cmp_"
+                                                               : "fco_");
   }
 }
 

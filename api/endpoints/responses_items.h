@@ -20,11 +20,14 @@ struct ResponseItem {
     kMessage,
     kFunctionCall,
     kFunctionCallOutput,
-    kCustomCall,  // of a custom tool: its input stands in `text`
-    kReference,   // item_reference: an item of a stored response, by its id
+    kCustomCall,         // of a custom tool: its input stands in `text`
+    kCompaction,         // a summary of what was said before: `text`, and `sealed` as the client keeps it
+    kReference,          // item_reference: an item of a stored response, by its id
+    kContextCompaction,  // a compaction in place of all that stands before it, the user's last words apart
+    kCompactionTrigger,  // asks for such a one, and for no answer
   };
   Kind kind = Kind::kMessage;
-  std::string id;      // msg_..., fc_..., ctc_...; a client may leave it out
+  std::string id;      // msg_..., fc_..., ctc_..., cmp_...; a client may leave it out
   std::string status;  // in_progress, completed, incomplete; empty: not said
   std::string role;    // kMessage: system, user or assistant
   std::string text;    // kMessage: its content; kFunctionCallOutput: the output; kCustomCall: the input
@@ -32,6 +35,7 @@ struct ResponseItem {
   std::string name;                        // kFunctionCall, kCustomCall
   std::string space;                       // of them: the namespace of the tool; empty: none
   std::string arguments;                   // kFunctionCall
+  std::string sealed;                      // kCompaction: its encrypted_content
   std::string json;                        // as it came: a call or result of another tool, shown as a function's
   std::vector<PositionLogprobs> logprobs;  // kMessage of ours, when asked for
 };
@@ -63,9 +67,13 @@ void GiveIds(std::vector<ResponseItem>& items, IdGenerator& ids);
 
 // The conversation for the chat template: `instructions` first as a system message (none when
 // empty), then the items of earlier responses, then those of the request. Calls join the
-// assistant's turn before them. Instructions of earlier responses do not count.
+// assistant's turn before them. Instructions of earlier responses do not count. Before the last kContextCompaction only system
+// messages stay; what the user said right before it stands behind it.
 std::vector<Message> AssembleMessages(const std::string& instructions, const std::vector<ResponseItem>& earlier,
                                       const std::vector<ResponseItem>& input);
+
+// Whether anything was said before the user's last words: more than a compaction would leave as it is.
+bool HasPast(const std::vector<ResponseItem>& earlier, const std::vector<ResponseItem>& input);
 
 // truncation "auto" takes out messages from the oldest on, each together with the results of its
 // calls, but no system messages and never the last message: how many times that can be done, and

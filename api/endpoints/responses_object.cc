@@ -137,4 +137,16 @@ JsonValue ResponseBuilder::ResponseJson() const {
   return json;
 }
 
+std::string CompactedJson(const std::string& id, int64_t created_at, const std::vector<ResponseItem>& output,
+                          const Usage& usage) {
+  JsonValue json;
+  json["id"] = id;
+  json["object"] = "response.compaction";
+  json["created_at"] = created_at;
+  json["output"] = JsonValue::array();
+  for (const ResponseItem& item : output) json["output"].push_back(ItemJson(item));
+  json["usage"] = ResponseUsageJson(usage);
+  return Dump(json);
+}
+
 }  // namespace puna::api

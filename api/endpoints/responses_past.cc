@@ -32,6 +32,11 @@ ResponseItem ItemOf(const JsonValue& json) {
   ResponseItem item;
   const std::string type = json.at("type");
   item.id = json.at("id");
+  if (type == "compaction") {
+    item.kind = Kind::kContextCompaction;
+    json.at("encrypted_content").get_to(item.sealed);
+    return item;
+  }
   item.status = json.at("status");
   item.role = json.value("role", "");
   item.call_id = json.value("call_id", "");
@@ -66,7 +71,7 @@ void Take(const JsonValue& event, PastEvents& past) {
     Last(past).text += event.at("delta").get<std::string>();
   } else if (type == "response.output_item.done") {
     ResponseItem& item = Last(past);
-    item.status = event.at("item").at("status");
+    item.status = event.at("item").value("status", "");
     if (!item.json.empty()) item = ItemOf(event.at("item"));
     past.open = false;
   }

@@ -1,6 +1,8 @@
 #include "api/endpoints/responses_request.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "api/endpoints/chat_request.h"
 #include "api/fields/metadata.h"
@@ -53,6 +55,38 @@ bool ReadTruncation(ObjectReader& body) {
     throw InvalidValue("truncation", "expected auto or disabled, but got '" + truncation.substr(0, 80) + "'.");
   }
   return truncation == "auto";
+}
+
+// None: nothing is compacted. Of several thresholds the lowest is reached first.
+std::optional<int> ReadCompactThreshold(ObjectReader& body, Warnings& warnings) {
+  constexpr int kMostTokens = 1 << 30;
+  std::optional<int> threshold;
+  const Json* value = body.Find("context_management");
+  if (!value) return threshold;
+  size_t i = 0;
+  for (const Json& entry : ReadArray(*value, "context_management")) {
+    ObjectReader object(entry, IndexPath("context_management", i++));
+    const std::string type = object.Required<std::string>("type");
+    if (type != "compaction") {
+      throw InvalidValue(object.Path("type"), "expected compaction, but got '" + type.substr(0, 80) + "'.",
+                         "unsupported_value");
+    }
+    const int tokens = object.Optional<int>("compact_threshold", 1, kMostTokens).value_or(0);
+    const bool lower = tokens > 0 && threshold && tokens < *threshold;
+    if (threshold.value_or(0) == 0 || lower) threshold = tokens;
+    WarnUnread(object, warnings);
+  }
+  return threshold;
+}
+
+// Whether the input ends with a compaction_trigger, which it loses: it is nothing that was said.
+bool TakeTrigger(std::vector<ResponseItem>& input) {
+  const auto is_trigger = [](const ResponseItem& item) { return item.kind == ResponseItem::Kind::kCompactionTrigger; };
+  const bool triggered = !input.empty() && is_trigger(input.back());
+  if (triggered) input.pop_back();
+  if (std::any_of(input.begin(), input.end(), is_trigger))
+    throw InvalidValue("input", "a compaction_trigger must be the last item.");
+  return triggered;
 }
 
 // By its id, or as an object with it; empty: none.
@@ -116,9 +150,11 @@ ResponsesRequest ParseResponsesRequest(std::string_view bytes) {
   request.instructions = body.Get<std::string>("instructions", "");
   request.previous_response_id = body.Get<std::string>("previous_response_id", "");
   request.conversation = ReadConversation(body, request.warnings);
-  request.input = ReadItems(body.Require("input"), "input", request.warnings);
-  if (request.input.empty() && request.instructions.empty() && request.previous_response_id.empty() &&
-      request.conversation.empty()) {
+  const bool goes_on = !request.previous_response_id.empty() || !request.conversation.empty();
+  if (!goes_on || body.Has("input")) request.input = ReadItems(body.Require("input"), "input", request.warnings);
+  request.only_compacts = TakeTrigger(request.input);
+  request.compact_threshold = ReadCompactThreshold(body, request.warnings);
+  if (request.input.empty() && request.instructions.empty() && !goes_on) {
     throw InvalidValue("input", "there must be at least one item.", "empty_array");
   }
   ReadTools(body, places, request);

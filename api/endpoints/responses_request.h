@@ -1,6 +1,7 @@
 // The body of POST /v1/responses, typed and checked.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,7 +29,10 @@ struct ResponsesRequest {
   bool store = true;
   bool background = false;  // made while nobody waits
   bool truncation_auto = false;
-  int num_logprobs = -1;  // -1: none; 0: of the chosen tokens; k: also the k most likely
+  // context_management: tokens of the prompt beyond which it is compacted first; 0: as many as the server finds right.
+  std::optional<int> compact_threshold;
+  bool only_compacts = false;  // a compaction_trigger ends the input: the compaction is all that is wanted
+  int num_logprobs = -1;       // -1: none; 0: of the chosen tokens; k: also the k most likely
   std::string user;
   std::string service_tier;
   // As they came, for the response to repeat; empty: not given.

@@ -15,7 +15,7 @@ namespace {
 using JsonValue = nlohmann::ordered_json;
 
 // The members that are texts, by their names in the store.
-constexpr std::array<std::pair<const char*, std::string ResponseItem::*>, 9> kTexts = {{
+constexpr std::array<std::pair<const char*, std::string ResponseItem::*>, 10> kTexts = {{
     {"id", &ResponseItem::id},
     {"status", &ResponseItem::status},
     {"role", &ResponseItem::role},
@@ -24,6 +24,7 @@ constexpr std::array<std::pair<const char*, std::string ResponseItem::*>, 9> kTe
     {"name", &ResponseItem::name},
     {"space", &ResponseItem::space},
     {"arguments", &ResponseItem::arguments},
+    {"sealed", &ResponseItem::sealed},
     {"json", &ResponseItem::json},
 }};
 

@@ -153,7 +153,9 @@ constexpr RequestField kFields[] = {
      "usage.speculation: proposed and accepted tokens by source; the answer stays the same"},
     // Responses.
     {"messages", kResponses, kRefused, "it is called input here"},
-    {"input", kResponses, kHonoured, "a string or items: messages, function calls and their outputs"},
+    {"input", kResponses, kHonoured,
+     "a string or items: messages, function calls and their outputs, compactions; a compaction_trigger at the end has "
+     "all of it compacted and nothing answered"},
     {"instructions", kResponses, kHonoured, "a system message before the input"},
     {"previous_response_id", kResponses, kHonoured, "a response stored here; its input and output come first"},
     {"conversation", kResponses, kHonoured,
@@ -165,6 +167,9 @@ constexpr RequestField kFields[] = {
     {"max_tool_calls", kResponses, kWarned, "counts built-in tools only, of which there are none"},
     {"text", kResponses, kHonoured, "format: text, json_object, json_schema"},
     {"truncation", kResponses, kHonoured, "disabled or auto: drops the oldest items that do not fit"},
+    {"context_management", kResponses, kHonoured,
+     "[{type: compaction, compact_threshold: N}]: a longer prompt is compacted before it is answered, and the "
+     "compaction stands first in the output; without N, and at most, three quarters of the context"},
     {"include", kResponses, kHonoured,
      "message.output_text.logprobs; reasoning.encrypted_content, of which there is none; other names are warned of"},
     {"background", kResponses, kHonoured,

@@ -94,6 +94,17 @@ std::unique_ptr<ResponseStore> OpenResponses(const config::ServerConfig& config)
   return store;
 }
 
+// What was sealed is read again after a restart, and by servers that share the folder.
+std::unique_ptr<const Seal> OpenSeal(const config::ServerConfig& config, const ResponseStore& store) {
+  if (!store.on_disk()) return std::make_unique<const Seal>();
+  try {
+    return std::make_unique<const Seal>(config.responses_path + "/seal.key");
+  } catch (const std::exception& error) {
+    LogWarning(std::string("responses_path: ") + error.what() + "; compacted conversations end with the process");
+    return std::make_unique<const Seal>();
+  }
+}
+
 std::unique_ptr<Service> LoadService(const config::Config& config, Vitals& vitals) {
   const engine::FileSet files = TextFiles(config.engine.model);
   // All text files before the weights: who has to mend one hears so at once.
@@ -116,6 +127,8 @@ std::unique_ptr<Service> LoadService(const config::Config& config, Vitals& vital
   LogInfo(Summary(config.engine, loaded, options));
   const int vocab_size = loaded.config.vocab_size;
   auto end_ids = EndsOfTurn(files, tokenizer, loaded.config.eos_token_ids);
+  std::unique_ptr<ResponseStore> responses = OpenResponses(config.server);
+  std::unique_ptr<const Seal> seal = OpenSeal(config.server, *responses);
   const std::vector<std::string>& names = config.server.served_model_names;
   std::unique_ptr<Service> service(
       new Service{.config = config.server,
@@ -128,7 +141,8 @@ std::unique_ptr<Service> LoadService(const config::Config& config, Vitals& vital
                   .end_ids = std::move(end_ids),
                   .energy = energy.terms,
                   .facts = {loaded.config, loaded.model->weight_bytes(), loaded.model->Format()},
-                  .responses = OpenResponses(config.server),
+                  .responses = std::move(responses),
+                  .seal = std::move(seal),
                   .capacity = options.max_num_seqs + options.max_waiting,
                   .slots = options.max_num_seqs,
                   .caches_prefixes = options.prefix_caching,

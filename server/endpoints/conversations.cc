@@ -8,6 +8,7 @@
 #include "api/json/error.h"
 #include "server/endpoints/handlers.h"
 #include "server/endpoints/paging.h"
+#include "server/endpoints/responses_prompt.h"
 #include "server/generate/answer.h"
 
 namespace puna::server {
@@ -28,6 +29,7 @@ std::vector<api::ResponseItem> Complete(const std::vector<api::ResponseItem>& it
                                         const HttpRequest& request) {
   std::vector<api::ResponseItem> resolved = api::ResolveReferences(
       items, [&](const std::string& id) { return service.responses->FindItem(request.caller.owner, id); });
+  OpenCompactions(resolved, request.caller.owner, service);
   api::IdGenerator ids;
   api::GiveIds(resolved, ids);
   return resolved;

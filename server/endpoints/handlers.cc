@@ -12,6 +12,7 @@ Router MakeRouter(Service& service) {
   add("POST", "/v1/chat/completions/input_tokens", ChatInputTokens);
   add("POST", "/v1/completions", Completions);
   add("POST", "/v1/responses", Responses);
+  add("POST", "/v1/responses/compact", CompactResponse);
   add("POST", "/v1/responses/input_tokens", ResponsesInputTokens);
   add("GET", "/v1/responses/{resp_}", GetResponse);
   add("DELETE", "/v1/responses/{resp_}", DeleteResponse);

@@ -14,6 +14,7 @@ void ChatCompletions(Service& service, const HttpRequest& request, HttpReply& re
 void ChatInputTokens(Service& service, const HttpRequest& request, HttpReply& reply);
 void Completions(Service& service, const HttpRequest& request, HttpReply& reply);
 void Responses(Service& service, const HttpRequest& request, HttpReply& reply);
+void CompactResponse(Service& service, const HttpRequest& request, HttpReply& reply);
 void ResponsesInputTokens(Service& service, const HttpRequest& request, HttpReply& reply);
 void GetResponse(Service& service, const HttpRequest& request, HttpReply& reply);
 void DeleteResponse(Service& service, const HttpRequest& request, HttpReply& reply);

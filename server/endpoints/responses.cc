@@ -3,6 +3,7 @@
 #include <cmath>
 #include <ctime>
 #include <optional>
+#include <utility>
 
 #include "api/endpoints/responses_builder.h"
 #include "api/endpoints/responses_request.h"
@@ -11,11 +12,11 @@
 #include "api/json/error.h"
 #include "server/endpoints/handlers.h"
 #include "server/endpoints/replay.h"
+#include "server/endpoints/responses_prompt.h"
+#include "server/endpoints/summary.h"
 #include "server/generate/answer.h"
-#include "server/generate/answer_form.h"
 #include "server/generate/build_request.h"
 #include "server/generate/logprobs.h"
-#include "server/generate/prompts.h"
 #include "server/host/log.h"
 #include "server/http/key_account.h"
 
@@ -31,98 +32,32 @@ api::ApiError CannotStore() {
   return {503, "server_error", "storage_full", "Nothing can be stored at the moment; the server's log says why."};
 }
 
-AnswerForm FormOf(api::ResponsesRequest& body) {
-  return {body.format, body.tools, body.tool_choice, body.warnings, body.parallel_tool_calls};
-}
-
-// What was said before this turn.
-Earlier EarlierOf(const api::ResponsesRequest& body, const std::string& owner, Service& service) {
-  if (!body.conversation.empty()) {
-    std::optional<ConversationSoFar> found = service.responses->ReadConversation(owner, body.conversation);
-    if (!found) throw api::ConversationNotFound(body.conversation);
-    return {std::move(found->items), 0, found->last};
-  }
-  const std::string& previous_id = body.previous_response_id;
-  if (previous_id.empty()) return {};
-  if (std::optional<Earlier> earlier = service.responses->FindEarlier(owner, previous_id)) return *std::move(earlier);
-  const api::ApiError error = api::ResponseNotFound(previous_id);
-  throw api::ApiError(400, error.type(), "previous_response_not_found", error.message(), "previous_response_id");
-}
-
-// Items as they are stored: references resolved, each with an id.
-void CompleteInput(api::ResponsesRequest& body, const std::string& owner, const Service& service,
-                   api::IdGenerator& ids) {
-  body.input =
-      api::ResolveReferences(body.input, [&](const std::string& id) { return service.responses->FindItem(owner, id); });
-  api::GiveIds(body.input, ids);
-}
-
-std::vector<engine::TokenId> Render(const std::vector<api::Message>& messages, api::ResponsesRequest& body,
-                                    const Service& service) {
-  return ChatPrompt({messages, OfferedTools(FormOf(body)), "", true, false, "input"}, service);
-}
-
-// What the prompt may take when so much is asked for the answer; an eighth is kept for one whose bound is beyond the context.
-int64_t RoomForPrompt(int limit, int answer) { return limit - (answer < limit ? answer : std::max(1, limit / 8)); }
-
-// Truncation "auto": as many of the newest messages as fit. What is tried grows from the newest on,
-// so that the work goes with what fits and not with what is dropped.
-std::vector<engine::TokenId> RenderTruncated(const std::vector<api::Message>& messages, api::ResponsesRequest& body,
-                                             const Service& service) {
-  const int limit = service.engine->limits().max_model_len;
-  // An answer without a bound of its own gets an eighth of the context.
-  const int64_t room = RoomForPrompt(limit, body.sampling.max_tokens.value_or(limit));
-  const size_t units = api::NumDroppable(messages);
-  std::vector<engine::TokenId> best = Render(api::WithoutOldest(messages, units), body, service);
-  size_t fits = 0;          // units that are kept
-  size_t too_many = units;  // the whole did not fit
-  const auto keep = [&](size_t kept) {
-    std::vector<engine::TokenId> prompt = Render(api::WithoutOldest(messages, units - kept), body, service);
-    const bool fitting = static_cast<int64_t>(prompt.size()) <= room;
-    if (fitting) best = std::move(prompt);
-    (fitting ? fits : too_many) = kept;
-  };
-  for (size_t kept = 1; kept < too_many; kept = 2 * kept + 1) keep(kept);
-  while (fits + 1 < too_many) keep(fits + (too_many - fits) / 2);
-  body.warnings.Add("'truncation' dropped the oldest " + std::to_string(units - fits) +
-                    " messages (with the results of their calls), which do not fit");
-  return best;
-}
-
-std::vector<engine::TokenId> Prompt(const Earlier& earlier, api::ResponsesRequest& body, const Service& service) {
-  const std::vector<api::Message> messages = api::AssembleMessages(body.instructions, earlier.items, body.input);
-  std::vector<engine::TokenId> prompt = Render(messages, body, service);
-  const int64_t room = RoomForPrompt(service.engine->limits().max_model_len, body.sampling.max_tokens.value_or(1));
-  const bool fits = static_cast<int64_t>(prompt.size()) <= room;
-  if (fits || !body.truncation_auto || api::NumDroppable(messages) == 0) return prompt;
-  return RenderTruncated(messages, body, service);
-}
-
 // As decimals, not as what a float makes of them.
 double Shown(float value) { return std::round(static_cast<double>(value) * 1e6) / 1e6; }
 
-// One plan; `body` gets the values that the server chose, for the response to name.
-std::vector<ChoicePlan> Plan(const Earlier& earlier, api::ResponsesRequest& body, const HttpRequest& http,
-                             const Service& service) {
-  std::vector<ChoicePlan> plans(1);
-  ChoicePlan& plan = plans[0];
-  const std::vector<engine::TokenId> prompt = Prompt(earlier, body, service);
+// What an answer to the prompt asks of the engine; `body` gets the values that the server chose, for the response to name.
+ChoicePlan PlanAnswer(const std::vector<engine::TokenId>& prompt, api::ResponsesRequest& body, const HttpRequest& http,
+                      const Service& service) {
+  ChoicePlan plan;
   plan.request = BuildRequest(body.sampling, prompt, "input", SeedOf(body.sampling), 0, service, body.warnings);
   Sign(http, plan.request);
   plan.request.remembered = body.store;  // what is not to be kept is not looked up either
   plan.request.num_logprobs = body.num_logprobs;
   plan.output = BuildOutput(body.sampling, plan.request);
   plan.output.logprobs = body.num_logprobs >= 0;
-  SetForm(FormOf(body), service, plan);
+  SetForm(AnswerFormOf(body), service, plan);
   body.sampling.temperature = Shown(plan.request.sampling.temperature);
   body.sampling.top_p = Shown(plan.request.sampling.top_p);
-  return plans;
+  return plan;
 }
 
-api::ResponsesRequest Completed(api::ResponsesRequest body, const std::string& owner, const Service& service,
-                                api::IdGenerator& ids) {
-  CompleteInput(body, owner, service, ids);
-  return body;
+// Without the body, which is read, and the place among those of its key, which goes with the answer.
+HttpRequest WhoAsks(const HttpRequest& http) {
+  HttpRequest who;
+  who.id = http.id;
+  who.caller = http.caller;
+  who.caller.place.reset();
+  return who;
 }
 
 // One response, from its request until it is stored.
@@ -133,7 +68,9 @@ class Job {
         owner_(http.caller.owner),
         body_(Completed(std::move(request), owner_, s, ids_)),
         earlier_(EarlierOf(body_, owner_, s)),
-        generation_(s, Plan(earlier_, body_, http, s), 1, ids_) {
+        who_(WhoAsks(http)),
+        generation_(s, Plan(), 1, ids_) {
+    if (compacting_) generation_.Then([this] { return PlanBehindSummary(); });
     Begin();
   }
   ~Job() {
@@ -147,6 +84,9 @@ class Job {
   static void AnswerLater(const std::shared_ptr<Job>& job, const HttpRequest& http, HttpReply& reply);
 
  private:
+  std::vector<ChoicePlan> Plan();
+  bool WantsCompaction();
+  std::vector<ChoicePlan> PlanBehindSummary();
   void Begin();
   void Leave();
   void TellRunning();
@@ -162,10 +102,9 @@ class Job {
     return events;
   }
   std::string LogLast(std::string events);
-  std::string Add(OutputPiece& piece) {
-    return Log(builder_->Add({std::move(piece.content), std::move(piece.calls)},
-                             NameLogprobs(piece.tokens, service_.tokenizer)));
-  }
+  std::string Add(OutputPiece& piece);
+  // Events that have come up where nothing could be written.
+  std::string Held() { return std::exchange(held_, {}); }
   std::string End(Status status, const api::Usage& usage = {}, const std::string& error = "");
   std::string EndWell(AccessLine& access);
 
@@ -174,12 +113,64 @@ class Job {
   api::IdGenerator ids_;
   api::ResponsesRequest body_;
   Earlier earlier_;
+  const HttpRequest who_;
+  api::SamplingFields asked_;  // as the client has it
+  bool compacting_ = false;    // what comes is the summary
+  std::string summary_, held_;
   Generation generation_;
   std::optional<api::ResponseBuilder> builder_;  // there from Begin on
   std::shared_ptr<RunningResponse> running_;
   int64_t parts_ = 0;  // of the events, in the store
   bool ended_ = false;
 };
+
+// Whether the prompt is to be compacted before it is answered: beyond the threshold, or beyond three quarters of the context,
+// where many a client's threshold lies that was made for a larger one.
+bool Job::WantsCompaction() {
+  if (body_.only_compacts) return true;
+  if (!body_.compact_threshold || !api::HasPast(earlier_.items, body_.input)) return false;
+  const int most = service_.engine->limits().max_model_len / 4 * 3;
+  const int threshold = *body_.compact_threshold > 0 ? std::min(*body_.compact_threshold, most) : most;
+  const bool truncation_auto = std::exchange(body_.truncation_auto, false);
+  const size_t whole = ResponsesPrompt(earlier_, body_, service_).size();
+  body_.truncation_auto = truncation_auto;
+  return whole > static_cast<size_t>(threshold);
+}
+
+// One plan: of the answer, or of the summary that it follows.
+std::vector<ChoicePlan> Job::Plan() {
+  asked_ = body_.sampling;
+  compacting_ = WantsCompaction();
+  std::vector<ChoicePlan> plans;
+  if (!compacting_) {
+    plans.push_back(PlanAnswer(ResponsesPrompt(earlier_, body_, service_), body_, who_, service_));
+    return plans;
+  }
+  api::ResponsesRequest summary = body_;
+  summary.sampling.max_tokens.reset();
+  plans.push_back(PlanSummary(earlier_, summary, who_, service_));
+  // What is wrong with the answer's fields is told before a token is computed.
+  PlanAnswer({plans[0].request.prompt[0]}, body_, who_, service_);
+  for (const std::string& text : summary.warnings.texts()) body_.warnings.AddOnce(text);
+  return plans;
+}
+
+// The summary is there: the compaction, and what the engine is asked for the answer, if one is wanted.
+std::vector<ChoicePlan> Job::PlanBehindSummary() {
+  compacting_ = false;
+  const bool cut = generation_.choice(0).finish_reason() == "length";
+  api::ResponseItem compaction =
+      MakeCompaction(api::ResponseItem::Kind::kContextCompaction, std::move(summary_), cut, owner_, service_, ids_);
+  held_ = builder_->AddItem(compaction);
+  std::vector<ChoicePlan> plans;
+  if (body_.only_compacts) return plans;
+  body_.input.push_back(std::move(compaction));
+  const std::vector<engine::TokenId> prompt = ResponsesPrompt(earlier_, body_, service_);
+  body_.input.pop_back();
+  body_.sampling = asked_;
+  plans.push_back(PlanAnswer(prompt, body_, who_, service_));
+  return plans;
+}
 
 // It is in the store before the client learns its id. What cannot be stored is answered all the same, and says so.
 void Job::Begin() {
@@ -210,6 +201,16 @@ void Job::Leave() {
   service_.running.End(*running_, builder_->Json());
 }
 
+std::string Job::Add(OutputPiece& piece) {
+  if (compacting_) {
+    summary_ += piece.content;
+    return {};
+  }
+  const std::string events =
+      builder_->Add({std::move(piece.content), std::move(piece.calls)}, NameLogprobs(piece.tokens, service_.tokenizer));
+  return Log(Held() + events);
+}
+
 // From queued to in progress, once nobody stands before it, or it says something.
 void Job::TellRunning() {
   if (builder_->status() != Status::kQueued) return;
@@ -220,10 +221,10 @@ void Job::TellRunning() {
 }
 
 std::string Job::End(Status status, const api::Usage& usage, const std::string& error) {
-  return LogLast(builder_->Finish(status, usage, error, std::time(nullptr)));
+  return LogLast(Held() + builder_->Finish(status, usage, error, std::time(nullptr)));
 }
 
-std::string Job::Interrupt() { return LogLast(builder_->Interrupt("server_restarted")); }
+std::string Job::Interrupt() { return LogLast(Held() + builder_->Interrupt("server_restarted")); }
 
 // Who sees these events finds the response in the store as they say.
 std::string Job::LogLast(std::string events) {
@@ -252,7 +253,7 @@ void Job::Store(const std::string& last_events) {
 
 std::string Job::EndWell(AccessLine& access) {
   const api::Usage usage = ToApi(generation_.Usage(access));
-  const bool cut = generation_.choice(0).finish_reason() == "length";
+  const bool cut = !body_.only_compacts && generation_.choice(0).finish_reason() == "length";
   return End(cut ? Status::kIncomplete : Status::kCompleted, usage);
 }
 
@@ -289,7 +290,7 @@ void Job::AnswerStream(const std::shared_ptr<Job>& job, HttpReply& reply) {
   StreamParts parts = Parts(job, reply.access);
   parts.begin = [job](StreamWriter& writer) { writer.Events(job->Log(job->builder_->Start())); };
   // Codex counts no comment as life, only events of the protocol; every client takes this one at any place.
-  parts.keep_alive = [job] { return job->Log(job->builder_->InProgress()); };
+  parts.keep_alive = [job] { return job->Log(job->Held() + job->builder_->InProgress()); };
   const std::chrono::seconds pause(job->service_.config.keep_alive_comment_s);
   server::AnswerStream(job->generation_, pause, std::move(parts), reply);
 }
@@ -339,7 +340,7 @@ void ResponsesInputTokens(Service& service, const HttpRequest& http, HttpReply& 
   const std::string& owner = http.caller.owner;
   api::ResponsesRequest body = Completed(api::ParseResponsesRequest(http.body), owner, service, ids);
   CheckModel(body.model, service, body.warnings);
-  const size_t count = Prompt(EarlierOf(body, owner, service), body, service).size();
+  const size_t count = ResponsesPrompt(EarlierOf(body, owner, service), body, service).size();
   TellWarnings(body.warnings, http, reply);
   reply.body = api::InputTokensJson(count);
 }

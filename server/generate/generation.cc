@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "api/json/error.h"
 #include "server/http/dispatcher.h"
@@ -29,7 +30,9 @@ void ThrowNoPlace(const Service& service) {
 }
 
 Generation::Generation(Service& service, std::vector<ChoicePlan> plans, int choices_per_prompt, api::IdGenerator& ids)
-    : deadline_(service.config.request_timeout_s, plans.front().request.arrival),
+    : service_(service),
+      ids_(ids),
+      deadline_(service.config.request_timeout_s, plans.front().request.arrival),
       choices_per_prompt_(choices_per_prompt),
       energy_terms_(service.energy),
       tokenizer_(service.tokenizer) {
@@ -38,15 +41,19 @@ Generation::Generation(Service& service, std::vector<ChoicePlan> plans, int choi
                                      " answers at once, and this server holds " + std::to_string(service.capacity) +
                                      ".");
   }
-  NoteWish(plans.front().request, service);
+  Submit(std::move(plans));
+}
+
+void Generation::Submit(std::vector<ChoicePlan> plans) {
+  NoteWish(plans.front().request, service_);
   for (ChoicePlan& plan : plans) {
     wants_energy_ |= plan.output.energy;
     wants_guesses_ |= plan.output.guesses;
     prompt_tokens_.push_back(static_cast<int>(plan.request.prompt.size()));
-    std::optional<engine::TokenReader> reader = service.engine->Submit(std::move(plan.request));
-    if (!reader) ThrowNoPlace(service);
+    std::optional<engine::TokenReader> reader = service_.engine->Submit(std::move(plan.request));
+    if (!reader) ThrowNoPlace(service_);
     choices_.push_back(
-        std::make_unique<OutputPipeline>(std::move(plan.output), service.tokenizer, *std::move(reader), ids));
+        std::make_unique<OutputPipeline>(std::move(plan.output), service_.tokenizer, *std::move(reader), ids_));
   }
 }
 
@@ -78,6 +85,7 @@ void Generation::Check(const OutputPipeline& choice) const {
 }
 
 void Generation::OnArrival(const std::function<void()>& wake) {
+  wake_ = wake;
   for (const auto& choice : choices_) choice->OnArrival(wake);
 }
 
@@ -93,13 +101,26 @@ bool Generation::Poll(const OnPiece& on_piece) {
     Check(choice);
     goes_on = goes_on || !choice.done() || !choice.settled();
   }
-  return goes_on;
+  return goes_on || (next_ && GoOn(on_piece));
+}
+
+// What has come before its arrival was listened for is taken at once.
+bool Generation::GoOn(const OnPiece& on_piece) {
+  std::vector<ChoicePlan> plans = std::exchange(next_, nullptr)();
+  if (plans.empty()) return false;
+  before_ = Usage(access_before_);
+  choices_.clear();
+  prompt_tokens_.clear();
+  Submit(std::move(plans));
+  if (wake_) OnArrival(wake_);
+  return Poll(on_piece);
 }
 
 TotalUsage Generation::Usage(AccessLine& access) {
-  TotalUsage total;
+  TotalUsage total = before_;
   total.wants_guesses = wants_guesses_;
-  double joules = 0;
+  // Of what was computed at the same time the longest counts, of what came after another the sum.
+  AccessLine side_by_side;
   for (int i = 0; i < size(); ++i) {
     const engine::Usage usage = choices_[i]->Usage();
     if (i % choices_per_prompt_ == 0) {
@@ -112,14 +133,17 @@ TotalUsage Generation::Usage(AccessLine& access) {
       total.guesses[source].proposed += usage.guesses[source].proposed;
       total.guesses[source].accepted += usage.guesses[source].accepted;
     }
-    joules += usage.energy_joules;
-    access.queue_seconds = std::max(access.queue_seconds, usage.queue_seconds);
-    access.prefill_seconds = std::max(access.prefill_seconds, usage.prefill_seconds);
-    access.decode_seconds = std::max(access.decode_seconds, usage.decode_seconds);
+    total.joules += usage.energy_joules;
+    side_by_side.queue_seconds = std::max(side_by_side.queue_seconds, usage.queue_seconds);
+    side_by_side.prefill_seconds = std::max(side_by_side.prefill_seconds, usage.prefill_seconds);
+    side_by_side.decode_seconds = std::max(side_by_side.decode_seconds, usage.decode_seconds);
   }
-  if (wants_energy_) total.energy = {joules, energy_terms_.Grams(joules), energy_terms_.source};
+  access.queue_seconds = side_by_side.queue_seconds + std::max(0.0, access_before_.queue_seconds);
+  access.prefill_seconds = side_by_side.prefill_seconds + std::max(0.0, access_before_.prefill_seconds);
+  access.decode_seconds = side_by_side.decode_seconds + std::max(0.0, access_before_.decode_seconds);
+  if (wants_energy_) total.energy = {total.joules, energy_terms_.Grams(total.joules), energy_terms_.source};
   if (report_wish_.wanted) total.cache_report = Report();
-  access.joules = joules;
+  access.joules = total.joules;
   access.prompt_tokens = total.prompt_tokens;
   access.cached_tokens = total.cached_tokens;
   access.completion_tokens = total.completion_tokens;

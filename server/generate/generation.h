@@ -1,4 +1,5 @@
-// All sequences of one request (its choices), computed side by side and read by one thread at a time.
+// All sequences of one request (its choices), computed side by side and read by one thread at a time. What is asked may follow
+// from a first answer: then it is computed behind that, under the same deadline.
 #pragma once
 
 #include <chrono>
@@ -27,6 +28,7 @@ struct ChoicePlan {
 // What a request used, all choices together; a prompt that several choices share counts once.
 struct TotalUsage {
   int prompt_tokens = 0, cached_tokens = 0, cache_write_tokens = 0, completion_tokens = 0;
+  double joules = 0;
   std::optional<api::EnergyUsage> energy = {};        // when a choice wanted it
   std::optional<api::CacheReport> cache_report = {};  // of several prompts, all counts and the first one's difference
   engine::GuessCounts guesses = {};
@@ -49,6 +51,10 @@ class Generation {
   // it.
   Generation(Service& service, std::vector<ChoicePlan> plans, int choices_per_prompt, api::IdGenerator& ids);
 
+  // What is asked once the sequences so far have ended; none: nothing more. May throw api::ApiError, which Poll passes on.
+  using Next = std::function<std::vector<ChoicePlan>()>;
+  void Then(Next next) { next_ = std::move(next); }
+
   using OnPiece = std::function<void(int choice, OutputPiece& piece)>;
   // `wake` is called, on the engine's thread, when Poll has something to take.
   void OnArrival(const std::function<void()>& wake);
@@ -59,14 +65,18 @@ class Generation {
 
   int size() const { return static_cast<int>(choices_.size()); }
   const OutputPipeline& choice(int index) const { return *choices_[index]; }
-  // When Poll has said that all is done. Fills the access line too.
+  // When Poll has said that all is done: of all sequences, also those that others followed. Fills the access line too.
   TotalUsage Usage(AccessLine& access);
 
  private:
+  void Submit(std::vector<ChoicePlan> plans);
+  bool GoOn(const OnPiece& on_piece);
   void Check(const OutputPipeline& choice) const;
   void NoteWish(const engine::Request& request, const Service& service);
   api::CacheReport Report() const;
 
+  Service& service_;
+  api::IdGenerator& ids_;
   Deadline deadline_;
   std::vector<int> prompt_tokens_;
   int choices_per_prompt_;
@@ -76,6 +86,10 @@ class Generation {
   CacheReportWish report_wish_;
   std::vector<engine::TokenId> first_prompt_;  // where a report is wanted
   std::vector<std::unique_ptr<OutputPipeline>> choices_;
+  Next next_;
+  std::function<void()> wake_;
+  TotalUsage before_;         // of the sequences that others followed
+  AccessLine access_before_;  // likewise
 };
 
 }  // namespace puna::server

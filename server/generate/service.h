@@ -19,6 +19,7 @@
 #include "server/model/chat_format.h"
 #include "server/store/response_store.h"
 #include "server/store/running_responses.h"
+#include "server/store/seal.h"
 
 namespace puna::server {
 
@@ -42,6 +43,7 @@ struct Service {
   ModelFacts facts{};
   RunningResponses running{};
   std::unique_ptr<ResponseStore> responses = std::make_unique<ResponseStore>();
+  std::unique_ptr<const Seal> seal = std::make_unique<const Seal>();  // of what clients keep for us
   int capacity = 0;  // sequences that the engine holds, running and waiting
   int slots = 0;     // of them, those that run side by side
   bool caches_prefixes = true;

@@ -178,7 +178,7 @@ class Demo(SharedServer, Case):
 
     @covers("44")
     def test_words_behind_responses(self):
-        for path in ("/v1/responses/compact", "/v1/responses/resp_1/unknown"):
+        for path in ("/v1/responses/nothing", "/v1/responses/resp_1/unknown"):
             reply = self.server.post(path, case("44"))
             self.assertEqual((reply.status, reply.error["code"]), (404, "unknown_url"), path)
 @HERE

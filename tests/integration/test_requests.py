@@ -93,7 +93,7 @@ class Requests(SharedServer):
         self.assertNotIn("Did you mean", self.send("/v1/v1/nothing", HI).error["message"])
 
     def test_unknown_words_below_an_id_are_no_ids(self):
-        for path in ("/v1/responses/compact", "/v1/responses/compact/cancel", "/v1/responses/resp_x/nothing"):
+        for path in ("/v1/responses/nothing", "/v1/responses/compact/cancel", "/v1/responses/resp_x/nothing"):
             reply = self.send(path, {"input": "Hi"})
             self.assertEqual((reply.status, reply.error["code"]), (404, "unknown_url"), path)
         reply = self.send("/v1/responses/resp_123", {})

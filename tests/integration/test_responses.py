@@ -79,6 +79,27 @@ class Responses(SharedServer):
         gone = self.create("Hi", previous_response_id="resp_never")
         self.assertEqual((gone.status, gone.error["param"]), (400, "previous_response_id"))
 
+    def test_a_conversation_is_compacted_before_it_is_answered(self):
+        told = [{"role": "user", "content": QUESTION}, {"role": "assistant", "content": "The capital of France is Paris."},
+                {"role": "user", "content": "And of Italy?"}]
+        wish = [{"type": "compaction", "compact_threshold": 10}]
+        reply = self.create(told, context_management=wish, stream=True, max_output_tokens=20)
+        events = events_of(reply.body.decode())
+        response = events[-1]["response"]
+        self.assertEqual([item["type"] for item in response["output"]], ["compaction", "message"])
+        done = [e["item"] for e in events if e["type"] == "response.output_item.done"]
+        self.assertEqual(done, response["output"])
+        self.assertEqual(self.server.get(f"{RESPONSES}/{response['id']}").json, response)
+        # By its id and by its items it is the same conversation, whether what the compaction stands for is sent again or not.
+        on = self.create("And of Spain?", previous_response_id=response["id"]).json
+        again = self.create([*told, *response["output"], {"role": "user", "content": "And of Spain?"}]).json
+        self.assertEqual(on["usage"]["input_tokens"], again["usage"]["input_tokens"])
+        from_there = self.create([*response["output"], {"role": "user", "content": "And of Spain?"}]).json
+        self.assertLess(from_there["usage"]["input_tokens"], again["usage"]["input_tokens"])
+        only = self.create([*told, {"type": "compaction_trigger"}]).json
+        self.assertEqual([item["type"] for item in only["output"]], ["compaction"])
+        self.assertEqual(self.create(told, context_management=[{"type": "x"}]).error["param"], "context_management[0].type")
+
     def test_function_call(self):
         first = self.create("What is the weather in Paris?", tools=[WEATHER]).json
         call = first["output"][0]

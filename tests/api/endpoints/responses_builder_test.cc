@@ -231,6 +231,32 @@ TEST_CASE("an empty answer has its message") {
   CHECK(json::parse(builder.Json())["output"][0]["content"][0]["text"] == "");
 }
 
+TEST_CASE("a compaction is added and done at once, is no answer, and is found again in the events") {
+  ResponsesRequest request = ParseResponsesRequest(R"({"input": "Hi"})");
+  ResponseItem compaction;
+  compaction.kind = ResponseItem::Kind::kContextCompaction;
+  compaction.id = "cmp_1";
+  compaction.sealed = "sealed";
+  for (const bool only : {false, true}) {
+    CAPTURE(only);
+    request.only_compacts = only;
+    IdGenerator ids(1);
+    ResponseBuilder builder(request, "demo", 1, ids);
+    const std::string begun = builder.Json();
+    const std::string frames = builder.Start() + builder.AddItem(compaction);
+    CHECK(Types(Events(frames)) == "created in_progress output_item.added output_item.done ");
+    CHECK(Events(frames)[3]["item"] ==
+          json::parse(R"({"id":"cmp_1","type":"compaction","encrypted_content":"sealed"})"));
+    ResponseBuilder again(begun, frames, ids);
+    again.Interrupt("server_restarted");
+    REQUIRE(again.output().size() == 1);
+    CHECK(again.output()[0].kind == ResponseItem::Kind::kContextCompaction);
+    CHECK(again.output()[0].sealed == "sealed");
+    builder.Finish(Status::kCompleted, {});
+    CHECK(json::parse(builder.Json())["output"].size() == (only ? 1 : 2));
+  }
+}
+
 TEST_CASE("log-probabilities stand in the deltas and in the end") {
   const ResponsesRequest request = ParseResponsesRequest(R"({"input": "Hi"})");
   IdGenerator ids(1);

@@ -99,6 +99,46 @@ TEST_CASE("earlier responses come first, without their instructions") {
   CHECK(Shown(AssembleMessages("new", earlier, input)) == "system:new user:q1 assistant:a1 user:q2 ");
 }
 
+TEST_CASE("what a compaction stands for is left out, but for system messages and the user's last words") {
+  const auto contents = [](std::vector<ResponseItem> items, size_t compaction) {
+    items[compaction].kind = ResponseItem::Kind::kContextCompaction;
+    std::string text;
+    for (const Message& message : AssembleMessages("", {}, items))
+      text += message.role[0] + message.content.substr(0, 2);
+    return text;
+  };
+  const std::vector<ResponseItem> items = ParseResponsesRequest(R"({"input": [
+    {"role": "system", "content": "s1"}, {"role": "user", "content": "u1"}, {"role": "assistant", "content": "a1"},
+    {"role": "user", "content": "u2"}, {"type": "compaction", "encrypted_content": "x"},
+    {"role": "assistant", "content": "a2"}, {"role": "user", "content": "u3"}]})")
+                                              .input;
+  CHECK(contents(items, 4) == "ss1u(Wuu2aa2uu3");
+  CHECK(contents({items.begin(), items.begin() + 5}, 4) == "ss1u(Wuu2");
+  CHECK(contents({items[2], items[4], items[5]}, 1) == "u(Waa2");
+  CHECK(contents({items[4], items[6]}, 0) == "u(Wuu3");
+  CHECK(HasPast(items, {}));
+  CHECK(HasPast({items[4]}, {items[6]}));
+  CHECK_FALSE(HasPast({items[0]}, {items[1], items[3]}));
+}
+
+TEST_CASE("context_management has one threshold, and a trigger is no item") {
+  const auto read = [](const json& context) {
+    return ParseResponsesRequest(json{{"input", "Hi"}, {"context_management", context}}.dump()).compact_threshold;
+  };
+  const auto entry = [](const json& threshold) {
+    return json{{"type", "compaction"}, {"compact_threshold", threshold}};
+  };
+  CHECK_FALSE(read(nullptr).has_value());
+  CHECK_FALSE(read(json::array()).has_value());
+  CHECK(read(json::array({entry(nullptr)})) == 0);
+  CHECK(read(json::array({entry(500), entry(300), entry(nullptr)})) == 300);
+  CHECK(read(json::array({entry(nullptr), entry(400)})) == 400);
+  const ResponsesRequest request =
+      ParseResponsesRequest(R"({"input": [{"role": "user", "content": "Hi"}, {"type": "compaction_trigger"}]})");
+  CHECK(request.only_compacts);
+  CHECK(request.input.size() == 1);
+}
+
 TEST_CASE("references are put in their place") {
   const std::vector<ResponseItem> input =
       ParseResponsesRequest(

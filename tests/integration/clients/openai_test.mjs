@@ -166,6 +166,19 @@ test('creates, continues, retrieves and deletes responses', async () => {
   await assert.rejects(client.responses.cancel(second.id), OpenAI.BadRequestError);
 });
 
+test('compacts a conversation, and goes on from what is left of it', async () => {
+  const first = await client.responses.create({ model, input: 'What is the capital of France?', temperature: 0 });
+  const compacted = await client.responses.compact({ model, previous_response_id: first.id, input: 'And of Italy?' });
+  assert.equal(compacted.object, 'response.compaction');
+  assert.deepEqual(compacted.output.map((item) => item.type), ['message', 'message', 'compaction']);
+  const input = [...compacted.output, { role: 'user', content: 'And of Spain?' }];
+  const response = await client.responses.create({ model, input, temperature: 0 });
+  assert.equal(response.status, 'completed');
+  compacted.output[2].encrypted_content += 'AAAA';
+  await assert.rejects(client.responses.create({ model, input: compacted.output }),
+    (error) => error instanceof OpenAI.BadRequestError && error.code === 'invalid_encrypted_content');
+});
+
 test('keeps a conversation and its items', async () => {
   const conversation = await client.conversations.create({
     metadata: { topic: 'capitals' }, items: [{ type: 'message', role: 'user', content: 'My name is Ada.' }],

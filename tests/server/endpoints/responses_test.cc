@@ -7,71 +7,13 @@
 #include <thread>
 
 #include "api/json/error.h"
-#include "server/endpoints/handlers.h"
-#include "server/host/log.h"
-#include "tests/server/scripted_model.h"
-#include "tests/server/service_fixture.h"
-#include "tests/server/store/store_folder.h"
+#include "tests/server/endpoints/responses_fixture.h"
 
 namespace puna::server {
 namespace {
 
 using nlohmann::json;
-
-const std::string kConfig = json{
-    {"bos_token", "<|begin_of_text|>"},
-    {"eos_token", "<|eot_id|>"},
-    {"chat_template",
-     "{# <tool_call>: calls as Hermes writes them #}{{ bos_token }}{% for m in messages %}[{{ m.role }}]{{ m.content "
-     "}}{{ eos_token }}"
-     "{% endfor %}[assistant]"}}.dump();
-
-class Fixture : public ServiceFixture {
- public:
-  explicit Fixture(const std::string& script, std::chrono::microseconds step_time = {}, int max_model_len = 256,
-                   int keep_alive_s = 10)
-      : ServiceFixture(Options(max_model_len, keep_alive_s), std::make_unique<ScriptedModel>(script, step_time)) {
-    SetUpLog("off", "text");
-    service->chat = ChatFormat::Load(
-        engine::FileSet::Memory("memory",
-                                {{"tokenizer_config.json", std::as_bytes(std::span(kConfig.data(), kConfig.size()))}}),
-        "");
-    router = MakeRouter(*service);
-  }
-
-  HttpReply Call(const std::string& method, const std::string& path, const std::string& body = "",
-                 const std::map<std::string, std::string>& query = {}) {
-    HttpRequest request = Post(body);
-    request.query = [&](const std::string& name) { return query.count(name) ? query.at(name) : ""; };
-    const Router::Match match = router.Find(method, path);
-    REQUIRE(match.handler);
-    request.tail = match.tail;
-    HttpReply reply;
-    (*match.handler)(request, reply);
-    if (reply.later) Finish(reply);
-    return reply;
-  }
-  json Create(const json& body) { return json::parse(Call("POST", "/v1/responses", body.dump()).body); }
-  std::string CodeOf(const std::string& method, const std::string& path, const json& body = json::object(),
-                     const std::map<std::string, std::string>& query = {}) {
-    try {
-      Call(method, path, body.dump(), query);
-    } catch (const api::ApiError& error) {
-      return std::to_string(error.status()) + " " + error.code() + " " + error.param();
-    }
-    return "none";
-  }
-
-  Router router;
-
- private:
-  static ServiceOptions Options(int max_model_len, int keep_alive_s) {
-    ServiceOptions options;
-    options.max_model_len = max_model_len;
-    options.config.keep_alive_comment_s = keep_alive_s;
-    return options;
-  }
-};
+using Fixture = ResponsesFixture;
 
 std::vector<json> Events(const std::string& text, size_t first = 0) {
   std::vector<json> events;
@@ -296,52 +238,6 @@ TEST_CASE("a running response can be seen and cancelled from elsewhere") {
   CHECK(json::parse(f.Call("POST", path + "/cancel").body)["status"] == "cancelled");
   CHECK(Events(sink.text).back()["response"]["status"] == "cancelled");
   CHECK(reply.access->finish == "cancelled");
-}
-
-// Looks, whenever the client gets bytes and whenever the log of events grows, whether the store has what can be seen by then.
-class StoreWatcher : public MemorySink {
- public:
-  explicit StoreWatcher(Service& service) : service_(service) {}
-
-  bool Write(std::string_view bytes) override {
-    text += bytes;
-    if (id_.empty()) {
-      id_ = text.substr(text.find("resp_"), 29);
-      if (const auto running = service_.running.Find("", id_)) Follow(running->events);
-    }
-    Look(text);
-    return true;
-  }
-
-  int looks = 0, missing = 0;
-
- private:
-  void Follow(std::shared_ptr<EventLog> log) {
-    log_ = std::move(log);
-    following_ = log_->Follow([this] { Look(log_->Text()); });
-  }
-  void Look(const std::string& seen) {
-    ++looks;
-    const std::string stored = service_.responses->FindEvents("", id_).value_or("");
-    if (stored.size() < seen.size() || stored.compare(0, seen.size(), seen) != 0) ++missing;
-  }
-
-  Service& service_;
-  std::string id_;
-  std::shared_ptr<EventLog> log_;
-  std::shared_ptr<const void> following_;
-};
-
-TEST_CASE("what anybody has seen of a response is in the store's file") {
-  const StoreFolder folder;
-  Fixture f("Hello.", std::chrono::milliseconds(20));
-  f.service->responses = std::make_unique<ResponseStore>(folder.Options());
-  HttpReply reply = f.Call("POST", "/v1/responses", R"({"input": "Hi", "stream": true})");
-  StoreWatcher client(*f.service);
-  Finish(reply, client);
-  CHECK(Events(client.text).back()["type"] == "response.completed");
-  CHECK(client.looks > 0);
-  CHECK(client.missing == 0);
 }
 
 TEST_CASE("what fails before anybody knows its id leaves nothing behind") {
