@@ -203,6 +203,48 @@ test('keeps a conversation and its items', async () => {
   await assert.rejects(client.conversations.retrieve(conversation.id), OpenAI.NotFoundError);
 });
 
+test('answers within a conversation, streamed too, from all that stands in it', async () => {
+  const { id } = await client.conversations.create();
+  assert.deepEqual((await client.conversations.retrieve(id)).metadata, {});
+  const call = { type: 'function_call', call_id: 'call_1', name: 'get_weather', arguments: '{"city":"Paris"}' };
+  const result = { type: 'function_call_output', call_id: 'call_1', output: 'Sunny.' };
+  const question = { type: 'message', role: 'user', content: 'What is the weather in Paris?' };
+  await client.conversations.items.create(id, { items: [question, call, result] });
+  const body = { model, input: 'What is the capital of France?', temperature: 0 };
+  const response = await client.responses.stream({ ...body, conversation: { id } }).finalResponse();
+  assert.equal(response.conversation.id, id);
+  const told = [question, call, result, { role: 'user', content: body.input }];
+  const spelledOut = await client.responses.create({ ...body, input: told });
+  assert.equal(response.usage.input_tokens, spelledOut.usage.input_tokens);
+  assert.equal(response.output_text, spelledOut.output_text);
+  const page = await client.conversations.items.list(id, { order: 'asc', limit: 3 });
+  assert.deepEqual(page.data.map((item) => item.type), ['message', 'function_call', 'function_call_output']);
+  assert.ok(page.hasNextPage());
+  const rest = await page.getNextPage();
+  assert.deepEqual(rest.data.map((item) => item.role), ['user', 'assistant']);
+  assert.equal(rest.data[1].id, response.output[0].id);
+  assert.equal(rest.data[1].content[0].text, response.output_text);
+  assert.ok(!rest.hasNextPage());
+});
+
+test('errors of conversations name what is wrong', async () => {
+  const { id } = await client.conversations.create({});
+  const refused = (request, status, code, param) => assert.rejects(request,
+    (error) => error instanceof OpenAI.APIError && error.status === status && error.code === code && error.param === param);
+  const items = new Array(21).fill({ type: 'message', role: 'user', content: 'Hi' });
+  await refused(client.conversations.items.create(id, { items }), 400, 'array_above_max_length', 'items');
+  const gone = client.conversations.items.retrieve('msg_none', { conversation_id: id });
+  await refused(gone, 404, 'item_not_found', null);
+  await refused(client.conversations.items.delete('msg_none', { conversation_id: id }), 404, 'item_not_found', null);
+  const both = { model, input: 'Hi', conversation: id, previous_response_id: 'resp_none' };
+  await refused(client.responses.create(both), 400, 'mutually_exclusive_parameters', 'conversation');
+  await client.conversations.delete(id);
+  const after = client.responses.create({ model, input: 'Hi', conversation: id });
+  await assert.rejects(after, (error) => error instanceof OpenAI.NotFoundError && error.code === 'conversation_not_found');
+  await assert.rejects(client.conversations.update(id, { metadata: {} }), OpenAI.NotFoundError);
+  await assert.rejects(client.conversations.items.list(id), OpenAI.NotFoundError);
+});
+
 test('makes a response in the background, and takes its stream up again', async () => {
   const body = { model, input: 'What is the capital of France?', temperature: 0, background: true };
   let response = await client.responses.create(body);
