@@ -12,16 +12,17 @@ import threading
 import time
 import unittest
 
-from puna import HANG_SECONDS, LONG, SOURCE, Server, free_port
+from puna import HANG_SECONDS, LONG, SOURCE, Server, TemporaryFolder, free_port
 
 HAPROXY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin")
 CONVERSATIONS = 12
 
 
 @unittest.skipUnless(HAPROXY, "skipped: no haproxy")
-class Replicas(unittest.TestCase):
+class Replicas(TemporaryFolder):
     def setUp(self):
-        self.replicas = [Server(), Server()]
+        super().setUp()
+        self.replicas = [Server("--responses-path", os.path.join(self.folder, "responses")) for _ in range(2)]
         for replica in self.replicas:
             self.addCleanup(replica.__exit__)
         self.port = free_port()
@@ -110,7 +111,11 @@ class Replicas(unittest.TestCase):
                 {"role": "user", "content": question(n)}, *turn * [{"role": "assistant", "content": "No."},
                                                                    {"role": "user", "content": "Why?"}]]}),
             "texts": lambda n, turn: ("/v1/embeddings", {"input": [question(n), *turn * ["more"]]}),
+            "conversation": lambda n, turn: ("/v1/responses", {"conversation": conversations[n], "input": f"{n}, {turn}?"}),
+            "conversation object": lambda n, turn: ("/v1/responses", {
+                "conversation": {"id": conversations[n + CONVERSATIONS]}, "input": f"{n}, {turn}?"}),
         }
+        conversations = [self.ask("POST", "/v1/conversations", {}, f"new-{n}")[1]["id"] for n in range(2 * CONVERSATIONS)]
         for name, form in forms.items():
             homes = []
             for number in range(CONVERSATIONS):
