@@ -1,10 +1,12 @@
 #include "config/load.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
+#include <system_error>
 
 #include "config/flags.h"
 #include "config/options.h"
@@ -20,14 +22,24 @@ std::string ReadFile(const std::string& path, const std::string& where) {
   std::ifstream in(path, std::ios::binary);
   std::stringstream text;
   if (in) text << in.rdbuf();
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) throw ConfigError(where + ": " + path + " is a folder, not a file");
   if (!in || text.bad()) {
     throw ConfigError(where + ": cannot read the file " + path + "; check the path and its permissions");
   }
   return text.str();
 }
 
+// "line 2, column 7" of a byte, the first of which is 1.
+std::string PlaceOf(size_t byte, const std::string& text) {
+  const std::string_view before = std::string_view(text).substr(0, byte == 0 ? 0 : byte - 1);
+  const size_t line_begin = before.rfind('\n') + 1;  // of npos: 0
+  return "line " + std::to_string(std::ranges::count(before, '\n') + 1) + ", column " +
+         std::to_string(before.size() - line_begin + 1);
+}
+
 // Parses a JSON object, comments allowed, and refuses a key that stands twice, of which a parser
-// would drop one.
+// would drop one. What stands in the file may be a key for clients: no error shows it.
 nlohmann::json ParseObject(const std::string& text, const std::string& path) {
   std::set<std::string> seen;
   const auto callback = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
@@ -39,8 +51,11 @@ nlohmann::json ParseObject(const std::string& text, const std::string& path) {
   nlohmann::json object;
   try {
     object = nlohmann::json::parse(text, callback, true, true);
-  } catch (const nlohmann::json::exception& e) {
-    throw ConfigError(path + ": not JSON: " + e.what());
+  } catch (const nlohmann::json::parse_error& e) {
+    throw ConfigError(path + ": not JSON: " + PlaceOf(e.byte, text) +
+                      ": expected an object of options, with quotes around texts and commas between");
+  } catch (const nlohmann::json::exception&) {
+    throw ConfigError(path + ": a number is larger than any that can be read");
   }
   if (!object.is_object()) throw ConfigError(path + ": expected a JSON object of options, found " + object.type_name());
   return object;

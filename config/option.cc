@@ -31,6 +31,14 @@ std::string Print(double x) {
   throw ConfigError(where + ": found \"" + found + "\", expected " + option.range() + clue);
 }
 
+// What stands there, or only of what type it is: an option that takes texts may hold a key for clients.
+[[noreturn]] void RefuseJson(const Option& option, const nlohmann::json& found, const std::string& where) {
+  const bool takes_text =
+      std::holds_alternative<TextOption>(option.type) || std::holds_alternative<ListOption>(option.type);
+  if (!takes_text && found.is_primitive()) Refuse(option, found.dump(), where);
+  throw ConfigError(where + ": found a value of type " + found.type_name() + ", expected " + option.range());
+}
+
 template <typename T>
 std::optional<T> Parse(const std::string& text) {
   T value{};
@@ -173,7 +181,7 @@ void SetOptionJson(const Option& option, void* values, const nlohmann::json& val
   if (const auto* list = std::get_if<ListOption>(&option.type); list && value.is_array()) {
     std::vector<std::string> items;
     for (const auto& item : value) {
-      if (!item.is_string()) Refuse(option, item.dump(), where);
+      if (!item.is_string()) RefuseJson(option, item, where);
       items.push_back(item.get<std::string>());
     }
     list->field.set(values, std::move(items));
@@ -186,7 +194,7 @@ void SetOptionJson(const Option& option, void* values, const nlohmann::json& val
                                    [&](const auto&) { return value.is_string(); },
                                },
                                option.type);
-  if (!fits) Refuse(option, value.dump(), where);
+  if (!fits) RefuseJson(option, value, where);
   SetOptionText(option, values, value.is_string() ? value.get<std::string>() : value.dump(), where);
 }
 

@@ -96,10 +96,33 @@ TEST_CASE("the config file: unknown, doubled and mistyped keys are errors") {
   CHECK(error(R"({"port": 1, "port": 2})") == ": the key \"port\" stands twice; remove one");
   CHECK(error(R"({"port": "1"})") == ": key \"port\": found \"\"1\"\", expected a whole number from 0 to 65535");
   CHECK(error("[1]") == ": expected a JSON object of options, found array");
-  CHECK(error("{").rfind(": not JSON: ", 0) == 0);
-  CHECK(error("").rfind(": not JSON: ", 0) == 0);
+  CHECK(error("{").rfind(": not JSON: line 1, column 2: ", 0) == 0);
+  CHECK(error("").rfind(": not JSON: line 1, column 1: ", 0) == 0);
+  CHECK(error("{\"port\": 1,\n  port}").rfind(": not JSON: line 2, column 3: ", 0) == 0);
+  CHECK(error(R"({"port": 1e999})") == ": a number is larger than any that can be read");
   CHECK(ErrorOf({"--config", "/no/such/file"}) ==
         "flag --config: cannot read the file /no/such/file; check the path and its permissions");
+}
+
+TEST_CASE("a folder in place of a file is called so") {
+  for (const char* option : {"--config", "--api-key-file", "--keys-file"})
+    CHECK(ErrorOf({option, "/tmp"}).ends_with(": /tmp is a folder, not a file"));
+}
+
+TEST_CASE("no error about the config file shows what may be a key") {
+  for (const char* text : {R"({"api_key": {"secret-1": "secret-2"}})", R"({"api_key": ["a", ["secret"]]})",
+                           R"({"api_key": "secret" "secret"})", R"({"api_key": ["secret)", R"({"api_key": secret})",
+                           R"({"host": {"api_key": "secret"}})", R"({"port": {"api_key": "secret"}})",
+                           "{\"api_key\": \"secret\x01\"}", "{\"api_key\": \"secret\xff\"}"}) {
+    CAPTURE(text);
+    const TemporaryFile file(text);
+    const std::string message = ErrorOf({"--config", file.path});
+    CHECK(message.starts_with(file.path));
+    CHECK(message.find("secret") == std::string::npos);
+  }
+  const TemporaryFile file(R"({"api_key": {"a": 1}})");
+  CHECK(ErrorOf({"--config", file.path}) ==
+        file.path + ": key \"api_key\": found a value of type object, expected text, or a list of texts");
 }
 
 TEST_CASE("keys from a file are added, and an empty file does not open the server") {
