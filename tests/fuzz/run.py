@@ -24,7 +24,8 @@ import zlib
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, "build", "asan")
 MAX_SEED_BYTES = 1 << 16
-BY_NAME = {"content_coding", "http_request", "model_folder"}  # young: built and run where they are named, until a long run finds nothing
+# Young: built and run where they are named, until a long run finds nothing.
+BY_NAME = {"content_coding", "http_request", "model_folder"}
 
 
 def read(*path):
@@ -58,13 +59,17 @@ def grammars():
 
 
 def seeds(target):
-    if target == "chat_request":
+    if target in ("chat_request", "message_values"):
         chat = {"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}], "temperature": 0.5, "n": 2,
                 "stop": ["a"],
                 "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}],
                 "response_format": {"type": "json_object"}, "logit_bias": {"1": -5},
                 "stream_options": {"include_usage": True}}
-        return [json.dumps(chat).encode(), b'{"prompt": [[1, 2], [3]], "max_tokens": 5, "echo": true, "logprobs": 3}']
+        call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"x": [1.5, {"y": null}]}'}}
+        calls = {"messages": [{"role": "assistant", "content": None, "tool_calls": [call]},
+                              {"role": "tool", "tool_call_id": "c", "content": "{}"}]}
+        return [json.dumps(chat).encode(), json.dumps(calls).encode(),
+                b'{"prompt": [[1, 2], [3]], "max_tokens": 5, "echo": true, "logprobs": 3}']
     if target == "tool_call":
         cases = lines("tests/api/data/tool_calls.jsonl")
         return [bytes([i % 32]) + case["text"].encode() for i, case in enumerate(cases)]
