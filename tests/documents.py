@@ -1,5 +1,6 @@
 """The documents, as a test: every table of figures says which command makes it, where it was made and what it measures, and is no
-older than the code allows; and prose keeps to the tree's width.
+older than the code allows; and prose keeps to the tree's width, as do the programs that no formatter breaks: Python, JavaScript
+and CSS.
 
 A table of figures stands between two comments, in the form that `make figures` (figures.py) understands:
 
@@ -29,6 +30,9 @@ MEASURED = re.compile(r"(?:^ of |, )([a-z][-a-z0-9]*) (\d+)(?=,|$)")
 PLACE = re.compile(r"^\(commit [0-9a-f]{7,}( with changes)?, \d{4}-\d\d-\d\d, \S.*\)$")  # where and when it was measured
 ALLOWED = re.compile(r"^\s*(?://|#) Figures of ([a-z][-a-z0-9]*): (\d+)\b", re.MULTILINE)
 CODE = (".h", ".cc", ".inc", ".py")
+PROGRAMS = (".py", ".js", ".mjs", ".jsx", ".css")  # that no formatter breaks
+# Sentences that the demo model is made of, one a line, in files for nothing else.
+SENTENCES = re.compile(r"engine/demo/(family_[a-z]+|words|generate_text)\.py$")
 FIGURE = re.compile(r"\d\.\d|\d %|^\d+ of \d+$|^\d+ ?(s|ms|GiB|MiB)$")
 # A paragraph's first line may begin with these; what follows is indented as deep.
 BULLET = re.compile(r"^(\s*)([-*] |\d+\. )?")
@@ -128,6 +132,14 @@ def check_text(text, allowed):
         yield inside, f"the figures that begin here have no {END}"
 
 
+def check_width(path, text):
+    """The lines of a program that are too long, as (line, message)."""
+    if path.endswith(PROGRAMS) and not SENTENCES.match(path):
+        for number, line in enumerate(text.split("\n"), 1):
+            if len(line) > WIDTH and not is_one_word(line):
+                yield number, f"{len(line)} characters; at most {WIDTH}"
+
+
 def is_one_word(line):
     """Whether no line of the width could hold its longest word: an address."""
     return any(len(word) > WIDTH - 8 for word in line.split())
@@ -204,6 +216,9 @@ def main():
     root = sys.argv[1] if len(sys.argv) > 1 else "."
     documents = list_documents(root)
     findings = check_all([(path, read(os.path.join(root, path))) for path in documents], code_of(root))
+    programs = [path for path in list_files(root) if path.endswith(PROGRAMS)]
+    findings += [f"{path}:{line}: {message}" for path in programs
+                 for line, message in check_width(path, read(os.path.join(root, path)))]
     print("\n".join(findings) if findings else f"documents: {len(documents)}, each figure with its command and of its code's age")
     return 1 if findings else 0
 

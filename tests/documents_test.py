@@ -69,6 +69,14 @@ class DocumentsTest(unittest.TestCase):
         self.assertEqual(1, len(found), found)
         self.assertIn("a.md:1: these figures of gemm are 2, and the code has 3", found[0])
 
+    def test_programs_keep_to_the_width(self):
+        long = "a = [" + "1, " * 50 + "]"
+        for path in ("tests/a.py", "server/page/src/a.jsx", "a.mjs", "a.js", "a.css", "engine/demo/train.py"):
+            self.assertEqual([(2, f"{len(long)} characters; at most 132")], list(documents.check_width(path, f"b\n{long}\n")), path)
+            self.assertEqual([], list(documents.check_width(path, "x" * 132 + "\n// https://" + "x" * 140)))
+        for path in ("a.cc", "a.md", "engine/demo/words.py", "engine/demo/family_talk.py"):
+            self.assertEqual([], list(documents.check_width(path, long)), path)
+
     def test_a_tree_without_git(self):
         with tempfile.TemporaryDirectory() as root:
             for name, text in (("a.md", TABLE), ("build/b.md", TABLE), ("code/gemm.h", "// Figures of gemm: 1\n")):

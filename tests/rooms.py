@@ -52,10 +52,14 @@ ALLOWED = {
         "config", "engine/base", "engine/kv_cache", "engine/kv_disk", "engine/model", "engine/request",
         "engine/sampling", "engine/scheduler",
     },
-    "server/host": {"config", "engine", "engine/base/mapped_range.h", "engine/base/mutex.h"},  # process and machine: log, signals, limits, energy, progress
+    "server/host": {  # process and machine: log, signals, limits, energy, progress
+        "config", "engine", "engine/base/mapped_range.h", "engine/base/mutex.h",
+    },
     "server/store": {"api/endpoints", "api/fields", "api/json", "engine/base/mutex.h", "server/host"},  # what outlives its request
     "server/hub": {"config", "engine/checkpoint/gguf", "server/host"},  # models by name: hubs, caches, downloads
-    "server/http": {"config", "api/fields", "api/json", "engine/base/mutex.h", "server/host"},  # sockets, routes, keys; knows no endpoint
+    "server/http": {  # sockets, routes, keys; knows no endpoint
+        "config", "api/fields", "api/json", "engine/base/mutex.h", "server/host",
+    },
     "server/model": {  # from the operator's choice to a loaded model with its text side
         "api/fields", "api/json", "api/template", "api/tool_calls", "config", "engine", "engine/base",
         "engine/checkpoint", "engine/checkpoint/config", "engine/checkpoint/files", "engine/checkpoint/gguf",

@@ -98,10 +98,13 @@ def save(tokens, folder, chat_template):
     model = dict(type="BPE", dropout=None, unk_token=None, continuing_subword_prefix=None, end_of_word_suffix=None, fuse_unk=False,
                  byte_fallback=False, ignore_merges=True, vocab={shown(t): i for i, t in enumerate(tokens)},
                  merges=[shown(a) + " " + shown(b) for a, b in merges_of(tokens)])
-    tokenizer = dict(version="1.0", truncation=None, padding=None, added_tokens=[dict(id=i, content=c, **flags) for i, c in special.items()],
+    added = [dict(id=i, content=c, **flags) for i, c in special.items()]
+    tokenizer = dict(version="1.0", truncation=None, padding=None, added_tokens=added,
                      normalizer=None, pre_tokenizer=dict(type="Sequence", pretokenizers=[split, level(False, True, False)]),
-                     post_processor=dict(type="Sequence", processors=[level(True, False, True), post]), decoder=level(True, True, True), model=model)
-    config = dict(added_tokens_decoder={str(i): dict(content=c, **flags) for i, c in special.items()}, bos_token=bos, chat_template=chat_template,
+                     post_processor=dict(type="Sequence", processors=[level(True, False, True), post]),
+                     decoder=level(True, True, True), model=model)
+    config = dict(added_tokens_decoder={str(i): dict(content=c, **flags) for i, c in special.items()}, bos_token=bos,
+                  chat_template=chat_template,
                   clean_up_tokenization_spaces=False, eos_token="<|eot_id|>", model_input_names=["input_ids", "attention_mask"],
                   model_max_length=8192, pad_token="<|finetune_right_pad_id|>", tokenizer_class="PreTrainedTokenizerFast")
     one = lambda c: dict(content=c, lstrip=False, normalized=False, rstrip=False, single_word=False)

@@ -26,7 +26,8 @@ def call_text(calls):
 def content_text(message):
     if message.get("tool_calls"):
         fs = [c["function"] for c in message["tool_calls"]]
-        return call_text([(f["name"], json.loads(f["arguments"]) if isinstance(f["arguments"], str) else f["arguments"]) for f in fs])
+        return call_text([(f["name"], json.loads(f["arguments"]) if isinstance(f["arguments"], str) else f["arguments"])
+                          for f in fs])
     content = message.get("content")
     if isinstance(content, str):
         return content.strip()
@@ -61,15 +62,19 @@ def check():
     import jinja2
     env = jinja2.Environment()
     env.filters["tojson"] = dumps
-    template = env.from_string(open(__file__.rsplit("/", 1)[0] + "/chat_template.jinja").read() if "/" in __file__ else open("chat_template.jinja").read())
+    path = __file__.rsplit("/", 1)[0] + "/chat_template.jinja" if "/" in __file__ else "chat_template.jinja"
+    template = env.from_string(open(path).read())
     tool = {"type": "function", "function": {"name": "f", "description": "dé", "parameters": {"type": "object", "properties": {}}}}
-    call = {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "f", "arguments": {"a": 1}}}, {"function": {"name": "g", "arguments": '{"b": "x"}'}}]}
+    call = {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "f", "arguments": {"a": 1}}},
+                                                                 {"function": {"name": "g", "arguments": '{"b": "x"}'}}]}
     user, system = {"role": "user", "content": " Hi "}, {"role": "system", "content": "Be kind."}
     parts = {"role": "user", "content": [{"type": "text", "text": "Hi"}]}
     cases = [([user], None), ([system, user], None), ([dict(system, role="developer"), parts], [tool]), ([user], [tool, tool]),
-             ([user, call, {"role": "tool", "content": "22"}, {"role": "tool", "content": {"t": 1}}], [tool]), ([user, system, user], None)]
+             ([user, call, {"role": "tool", "content": "22"}, {"role": "tool", "content": {"t": 1}}], [tool]),
+             ([user, system, user], None)]
     for messages, tools in cases:
-        ours, theirs = prompt(messages, tools), template.render(messages=messages, tools=tools, bos_token=BOS, add_generation_prompt=True)
+        ours = prompt(messages, tools)
+        theirs = template.render(messages=messages, tools=tools, bos_token=BOS, add_generation_prompt=True)
         assert ours == theirs, (ours, theirs)
     print(len(cases), "prompts agree")
 

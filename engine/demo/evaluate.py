@@ -86,7 +86,8 @@ def main():
     p.add_argument("--threads", type=int, default=2)
     a = p.parse_args()
     torch.set_num_threads(a.threads)
-    w, c = llama.load(a.weights or os.path.join(a.model, "model.safetensors")), json.load(open(os.path.join(a.model, "config.json")))
+    w = llama.load(a.weights or os.path.join(a.model, "model.safetensors"))
+    c = json.load(open(os.path.join(a.model, "config.json")))
     tokenizer = bpe.Tokenizer(a.model)
     cases = [json.loads(line) for line in open(a.cases, encoding="utf-8")][::a.every]
     if a.generate:

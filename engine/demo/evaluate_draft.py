@@ -65,8 +65,10 @@ def table(families, everything):
         chain = [share(score, i) for i in range(len(score.true))]
         product = lambda n: 100 * torch.tensor(chain[:n]).prod().item()
         lines.append("| %s | %.2f | %.0f %% | %.0f %% | %.0f %% |" % (name, score.per_cycle(), product(1), product(2), product(4)))
-    lines += ["", "| place | " + " | ".join(str(i + 1) for i in range(len(everything.true))) + " |", "|---" * (len(everything.true) + 1) + "|",
-              "| came true, of those whose predecessors did | " + " | ".join("%.0f %%" % (100 * share(everything, i)) for i in range(len(everything.true))) + " |"]
+    lines += ["", "| place | " + " | ".join(str(i + 1) for i in range(len(everything.true))) + " |",
+              "|---" * (len(everything.true) + 1) + "|",
+              "| came true, of those whose predecessors did | " + 
+              " | ".join("%.0f %%" % (100 * share(everything, i)) for i in range(len(everything.true))) + " |"]
     return "\n".join(lines)
 
 

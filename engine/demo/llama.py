@@ -22,8 +22,10 @@ def shapes(c):
     out = {"model.embed_tokens.weight": (c["vocab_size"], h)}
     for i in range(c["num_hidden_layers"]):
         p = "model.layers.%d." % i
-        out.update({p + "input_layernorm.weight": (h,), p + "self_attn.q_proj.weight": (q, h), p + "self_attn.k_proj.weight": (kv, h),
-                    p + "self_attn.v_proj.weight": (kv, h), p + "self_attn.o_proj.weight": (h, q), p + "post_attention_layernorm.weight": (h,),
+        out.update({p + "input_layernorm.weight": (h,), p + "self_attn.q_proj.weight": (q, h),
+                    p + "self_attn.k_proj.weight": (kv, h),
+                    p + "self_attn.v_proj.weight": (kv, h), p + "self_attn.o_proj.weight": (h, q),
+                    p + "post_attention_layernorm.weight": (h,),
                     p + "mlp.gate_proj.weight": (f, h), p + "mlp.up_proj.weight": (f, h), p + "mlp.down_proj.weight": (h, f)})
     out["model.norm.weight"] = (h,)
     return out
@@ -77,7 +79,8 @@ def attention(w, p, c, x, cos, sin, mask, cache):
 
 
 def forward(w, c, ids, table, mask, positions=None, cache=None):
-    """The final hidden states, after the last norm. positions: [batch, T] where rows do not start at 0; mask is added to the scores."""
+    """The final hidden states, after the last norm. positions: [batch, T] where rows do not start at 0; mask is added to the
+    scores."""
     cos, sin = table
     if positions is None:
         cos, sin = cos[:ids.shape[1]], sin[:ids.shape[1]]

@@ -116,7 +116,9 @@ def write(w, c, folder):
     with open(os.path.join(folder, "config.json"), "w") as f:
         f.write(json.dumps(c, indent=2) + "\n")
     with open(os.path.join(folder, "generation_config.json"), "w") as f:
-        f.write(json.dumps(dict(bos_token_id=c["bos_token_id"], do_sample=False, eos_token_id=c["eos_token_id"], pad_token_id=c["pad_token_id"], transformers_version="4.45.0"), indent=2) + "\n")
+        generation = dict(bos_token_id=c["bos_token_id"], do_sample=False, eos_token_id=c["eos_token_id"],
+                          pad_token_id=c["pad_token_id"], transformers_version="4.45.0")
+        f.write(json.dumps(generation, indent=2) + "\n")
     llama.save(w, os.path.join(folder, "model.safetensors"))
 
 
@@ -134,7 +136,8 @@ class Worker:
         self.matrices = mine(sorted(matrices, key=lambda k: (tuple(self.w[k].shape), k)))
         self.rest = mine([k for k in self.w if k not in matrices])
         self.muon = Muon([self.w[k] for k in self.matrices], 0.1)
-        self.adam = torch.optim.AdamW([self.w[k] for k in self.rest] or [torch.zeros(1)], lr=1.0, betas=(0.9, 0.97), weight_decay=0.0)
+        rest = [self.w[k] for k in self.rest] or [torch.zeros(1)]
+        self.adam = torch.optim.AdamW(rest, lr=1.0, betas=(0.9, 0.97), weight_decay=0.0)
         self.leaf = {k: v.detach().requires_grad_() for k, v in self.w.items()}
         self.table, self.masks = llama.rope_table(llama.CONFIG, LONGEST), {}
 
@@ -184,7 +187,8 @@ class Worker:
                 tokens += sum(ids.numel() for ids, _ in groups)
                 shown = value if shown is None else 0.9 * shown + 0.1 * value
                 if step % 20 == 0 or self.done.value >= 1:
-                    print("step %5d  loss %.4f  tokens %.2fM  %.0f s" % (step, shown, tokens / 1e6, time.time() - began), flush=True)
+                    told = (step, shown, tokens / 1e6, time.time() - began)
+                    print("step %5d  loss %.4f  tokens %.2fM  %.0f s" % told, flush=True)
                 if a.snapshot and (step + 1) % a.snapshot == 0:
                     llama.save(self.mean, a.snapshot_to)
             self.total[self.number] = 0.0
@@ -219,7 +223,8 @@ def train(a):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--steps", type=int, default=2000)
-    p.add_argument("--minutes", type=float, default=0, help="stop by the clock if that comes first; the rate then follows the clock")
+    p.add_argument("--minutes", type=float, default=0,
+                   help="stop by the clock if that comes first; the rate then follows the clock")
     p.add_argument("--batch", type=int, default=80, help="examples per step (80)")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--workers", type=int, default=2, help="processes, one core each (2)")

@@ -23,7 +23,8 @@ import pard
 import train
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-CONFIG = dict(llama.CONFIG, hidden_size=128, intermediate_size=384, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=1,
+CONFIG = dict(llama.CONFIG, hidden_size=128, intermediate_size=384, num_hidden_layers=2, num_attention_heads=4,
+              num_key_value_heads=1,
               head_dim=64, pard_token=2039, spd_type="pard")
 GUESSES = 8
 FADE = 0.9  # a guess counts so much less than the one before it, without which it is worth nothing
@@ -139,7 +140,8 @@ class Trainer:
             v.requires_grad_()
         matrices = [k for k, v in self.w.items() if v.dim() == 2 and "embed" not in k]
         self.muon = train.Muon([self.w[k] for k in matrices], 0.1)
-        self.adam = torch.optim.AdamW([v for k, v in self.w.items() if k not in matrices], lr=1.0, betas=(0.9, 0.97), weight_decay=0.0)
+        rest = [v for k, v in self.w.items() if k not in matrices]
+        self.adam = torch.optim.AdamW(rest, lr=1.0, betas=(0.9, 0.97), weight_decay=0.0)
         longest = train.LONGEST + GUESSES
         self.tables, self.masks = (llama.rope_table(llama.CONFIG, longest), llama.rope_table(CONFIG, longest)), {}
 
@@ -188,7 +190,8 @@ def write(w, folder):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--steps", type=int, default=1500)
-    p.add_argument("--minutes", type=float, default=0, help="of processor time; the run ends there if that comes first, and the rate follows")
+    p.add_argument("--minutes", type=float, default=0,
+                   help="of processor time; the run ends there if that comes first, and the rate follows")
     p.add_argument("--batch", type=int, default=64, help="examples per step (64)")
     p.add_argument("--budget", type=int, default=1600, help="tokens that are computed together (1600)")
     p.add_argument("--places", type=int, default=10, help="places of a text from which masks guess (10)")

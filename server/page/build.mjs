@@ -43,7 +43,8 @@ function licenceOf(name) {
   const file = readdirSync(folder).find((entry) => /^licen[sc]e(\.(md|txt))?$/i.test(entry));
   return `${name}\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`;
 }
-const licences = asset('licences.txt', 'text/plain; charset=utf-8', Buffer.from(libraries.map(licenceOf).join(`\n${'-'.repeat(80)}\n\n`)));
+const licenceTexts = libraries.map(licenceOf).join(`\n${'-'.repeat(80)}\n\n`);
+const licences = asset('licences.txt', 'text/plain; charset=utf-8', Buffer.from(licenceTexts));
 const kScript = 'text/javascript; charset=utf-8';
 const script = asset('boot.js', kScript, contents(/^boot\.js$/));
 // esbuild names it after its content, too, and boot.js asks for it by that name.

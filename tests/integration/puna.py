@@ -1,4 +1,5 @@
-"""The real binary on loopback, for end-to-end tests: PUNA_BINARY names it, else it is build/release/puna. Python's standard library only."""
+"""The real binary on loopback, for end-to-end tests: PUNA_BINARY names it, else it is build/release/puna. Python's standard library
+only."""
 
 import http.client
 import json

@@ -5,8 +5,8 @@ python3 tests/integration/soak.py --minutes 5 --clients 12 --seed 3
 python3 tests/integration/soak.py --serve "--model random:llama-3.2-1b --weights w4a8"   (a model that never ends by itself)
 
 Clients ask all endpoints, streamed and not, with schemas, tools and mistakes, and hang up in the middle. Watched meanwhile: a
-known answer, memory, descriptors, threads; and at the end, when nobody asks any more: blocks of the KV cache, requests, descriptors,
-and the exit on SIGTERM. PUNA_BINARY names the binary, else it is build/release/puna.
+known answer, memory, descriptors, threads; and at the end, when nobody asks any more: blocks of the KV cache, requests,
+descriptors, and the exit on SIGTERM. PUNA_BINARY names the binary, else it is build/release/puna.
 """
 
 import argparse

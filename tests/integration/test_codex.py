@@ -9,7 +9,8 @@ from puna import Server, TemporaryFolder
 from script import Script, run_client
 
 CODEX = os.environ.get("PUNA_CODEX")
-MODEL = {"slug": "puna-demo", "display_name": "demo", "description": "", "supported_reasoning_levels": [], "shell_type": "shell_command",
+MODEL = {"slug": "puna-demo", "display_name": "demo", "description": "", "supported_reasoning_levels": [],
+         "shell_type": "shell_command",
          "visibility": "list", "supported_in_api": True, "priority": 1, "base_instructions": "You are a coding agent.",
          "supports_reasoning_summaries": False, "support_verbosity": False, "apply_patch_tool_type": "freeform",
          "truncation_policy": {"mode": "bytes", "limit": 4000}, "supports_parallel_tool_calls": True, "context_window": 8192,
@@ -67,8 +68,8 @@ class Codex(TemporaryFolder):
                 return end(body)
             tool = next(tool for tool in body["tools"] if tool.get("name") in ("exec_command", "shell_command", "shell"))
             member = "cmd" if tool["name"] == "exec_command" else "command"
-            tool["parameters"] = {"type": "object", "properties": {member: {"const": "echo written > made.txt"}}, "required": [member],
-                                  "additionalProperties": False}
+            tool["parameters"] = {"type": "object", "properties": {member: {"const": "echo written > made.txt"}},
+                                  "required": [member], "additionalProperties": False}
             tool["strict"] = True
             body["tool_choice"] = {"type": "function", "name": tool["name"]}
 

@@ -1,4 +1,5 @@
-"""The KV cache on disk: kill -9, restarts, several servers, damaged files. PUNA_KILLS is how often a server is killed under load."""
+"""The KV cache on disk: kill -9, restarts, several servers, damaged files. PUNA_KILLS is how often a server is killed under
+load."""
 
 import http.client
 import os

@@ -109,7 +109,8 @@ class Errors(SharedServer):
 
     def test_what_is_no_http(self):
         for data in (b"\r\n\r\n", b"HELO\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET /" + b"x" * 20000 + b" HTTP/1.1\r\n\r\n",
-                     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"POST " + CHAT.encode() + b" HTTP/1.1\r\nContent-Length: 99\r\n\r\n"):
+                     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+                     b"POST " + CHAT.encode() + b" HTTP/1.1\r\nContent-Length: 99\r\n\r\n"):
             answer = self.server.raw(data)
             self.assertTrue(answer == b"" or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.1 505")), answer[:200])
 

@@ -165,8 +165,8 @@ class Broken(HubTest):
 
 class Refusals(HubTest):
     def test_what_is_not_there(self):
-        self.refused("there is no org/none on " + self.hub.url + ", or it is private: check the name; if it is private, set HF_TOKEN",
-                     "hf:org/none")
+        reason = f"there is no org/none on {self.hub.url}, or it is private: check the name; if it is private, set HF_TOKEN"
+        self.refused(reason, "hf:org/none")
         self.refused("it has Q4_K_M, Q8_0", f"hf:{REPO}:Q6_K")
         self.refused("did you mean hf:org/x?", "org/x")
         self.assertEqual(self.puna("pull").returncode, 1)

@@ -11,7 +11,8 @@ INTEGERS = ("--weights", "w8a8", "--kv-cache-dtype", "int8")
 REQUESTS = (
     ("/v1/chat/completions", {"messages": [{"role": "user", "content": "What is the capital of France?"}], "temperature": 0,
                               "logprobs": True, "top_logprobs": 5}),
-    ("/v1/completions", {"prompt": "Once upon a time " * 40, "temperature": 1.3, "seed": 3, "top_k": 40, "top_p": 0.95, "min_p": 0.01,
+    ("/v1/completions", {"prompt": "Once upon a time " * 40, "temperature": 1.3, "seed": 3, "top_k": 40, "top_p": 0.95,
+                         "min_p": 0.01,
                          "max_tokens": 60, "ignore_eos": True, "n": 4, "logprobs": 3, "frequency_penalty": 0.5}),
     ("/v1/chat/completions", {"messages": [{"role": "user", "content": "An object."}], "temperature": 1.5, "seed": 2,
                               "max_tokens": 80, "logprobs": True, "response_format": {"type": "json_object"}}),

@@ -1,4 +1,5 @@
-"""Anthropic's door from outside: its errors everywhere, its headers, what Claude Code sends, and what a client that left finds again."""
+"""Anthropic's door from outside: its errors everywhere, its headers, what Claude Code sends, and what a client that left finds
+again."""
 
 import json
 import os

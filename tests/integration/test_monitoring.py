@@ -73,7 +73,8 @@ class Monitoring(SharedServer):
             page = keyed.get("/metrics", headers={"Authorization": "Bearer one"}).body.decode()
         self.assertEqual(complaints(page), [])
         served = set(re.findall(r"(?m)^([a-z0-9_:]+)(?:\{| )", self.metrics() + page))
-        wanted = {name for e in (*expressions(), *re.findall(r"(?m)^ +expr: (.*)$", alerts())) for name in re.findall(r"\b(?:puna_|process_)[a-z0-9_]+", e)}
+        asked = (*expressions(), *re.findall(r"(?m)^ +expr: (.*)$", alerts()))
+        wanted = {name for e in asked for name in re.findall(r"\b(?:puna_|process_)[a-z0-9_]+", e)}
         self.assertGreater(len(wanted), 15)
         self.assertEqual(wanted - served, set())
 
@@ -99,7 +100,8 @@ class Monitoring(SharedServer):
     @unittest.skipUnless(PROMTOOL, "skipped: no promtool")
     def test_promtool_accepts_the_alerts(self):
         path = os.path.join(MONITORING, "alerts.yml")
-        result = subprocess.run([PROMTOOL, "check", "rules", path], capture_output=True, text=True, timeout=HANG_SECONDS, check=True)
+        command = [PROMTOOL, "check", "rules", path]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=HANG_SECONDS, check=True)
         self.assertIn(f"{alerts().count('- alert: ')} rules found", result.stdout)
 
     def test_the_board_is_what_its_script_writes(self):

@@ -135,8 +135,8 @@ class Replicas(TemporaryFolder):
     def test_who_leaves_a_whole_answer_is_noticed(self):
         sock = socket.create_connection(("127.0.0.1", self.port), timeout=HANG_SECONDS)
         body = json.dumps(LONG).encode()
-        sock.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-                     % len(body) + body)
+        head = b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        sock.sendall(head % len(body) + body)
         busy = lambda: sum(replica.busy() for replica in self.replicas)
         self.replicas[0].wait_until(lambda: busy() == 1)
         sock.close()

@@ -1,4 +1,5 @@
-"""Requests as local clients really send them: what is odd and harmless is served, what is left out is said, what is wrong is named."""
+"""Requests as local clients really send them: what is odd and harmless is served, what is left out is said, what is wrong is
+named."""
 
 import unittest
 
@@ -8,7 +9,8 @@ HI = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 3}
 
 
 class Requests(SharedServer):
-    arguments = ("--api-key", "key", "--max-model-len", "1024", "--served-model-name", "puna-demo,org/Other-Name", "--max-body-mib", "1")
+    arguments = ("--api-key", "key", "--max-model-len", "1024", "--served-model-name", "puna-demo,org/Other-Name",
+                 "--max-body-mib", "1")
 
     def send(self, path, body, **headers):
         return self.server.post(path, body, headers={"Authorization": "Bearer key", **headers})
@@ -45,7 +47,8 @@ class Requests(SharedServer):
 
     def test_a_prompt_without_room_is_refused_by_its_name(self):
         words = "word " * 3000
-        for path, body, param in (("/v1/chat/completions", {"messages": [{"role": "user", "content": words}], "max_tokens": 65536}, "messages"),
+        chat = {"messages": [{"role": "user", "content": words}], "max_tokens": 65536}
+        for path, body, param in (("/v1/chat/completions", chat, "messages"),
                                   ("/v1/completions", {"prompt": words}, "prompt"),
                                   ("/v1/responses", {"input": words}, "input")):
             for stream in (False, True):

@@ -141,7 +141,8 @@ class Responses(SharedServer):
             "type": "grammar", "syntax": "lark",
             "definition": 'start: begin line~1..3 end\nbegin: "*** Begin" LF\nline: ("+" | "-") /[a-z "]{0,8}/ LF\nend: "*** End"\n'
                           "%import common.LF"}}
-        digits = {"type": "custom", "name": "dial", "format": {"type": "grammar", "syntax": "regex", "definition": "[0-9]{3}-[0-9]{4}"}}
+        form = {"type": "grammar", "syntax": "regex", "definition": "[0-9]{3}-[0-9]{4}"}
+        digits = {"type": "custom", "name": "dial", "format": form}
         tools = [patch, digits, WEATHER, {"type": "web_search"},
                  {"type": "namespace", "name": "agents", "tools": [{"type": "function", "name": "stop"}]}]
         for name, pattern in (("patch", r"\*\*\* Begin\n([+-][a-z \"]{0,8}\n){1,3}\*\*\* End"), ("dial", r"[0-9]{3}-[0-9]{4}")):
@@ -177,7 +178,8 @@ class Responses(SharedServer):
         self.assertEqual((item["type"], item["name"], item["namespace"]), ("function_call", "stop", "agents"))
         self.assertIsInstance(json.loads(item["arguments"])["id"], int)
         output = {"type": "function_call_output", "call_id": item["call_id"], "output": "stopped"}
-        self.assertEqual(self.create([{"role": "user", "content": "Stop 5."}, item, output], tools=tools, max_output_tokens=3).status, 200)
+        turns = [{"role": "user", "content": "Stop 5."}, item, output]
+        self.assertEqual(self.create(turns, tools=tools, max_output_tokens=3).status, 200)
 
     def test_a_broken_grammar_is_refused_and_one_that_cannot_be_followed_warned_of(self):
         def ask(definition):
@@ -203,7 +205,8 @@ class Responses(SharedServer):
         self.assertEqual((call["type"], call["custom"]["name"]), ("custom", "dial"))
         self.assertRegex(call["custom"]["input"], "^[0-9]{3}-[0-9]{4}$")
         chunks = [json.loads(e) for e in self.server.post("/v1/chat/completions", {**body, "stream": True}).events()[:-1]]
-        pieces = [c["custom"]["input"] for chunk in chunks for choice in chunk["choices"] for c in choice["delta"].get("tool_calls", [])]
+        deltas = [choice["delta"] for chunk in chunks for choice in chunk["choices"]]
+        pieces = [c["custom"]["input"] for delta in deltas for c in delta.get("tool_calls", [])]
         self.assertEqual("".join(pieces), call["custom"]["input"])
         again = {**body, "tool_choice": "auto", "max_tokens": 3, "messages": [
             *body["messages"], message, {"role": "tool", "tool_call_id": call["id"], "content": "ringing"}]}

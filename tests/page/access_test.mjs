@@ -9,7 +9,8 @@ const kPhone = { viewport: { width: 320, height: 568 }, hasTouch: true, isMobile
 // Presses Tab until the element that `name` describes has the focus.
 async function tabTo(page, name) {
   for (let i = 0; i < 60; ++i) {
-    const found = await page.evaluate(() => document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent);
+    const found = await page.evaluate(() =>
+      document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent);
     if (found === name) return;
     await page.keyboard.press('Tab');
   }
@@ -67,7 +68,8 @@ for (const colorScheme of ['light', 'dark']) {
     await ask(page, 'What is the capital of France?');
     await settled(page, 1);
     await axe(page, colorScheme);
-    const [red, green, blue] = (await page.evaluate(() => getComputedStyle(document.body).backgroundColor)).match(/\d+/g).map(Number);
+    const back = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const [red, green, blue] = back.match(/\d+/g).map(Number);
     assert.equal(red + green + blue > 384, colorScheme === 'light');
     assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('#sidebar')).transitionDuration), '0s');
   }));
@@ -100,7 +102,8 @@ test('the first paint is soon, and the page is small', inBrowser({}, async (page
   }
   times.sort((a, b) => a - b);
   console.log(`first contentful paint, ms: ${times.map((t) => t?.toFixed(0)).join(' ')}`);
-  const bytes = await page.evaluate(() => performance.getEntriesByType('resource').concat(performance.getEntriesByType('navigation')).filter((e) => !e.name.includes('/v1/')).reduce((sum, e) => sum + e.encodedBodySize, 0));
+  const bytes = await page.evaluate(() => ['resource', 'navigation'].flatMap((type) => performance.getEntriesByType(type))
+    .filter((e) => !e.name.includes('/v1/')).reduce((sum, e) => sum + e.encodedBodySize, 0));
   assert.ok(bytes < 150 << 10, `${bytes} bytes`);
   assert.ok(times[0] < kSoonMs, `the first paint took ${times[0]} ms at best`);
 }));

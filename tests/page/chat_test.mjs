@@ -25,7 +25,8 @@ test('a first chat from an empty profile', inBrowser({}, async (page) => {
   await axe(page, 'one answer');
 }));
 
-test('an answer is stopped in the middle, the server lets go of it, and it goes on', inBrowser({ options: kSlow }, async (page, server) => {
+const kStopped = { options: kSlow };
+test('an answer is stopped in the middle, the server lets go of it, and it goes on', inBrowser(kStopped, async (page, server) => {
   await endless(page);
   await ask(page, 'Hello');
   await page.waitForFunction(() => document.querySelector('.block')?.textContent.length > 20);
@@ -82,7 +83,8 @@ test('an answer in JSON of a schema is shown parsed', inBrowser({}, async (page)
     await dialog.getByLabel('JSON Schema').fill('{"type": 3');
     await dialog.getByText(/This is no JSON/).waitFor();
     await dialog.getByLabel('JSON Schema').fill(JSON.stringify({
-      type: 'object', properties: { name: { enum: ['Ann'] }, old: { type: 'boolean' } }, required: ['name', 'old'], additionalProperties: false,
+      type: 'object', properties: { name: { enum: ['Ann'] }, old: { type: 'boolean' } }, required: ['name', 'old'],
+      additionalProperties: false,
     }));
     await dialog.getByLabel('Answer in JSON of this schema').check();
   });
@@ -162,7 +164,8 @@ test('two tabs show the same chats', inBrowser({}, async (page, server, browser)
 }));
 
 const kLost = { allowed: /net::ERR|Failed to load resource/ };
-test('a server that goes away is said, and the chat goes on when it is back', inBrowser({ ...kLost, options: kSlow }, async (page, server) => {
+const kAway = { ...kLost, options: kSlow };
+test('a server that goes away is said, and the chat goes on when it is back', inBrowser(kAway, async (page, server) => {
   await endless(page);
   await ask(page, 'Hello');
   await page.waitForFunction(() => document.querySelector('.block')?.textContent.length > 20);
@@ -180,7 +183,8 @@ test('a server that goes away is said, and the chat goes on when it is back', in
 }));
 
 const kRefused = { allowed: /401/ };
-test('a key is asked for, checked, and kept in this tab alone', inBrowser({ ...kRefused, options: ['--api-key', 'right'] }, async (page, server, browser) => {
+const kKeyed = { ...kRefused, options: ['--api-key', 'right'] };
+test('a key is asked for, checked, and kept in this tab alone', inBrowser(kKeyed, async (page, server, browser) => {
   await axe(page, 'key');
   await page.keyboard.press('Escape'); // nothing to do without
   assert.ok(await page.getByRole('dialog').isVisible());

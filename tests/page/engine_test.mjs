@@ -6,7 +6,8 @@ import { axe, inBrowser, load } from './harness.mjs';
 const kSlow = ['--no-speculation', '--isa', 'scalar', '--max-num-seqs', '4', '--kv-cache-gib', '0.03'];
 
 const cells = (page) => page.getByRole('img', { name: /^Map of blocks/ });
-const has = (page, text) => page.waitForFunction((wanted) => new RegExp(wanted).test(document.querySelector('.engine').textContent), text);
+const has = (page, text) =>
+  page.waitForFunction((wanted) => new RegExp(wanted).test(document.querySelector('.engine').textContent), text);
 
 test('sequences, steps and blocks are seen while a load runs', inBrowser({ options: kSlow }, async (page, server) => {
   await page.getByRole('link', { name: 'Engine' }).click();
@@ -35,9 +36,11 @@ test('sequences, steps and blocks are seen while a load runs', inBrowser({ optio
   await page.getByText('Nobody is being answered.').waitFor();
 }));
 
-test('the map is there before the first step, and shows evictions', inBrowser({ options: ['--kv-cache-gib', '0.01', '--max-model-len', '512'] }, async (page, server) => {
+const kSmallPool = { options: ['--kv-cache-gib', '0.01', '--max-model-len', '512'] };
+test('the map is there before the first step, and shows evictions', inBrowser(kSmallPool, async (page, server) => {
   await page.getByRole('link', { name: 'Engine' }).click();
-  await page.waitForFunction(() => /free: [1-9]\d*; evicted just now: 0/.test(document.querySelector('.blocks')?.getAttribute('aria-label')));
+  await page.waitForFunction(() =>
+    /free: [1-9]\d*; evicted just now: 0/.test(document.querySelector('.blocks')?.getAttribute('aria-label')));
   await has(page, 'No step yet');
   await has(page, 'Evicted0 blocks');
   let ended = false;

@@ -16,13 +16,15 @@ test('text files and long pasted text are attached, counted and sent', inBrowser
   await page.evaluate(() => {
     const clipboardData = new DataTransfer();
     clipboardData.setData('text/plain', 'long '.repeat(1000));
-    document.getElementById('question').dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+    const paste = new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true });
+    document.getElementById('question').dispatchEvent(paste);
   });
   await page.getByText('pasted text 2').waitFor();
   await axe(page, 'attachments');
   await ask(page, 'What is this?');
   await settled(page, 1);
-  assert.match(asked[0].messages[0].content, /^notes\.txt:\n````\ntick ``` tock\n````\n\npasted text 2:\n```\nlong .*\n```\n\nWhat is this\?$/s);
+  const wanted = /^notes\.txt:\n````\ntick ``` tock\n````\n\npasted text 2:\n```\nlong .*\n```\n\nWhat is this\?$/s;
+  assert.match(asked[0].messages[0].content, wanted);
   await page.getByText('notes.txt').click();
   assert.equal(await page.locator('.attachment pre').first().textContent(), 'tick ``` tock');
 }));
@@ -55,7 +57,8 @@ test('chats are found, renamed, exported, deleted and imported', inBrowser({}, a
   await page.getByLabel('Search chats').fill('');
   await page.getByRole('button', { name: 'Delete Second question' }).click();
   await page.getByText('No chats yet.').waitFor();
-  const load = (text) => page.getByLabel('File to import').setInputFiles({ name: 'chats.json', mimeType: 'application/json', buffer: Buffer.from(text) });
+  const load = (text) => page.getByLabel('File to import')
+    .setInputFiles({ name: 'chats.json', mimeType: 'application/json', buffer: Buffer.from(text) });
   await load(exported);
   await page.getByText('2 chats imported.').waitFor();
   await page.getByRole('link', { name: 'Renamed' }).click();
@@ -63,20 +66,27 @@ test('chats are found, renamed, exported, deleted and imported', inBrowser({}, a
 }));
 
 test('a file that is no export, or a hostile one, does no harm', inBrowser({}, async (page) => {
-  const load = (text) => page.getByLabel('File to import').setInputFiles({ name: 'chats.json', mimeType: 'application/json', buffer: Buffer.from(text) });
-  for (const text of ['', '[]', '{"puna": 2}', '{"puna": 1, "conversations": [], "messages": [{"id": "a", "role": "root", "content": ""}]}']) {
+  const load = (text) => page.getByLabel('File to import')
+    .setInputFiles({ name: 'chats.json', mimeType: 'application/json', buffer: Buffer.from(text) });
+  const rootAlone = '{"puna": 1, "conversations": [], "messages": [{"id": "a", "role": "root", "content": ""}]}';
+  for (const text of ['', '[]', '{"puna": 2}', rootAlone]) {
     await load(text);
     await page.getByText(/Nothing was imported\./).waitFor();
   }
-  const odd = { id: 'm', conversation: 'c', parent: 'm', role: 'user', content: 'Odd', attachments: [7, { name: {}, text: [] }], calls: 'x', stats: [], settings: 3 };
-  await load(JSON.stringify({ puna: 1, conversations: [{ id: 'c', leaf: 'm', title: '<img src=x onerror=alert(1)>', settings: { stop: {} } }], messages: [odd] }));
+  const odd = {
+    id: 'm', conversation: 'c', parent: 'm', role: 'user', content: 'Odd', attachments: [7, { name: {}, text: [] }], calls: 'x',
+    stats: [], settings: 3,
+  };
+  const conversation = { id: 'c', leaf: 'm', title: '<img src=x onerror=alert(1)>', settings: { stop: {} } };
+  await load(JSON.stringify({ puna: 1, conversations: [conversation], messages: [odd] }));
   await page.getByText('1 chat imported.').waitFor();
   await page.getByRole('link', { name: '<img' }).click();
   await page.locator('.bubble', { hasText: 'Odd' }).first().waitFor();
 }));
 
 test('tools run in the page, and the model reads what they say', inBrowser({}, async (page) => {
-  const calls = [['calculator', '{"expression": "(2 + 3) * sqrt(16)"}'], ['current_time', '{"time_zone": "UTC"}'], ['calculator', '{"expression": "alert(1)"}'], ['rm', '{']];
+  const calls = [['calculator', '{"expression": "(2 + 3) * sqrt(16)"}'], ['current_time', '{"time_zone": "UTC"}'],
+    ['calculator', '{"expression": "alert(1)"}'], ['rm', '{']];
   const asked = await script(page, callsStream(calls), streamOf('It is 20.'));
   await changeSettings(page, (dialog) => dialog.getByLabel(/Offer tools/).check());
   await ask(page, 'How much?');

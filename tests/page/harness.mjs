@@ -24,7 +24,8 @@ export class Server {
 
   async start() {
     const [runner, ...before] = [...(process.env.PUNA_RUNNER ?? '').split(' ').filter(Boolean), process.env.PUNA_BINARY];
-    this.process = spawn(runner, [...before, 'serve', '--port', `${this.port}`, ...this.options], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const words = [...before, 'serve', '--port', `${this.port}`, ...this.options];
+    this.process = spawn(runner, words, { stdio: ['ignore', 'ignore', 'pipe'] });
     this.ended = new Promise((resolve) => this.process.once('exit', resolve));
     this.log = '';
     this.port = await new Promise((resolve, reject) => {
@@ -110,7 +111,8 @@ export async function ask(page, text) {
 // Waits until nothing is being written any more.
 export async function settled(page, count) {
   await page.waitForFunction(
-    (n) => document.querySelectorAll('article.assistant .actions').length >= n && !document.querySelector('[aria-busy=true]'), count,
+    (n) => document.querySelectorAll('article.assistant .actions').length >= n && !document.querySelector('[aria-busy=true]'),
+    count,
     { polling: 100 }, // not with the frames: a browser without a GPU may stop to paint what is very large
   );
 }
@@ -132,7 +134,8 @@ export function streamOf(text, size = 4000) {
 }
 
 export function callsStream(calls) {
-  const wire = calls.map(([name, text], index) => ({ index, id: `call_${index}`, type: 'function', function: { name, arguments: text } }));
+  const wire = calls.map(([name, text], index) =>
+    ({ index, id: `call_${index}`, type: 'function', function: { name, arguments: text } }));
   return `${chunk({ role: 'assistant', tool_calls: wire })}${chunk({}, { finish_reason: 'tool_calls' })}data: [DONE]\n\n`;
 }
 
@@ -149,7 +152,9 @@ export async function script(page, ...bodies) {
 // The real model goes on until it is stopped, or `tokens` are written.
 export const endless = (page, tokens = 4000) =>
   page.route('**/v1/chat/completions', (route) =>
-    route.continue({ postData: JSON.stringify({ ...route.request().postDataJSON(), ignore_eos: true, max_tokens: tokens, temperature: 1 }) }));
+    route.continue({ postData: JSON.stringify({
+      ...route.request().postDataJSON(), ignore_eos: true, max_tokens: tokens, temperature: 1,
+    }) }));
 
 // Settings are open while `change` works in them.
 export async function changeSettings(page, change) {
@@ -166,7 +171,8 @@ export function load(server, count) {
   const ask = async (i) => {
     while (!controller.signal.aborted) {
       await fetch(`${server.url}v1/completions`, {
-        method: 'POST', headers: { 'Content-Type': 'application/json' }, signal: controller.signal, body: JSON.stringify({ ...body, prompt: `${body.prompt}${i}` }),
+        method: 'POST', headers: { 'Content-Type': 'application/json' }, signal: controller.signal,
+        body: JSON.stringify({ ...body, prompt: `${body.prompt}${i}` }),
       }).then((reply) => reply.text()).catch(() => {});
     }
   };

@@ -53,8 +53,10 @@ function passersBy(server) {
 const engine = (server) => async (page) => {
   await page.getByRole('link', { name: 'Engine' }).click();
   const stops = [load(server, 4), passersBy(server)];
-  await page.waitForFunction(() => document.querySelectorAll('.steps g').length === 120 && document.querySelectorAll('.engine tbody tr').length > 4 &&
-    [...document.querySelectorAll('.steps .prompt')].filter((bar) => bar.height.baseVal.value > 0).length > 10 && /evicted just now: [1-9]/.test(document.querySelector('.blocks').getAttribute('aria-label')));
+  await page.waitForFunction(() => document.querySelectorAll('.steps g').length === 120 &&
+    document.querySelectorAll('.engine tbody tr').length > 4 &&
+    [...document.querySelectorAll('.steps .prompt')].filter((bar) => bar.height.baseVal.value > 0).length > 10 &&
+    /evicted just now: [1-9]/.test(document.querySelector('.blocks').getAttribute('aria-label')));
   await shoot(page, 'engine');
   for (const stop of stops) await stop();
 };

@@ -29,7 +29,8 @@ async function request(path, { body, abort } = {}) {
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   const method = body === undefined ? 'GET' : 'POST';
   try {
-    return await fetch(new URL(path.slice(1), document.baseURI), { method, headers, body: body && JSON.stringify(body), signal: abort, cache: 'no-store' });
+    const url = new URL(path.slice(1), document.baseURI);
+    return await fetch(url, { method, headers, body: body && JSON.stringify(body), signal: abort, cache: 'no-store' });
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     throw new ApiError(0, { message: 'The server does not answer.' });

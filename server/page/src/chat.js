@@ -159,7 +159,8 @@ async function runCalls(message) {
   let parent = message;
   for (const call of message.calls) {
     const content = runTool(call.name, call.arguments);
-    parent = await add({ conversation: message.conversation, parent: parent.id, role: 'tool', callId: call.id, name: call.name, content });
+    const { conversation } = message;
+    parent = await add({ conversation, parent: parent.id, role: 'tool', callId: call.id, name: call.name, content });
   }
   return parent;
 }
@@ -167,7 +168,8 @@ async function runCalls(message) {
 // Writes one answer, and keeps what there is of it once a second, in case the tab goes away.
 async function write(parent, begun, abort) {
   const { conversation } = parent;
-  const own = open.value?.id === conversation ? messages.value : new Map((await store.messagesOf(conversation)).map((m) => [m.id, m]));
+  const isOpen = open.value?.id === conversation;
+  const own = isOpen ? messages.value : new Map((await store.messagesOf(conversation)).map((m) => [m.id, m]));
   const chosen = (await store.getConversation(conversation)).settings;
   let message = begun ?? (await add({ conversation, parent: parent.id, role: 'assistant', state: 'writing', saved: Date.now() }));
   await moveLeaf(conversation, message.id);

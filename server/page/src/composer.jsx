@@ -114,7 +114,8 @@ export function Composer() {
     files.addFiles(event.dataTransfer.files);
   };
   return (
-    <form class="composer" aria-label="Ask" onSubmit={(e) => (e.preventDefault(), send())} onDrop={onDrop} onDragOver={(e) => e.preventDefault()}>
+    <form class="composer" aria-label="Ask" onSubmit={(e) => (e.preventDefault(), send())} onDrop={onDrop}
+      onDragOver={(e) => e.preventDefault()}>
       <Attached attachments={files.attachments} onDrop={files.drop} />
       {files.fault && <p class="error" role="alert">{files.fault}</p>}
       <textarea id="question" ref={box} dir="auto" rows={2} aria-label="Your question" placeholder="Ask something"

@@ -41,7 +41,8 @@ function Steps() {
   return (
     <section aria-label="Steps">
       <h2>Steps</h2>
-      <svg class="steps" viewBox={`0 0 ${120 * kBarWidth} ${kChartHeight}`} preserveAspectRatio="none" role="img" aria-label={`The last ${shown.length} steps, the slowest of ${top} ms`}>
+      <svg class="steps" viewBox={`0 0 ${120 * kBarWidth} ${kChartHeight}`} preserveAspectRatio="none" role="img"
+        aria-label={`The last ${shown.length} steps, the slowest of ${top} ms`}>
         {shown.map((step, i) => <Bar key={step.number} step={step} x={i * kBarWidth} scale={kChartHeight / top} />)}
       </svg>
       <p class="hint">{said}</p>
@@ -95,9 +96,15 @@ function SequenceRow({ s }) {
     <tr>
       <th scope="row">{s.number}</th>
       <td>{s.state}{s.preemptions > 0 && `, preempted ${plural(s.preemptions, 'time')}`}</td>
-      <td><Progress label={`Prompt of ${s.number}`} value={computed} max={s.prompt_tokens} text={`${computed} of ${s.prompt_tokens}`} /></td>
+      <td>
+        <Progress label={`Prompt of ${s.number}`} value={computed} max={s.prompt_tokens}
+          text={`${computed} of ${s.prompt_tokens}`} />
+      </td>
       <td title={s.missed && kMisses[s.missed][1]}>{s.missed && `${s.cached_tokens}, ${kMisses[s.missed][0]}`}</td>
-      <td><Progress label={`Output of ${s.number}`} value={s.output_tokens} max={s.max_output_tokens} text={`${s.output_tokens} of at most ${s.max_output_tokens}`} /></td>
+      <td>
+        <Progress label={`Output of ${s.number}`} value={s.output_tokens} max={s.max_output_tokens}
+          text={`${s.output_tokens} of at most ${s.max_output_tokens}`} />
+      </td>
     </tr>
   );
 }
@@ -109,7 +116,10 @@ function Sequences({ of }) {
       <div class="wide" tabIndex={0} role="region" aria-label="Table of sequences">
         <table>
           <thead>
-            <tr><th scope="col">No.</th><th scope="col">State</th><th scope="col">Prompt</th><th scope="col">Found in the cache</th><th scope="col">Output</th></tr>
+            <tr>
+              <th scope="col">No.</th><th scope="col">State</th><th scope="col">Prompt</th><th scope="col">Found in the cache</th>
+              <th scope="col">Output</th>
+            </tr>
           </thead>
           <tbody>{of.sequences.map((s) => <SequenceRow key={s.number} s={s} />)}</tbody>
         </table>
@@ -157,7 +167,8 @@ function paint(canvas, cells, gone) {
 function Missed({ tokens }) {
   const rows = Object.entries(tokens).filter(([, count]) => count > 0);
   if (!rows.length) return null;
-  return <p class="hint">Prompt tokens that were not found: {rows.map(([why, count]) => `${count}, as ${kMisses[why][1]}`).join('; ')}.</p>;
+  const missed = rows.map(([why, count]) => `${count}, as ${kMisses[why][1]}`).join('; ');
+  return <p class="hint">Prompt tokens that were not found: {missed}.</p>;
 }
 
 function Blocks({ blocks, missed }) {
@@ -165,11 +176,15 @@ function Blocks({ blocks, missed }) {
   const counts = count(blocks.cells);
   const gone = evicted.value;
   useEffect(() => paint(canvas.current, blocks.cells, gone), [blocks.cells, gone]);
-  const described = [...kUses.map(([letter, name, text]) => [name, `${text}: ${counts[letter] ?? 0}`]), ['evicted', `evicted just now: ${gone.length}`]];
+  const described = [...kUses.map(([letter, name, text]) => [name, `${text}: ${counts[letter] ?? 0}`]),
+    ['evicted', `evicted just now: ${gone.length}`]];
   return (
     <section aria-label="KV cache">
       <h2>KV cache</h2>
-      <div><canvas ref={canvas} class="blocks" role="img" aria-label={`Map of blocks. ${described.map(([, text]) => text).join('; ')}`} /></div>
+      <div>
+        <canvas ref={canvas} class="blocks" role="img"
+          aria-label={`Map of blocks. ${described.map(([, text]) => text).join('; ')}`} />
+      </div>
       <Legend entries={described} />
       <p class="hint">
         {blocks.total} blocks of {blocks.tokens_per_block} tokens: {blocks.held} held, {blocks.cached} cached.

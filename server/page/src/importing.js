@@ -34,7 +34,8 @@ function message(m, fresh) {
     role: m.role, content: m.content, created: number(m.created, 0),
     state: kEnds.includes(m.state) ? m.state : 'stopped',
     error: text(m.error), finish: text(m.finish), warnings: text(m.warnings), name: text(m.name), callId: text(m.callId),
-    attachments: list(m.attachments, attachment), calls: list(m.calls, toolCall), logprobs: list(m.logprobs, position), stats: figures(m.stats),
+    attachments: list(m.attachments, attachment), calls: list(m.calls, toolCall), logprobs: list(m.logprobs, position),
+    stats: figures(m.stats),
   };
 }
 

@@ -42,7 +42,8 @@ function Branches({ message }) {
     <span class="branches" role="group" aria-label="Versions">
       <button type="button" aria-label="Previous version" disabled={at === 0} onClick={() => showSibling(message, -1)}>‹</button>
       <span>{at + 1} of {siblings.length}</span>
-      <button type="button" aria-label="Next version" disabled={at + 1 === siblings.length} onClick={() => showSibling(message, 1)}>›</button>
+      <button type="button" aria-label="Next version" disabled={at + 1 === siblings.length}
+        onClick={() => showSibling(message, 1)}>›</button>
     </span>
   );
 }
@@ -67,7 +68,8 @@ function Editor({ message, onEnd }) {
   };
   return (
     <form class="editor" onSubmit={onSubmit} onKeyDown={(e) => e.key === 'Escape' && onEnd()}>
-      <textarea ref={box} aria-label="Edit the question" dir="auto" rows={4} value={text} onInput={(e) => setText(e.target.value)} />
+      <textarea ref={box} aria-label="Edit the question" dir="auto" rows={4} value={text}
+        onInput={(e) => setText(e.target.value)} />
       <button type="submit" class="primary" disabled={!text.trim() || isBusy.value}>Ask this instead</button>
       <button type="button" onClick={onEnd}>Cancel</button>
     </form>
@@ -80,7 +82,9 @@ function Question({ message }) {
     <article class="user">
       <h2 class="sr-only">You</h2>
       {(message.attachments ?? []).map((file, i) => <Attachment key={i} {...file} />)}
-      {editing ? <Editor message={message} onEnd={() => setEditing(false)} /> : <div class="bubble" dir="auto">{visible(message.content)}</div>}
+      {editing
+        ? <Editor message={message} onEnd={() => setEditing(false)} />
+        : <div class="bubble" dir="auto">{visible(message.content)}</div>}
       <div class="actions">
         <CopyButton text={message.content} />
         <button type="button" disabled={isBusy.value} onClick={() => setEditing(!editing)}>Edit</button>
@@ -138,7 +142,8 @@ function Answer({ message }) {
   const [tokens, setTokens] = useState(false);
   const state = stateOf(message);
   useSilence(message, state);
-  const unfinished = message.content && !message.calls?.length && (state === 'stopped' || state === 'failed' || message.finish === 'length');
+  const brokenOff = state === 'stopped' || state === 'failed' || message.finish === 'length';
+  const unfinished = message.content && !message.calls?.length && brokenOff;
   return (
     <article class="assistant" aria-busy={state === 'writing'}>
       <h2 class="sr-only">Answer</h2>
@@ -152,7 +157,8 @@ function Answer({ message }) {
           <CopyButton text={message.content} />
           <button type="button" disabled={isBusy.value} onClick={() => again(message)}>Regenerate</button>
           {unfinished && <button type="button" disabled={isBusy.value} onClick={() => goOn(message)}>Continue</button>}
-          {message.logprobs?.length > 0 && <button type="button" aria-pressed={tokens} onClick={() => setTokens(!tokens)}>Probabilities</button>}
+          {message.logprobs?.length > 0 &&
+            <button type="button" aria-pressed={tokens} onClick={() => setTokens(!tokens)}>Probabilities</button>}
           <Branches message={message} />
           <Stats stats={message.stats} />
         </div>

@@ -51,7 +51,8 @@ export function requestBody(path, settings, goesOn) {
     ...sampling(settings),
     ...(settings.tools && !goesOn ? { tools: toolSpecs() } : {}),
     ...(settings.schemaOn && settings.schema
-      ? { response_format: { type: 'json_schema', json_schema: { name: 'answer', schema: JSON.parse(settings.schema), strict: true } } }
+      ? { response_format: { type: 'json_schema',
+          json_schema: { name: 'answer', schema: JSON.parse(settings.schema), strict: true } } }
       : {}),
     ...(settings.logprobs ? { logprobs: true, top_logprobs: 5 } : {}),
     ...(goesOn ? { add_generation_prompt: false, continue_final_message: true } : {}),

@@ -25,7 +25,8 @@ function NumberField({ name, label, min, max, step, hint, unset }) {
 function Switch({ name, children }) {
   return (
     <label class="switch">
-      <input type="checkbox" checked={Boolean(settings.value[name])} onChange={(e) => changeSettings({ [name]: e.target.checked })} />
+      <input type="checkbox" checked={Boolean(settings.value[name])}
+        onChange={(e) => changeSettings({ [name]: e.target.checked })} />
       {children}
     </label>
   );
@@ -62,7 +63,8 @@ function SchemaField() {
     <fieldset>
       <legend>Form of the answer</legend>
       <label class="switch">
-        <input type="checkbox" checked={Boolean(settings.value.schemaOn)} disabled={Boolean(fault) && !settings.value.schemaOn} onChange={onSwitch} />
+        <input type="checkbox" checked={Boolean(settings.value.schemaOn)}
+          disabled={Boolean(fault) && !settings.value.schemaOn} onChange={onSwitch} />
         Answer in JSON of this schema
       </label>
       <label>
@@ -90,10 +92,13 @@ function ThemeField() {
 export function Settings({ onClose }) {
   return (
     <Dialog title="Settings" onClose={onClose}>
-      <p class="hint">Of this chat and of new ones. {model.value.id}, {model.value.max_model_len?.toLocaleString()} tokens of context.</p>
+      <p class="hint">
+        Of this chat and of new ones. {model.value.id}, {model.value.max_model_len?.toLocaleString()} tokens of context.
+      </p>
       <label>
         System prompt
-        <textarea rows={4} dir="auto" value={settings.value.system ?? ''} onInput={(e) => changeSettings({ system: e.target.value })} />
+        <textarea rows={4} dir="auto" value={settings.value.system ?? ''}
+          onInput={(e) => changeSettings({ system: e.target.value })} />
       </label>
       <fieldset class="numbers">
         <legend>Sampling</legend>
@@ -111,7 +116,10 @@ export function Settings({ onClose }) {
         <Switch name="logprobs">Keep each token's probability and its alternatives</Switch>
         <ThemeField />
       </fieldset>
-      <p class="hint"><a href={document.querySelector('link[rel=license]').href} target="_blank" rel="noopener">Licences</a> of what this page is made of.</p>
+      <p class="hint">
+        <a href={document.querySelector('link[rel=license]').href} target="_blank" rel="noopener">Licences</a> of what this page is
+        made of.
+      </p>
     </Dialog>
   );
 }

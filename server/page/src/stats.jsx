@@ -9,7 +9,8 @@ function figures({ tokens, perSecond, firstMs, prompt, cached, joules, energySou
     perSecond !== undefined && [`${perSecond.toFixed(1)} tokens/s`, 'from the first token to the last'],
     tokens !== undefined && [`${tokens} tokens`, 'of the answer'],
     firstMs !== undefined && [`first after ${seconds(firstMs)}`, 'from sending to the first token'],
-    prompt !== undefined && [`prompt ${prompt}, ${cached ?? 0} cached`, 'tokens of the prompt, and how many of them the KV cache held'],
+    prompt !== undefined &&
+      [`prompt ${prompt}, ${cached ?? 0} cached`, 'tokens of the prompt, and how many of them the KV cache held'],
     joules !== undefined && [`${joules < 10 ? joules.toFixed(2) : Math.round(joules)} J`, `energy, ${energySource}`],
   ].filter(Boolean);
 }

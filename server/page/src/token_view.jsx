@@ -18,7 +18,10 @@ function Alternatives({ token }) {
         {token.top.map((other, i) => (
           <tr key={i} class={other.token === token.token ? 'chosen' : ''}>
             <td><code>{shownToken(other.token)}</code></td>
-            <td>{percent(other.logprob)} <meter min="0" max="1" value={probability(other.logprob)} aria-label={percent(other.logprob)} /></td>
+            <td>
+              {percent(other.logprob)}{' '}
+              <meter min="0" max="1" value={probability(other.logprob)} aria-label={percent(other.logprob)} />
+            </td>
           </tr>
         ))}
       </tbody>
@@ -42,8 +45,9 @@ export function TokenView({ tokens }) {
     <div class="token-view">
       <div class="tokens" role="group" aria-label="Tokens by probability" dir="auto" onKeyDown={onArrow}>
         {shown.map((token, i) => (
-          <button key={i} type="button" class={`token ${colour(token.logprob)}`} tabIndex={i === at ? 0 : -1} aria-pressed={i === at}
-            aria-label={`${visible(token.token)}, ${percent(token.logprob)}`} onMouseEnter={() => setAt(i)} onFocus={() => setAt(i)}>
+          <button key={i} type="button" class={`token ${colour(token.logprob)}`} tabIndex={i === at ? 0 : -1}
+            aria-pressed={i === at} aria-label={`${visible(token.token)}, ${percent(token.logprob)}`}
+            onMouseEnter={() => setAt(i)} onFocus={() => setAt(i)}>
             {shownToken(token.token)}
           </button>
         ))}

@@ -69,7 +69,8 @@ test('demands a tool', async () => {
 });
 
 test('embeds', async () => {
-  const { embeddings, usage } = await embedMany({ model: provider.embeddingModel('puna-demo'), values: ['one', 'two'], maxRetries: 0 });
+  const model = provider.embeddingModel('puna-demo');
+  const { embeddings, usage } = await embedMany({ model, values: ['one', 'two'], maxRetries: 0 });
   assert.equal(embeddings.length, 2);
   assert.ok(usage.tokens > 0);
 });

@@ -33,7 +33,8 @@ before(() => {
 });
 
 function check(type, value) {
-  assert.ok(validators[type](value), `${type}: ${JSON.stringify(validators[type].errors?.slice(0, 3))} in ${JSON.stringify(value)}`);
+  const fits = validators[type](value);
+  assert.ok(fits, `${type}: ${JSON.stringify(validators[type].errors?.slice(0, 3))} in ${JSON.stringify(value)}`);
 }
 
 test('answers', async () => {
@@ -62,7 +63,8 @@ test('streams the same, each event of its type', async () => {
 });
 
 test('says how much came from the cache', async () => {
-  const body = { ...question, system: [{ type: 'text', text: 'Be kind and brief. '.repeat(40), cache_control: { type: 'ephemeral' } }] };
+  const system = [{ type: 'text', text: 'Be kind and brief. '.repeat(40), cache_control: { type: 'ephemeral' } }];
+  const body = { ...question, system };
   const first = await client.messages.create(body);
   const { usage } = await client.messages.stream(body).finalMessage();
   assert.ok(usage.cache_read_input_tokens > 100);
@@ -82,10 +84,12 @@ test('calls a tool, streamed and not, and goes on with its result', async () => 
   assert.deepEqual(streamed.content.find((block) => block.type === 'tool_use').input, call.input);
   const result = { type: 'tool_result', tool_use_id: call.id, content: [{ type: 'text', text: 'sunny, 20 degrees' }] };
   const next = await client.messages.create({
-    ...forecast, messages: [...forecast.messages, { role: 'assistant', content: whole.content }, { role: 'user', content: [result] }],
+    ...forecast,
+    messages: [...forecast.messages, { role: 'assistant', content: whole.content }, { role: 'user', content: [result] }],
   });
   assert.equal(next.stop_reason, 'end_turn');
-  const forced = await client.messages.create({ ...question, tools: [weather], tool_choice: { type: 'tool', name: 'get_weather' } });
+  const choice = { type: 'tool', name: 'get_weather' };
+  const forced = await client.messages.create({ ...question, tools: [weather], tool_choice: choice });
   assert.equal(forced.stop_reason, 'tool_use');
 });
 

@@ -50,7 +50,8 @@ test('calls a tool and takes its result', async () => {
 });
 
 test('keeps to a schema', async () => {
-  const format = { type: 'object', properties: { n: { type: 'integer', minimum: 0, maximum: 9 } }, required: ['n'], additionalProperties: false };
+  const digit = { type: 'integer', minimum: 0, maximum: 9 };
+  const format = { type: 'object', properties: { n: digit }, required: ['n'], additionalProperties: false };
   const reply = await client.chat({ model, messages, format, options: { ...options, temperature: 1.5, seed: 3 } });
   const { n } = JSON.parse(reply.message.content);
   assert.ok(Number.isInteger(n) && n >= 0 && n <= 9);
@@ -59,7 +60,8 @@ test('keeps to a schema', async () => {
 test('generates, plain, raw and nothing', async () => {
   const plain = await client.generate({ model, prompt: messages[0].content, system: 'Be short.', options });
   assert.ok(plain.response.length > 0);
-  assert.equal((await client.generate({ model, prompt: 'The capital of', raw: true, options: { num_predict: 3 } })).done_reason, 'length');
+  const cut = await client.generate({ model, prompt: 'The capital of', raw: true, options: { num_predict: 3 } });
+  assert.equal(cut.done_reason, 'length');
   assert.equal((await client.generate({ model, prompt: '' })).done_reason, 'load');
   assert.equal((await client.generate({ model, prompt: '', keep_alive: 0 })).done_reason, 'unload');
 });

@@ -18,7 +18,9 @@ const validators = {};
 before(() => {
   const file = new URL('wire_types.ts', import.meta.url).pathname;
   const generator = createGenerator({ path: file, type: '*', skipTypeCheck: true, additionalProperties: true, expose: 'all' });
-  for (const type of ['Chat', 'ChatChunk', 'Text', 'TextChunk', 'Embeddings', 'ModelCard', 'ResponseBody', 'ResponseEvent', 'ResponseItems']) {
+  const types = ['Chat', 'ChatChunk', 'Text', 'TextChunk', 'Embeddings', 'ModelCard', 'ResponseBody', 'ResponseEvent',
+    'ResponseItems'];
+  for (const type of types) {
     const schema = generator.createSchema(type);
     // In the "response" of an event, too.
     const inside = schema.definitions['OpenAI.Responses.Response'] ?? schema.definitions.Response;
@@ -32,7 +34,8 @@ before(() => {
 // OpenAI's server, and Open Responses' schema, have a null usage in an event of a response that goes on; the types have none.
 function check(type, value) {
   if (value.response?.usage === null) delete value.response.usage;
-  assert.ok(validators[type](value), `${type}: ${JSON.stringify(validators[type].errors?.slice(0, 3))} in ${JSON.stringify(value)}`);
+  const fits = validators[type](value);
+  assert.ok(fits, `${type}: ${JSON.stringify(validators[type].errors?.slice(0, 3))} in ${JSON.stringify(value)}`);
 }
 
 async function call(method, url, body) {
@@ -89,7 +92,9 @@ test('completions', async () => {
 const responses = {
   plain: {},
   'as JSON': { text: { format: { type: 'json_schema', name: 'person', schema: person, strict: true } }, max_output_tokens: 40 },
-  'with a function call': { tools: [{ type: 'function', strict: true, ...weather }], tool_choice: 'required', max_output_tokens: 60 },
+  'with a function call': {
+    tools: [{ type: 'function', strict: true, ...weather }], tool_choice: 'required', max_output_tokens: 60,
+  },
   'cut short': { max_output_tokens: 16, input: 'Tell me about yourself.' },
   'with instructions and metadata': { instructions: 'Answer briefly.', metadata: { a: 'b' }, temperature: 0.5 },
 };
