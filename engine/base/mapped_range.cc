@@ -52,18 +52,20 @@ bool ReadState(int fd, int64_t& size, int64_t& changed_ns) {
 
 }  // namespace
 
-MappedRange::MappedRange(const void* begin, size_t bytes, std::string path, int fd)
-    : path_(std::move(path)), fd_(fd), slot_(TakeSlot()) {
+MappedRange::MappedRange(const void* begin, size_t bytes, std::string path, int fd) : path_(std::move(path)), fd_(fd) {
   ReadState(fd_, size_, changed_ns_);
+  {
+    Registry& registry = TheRegistry();
+    const MutexLock lock(registry.mutex);
+    registry.ranges.insert(this);
+  }
+  slot_ = TakeSlot();  // nothing fails from here on
   if (slot_ < kMaxMappings) {
     const auto first = reinterpret_cast<uintptr_t>(begin);
     slots[slot_].begin = first;
     slots[slot_].end = first + bytes;
     slots[slot_].path = path_.c_str();
   }
-  Registry& registry = TheRegistry();
-  const MutexLock lock(registry.mutex);
-  registry.ranges.insert(this);
 }
 
 MappedRange::~MappedRange() {

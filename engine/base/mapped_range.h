@@ -10,7 +10,7 @@ namespace puna::engine {
 
 class MappedRange {
  public:
-  // Owns the descriptor, of the mapped file.
+  // Owns the descriptor, of the mapped file, once it is made: where its memory fails, the descriptor is still the caller's.
   MappedRange(const void* begin, size_t bytes, std::string path, int fd);
   ~MappedRange();
   MappedRange(const MappedRange&) = delete;
@@ -29,7 +29,7 @@ class MappedRange {
   const std::string path_;
   const int fd_;
   int64_t size_ = 0, changed_ns_ = 0;
-  size_t slot_;
+  size_t slot_ = 0;
 };
 
 }  // namespace puna::engine

@@ -35,7 +35,14 @@ struct Descriptor {
   ~Descriptor() {
     if (fd >= 0) close(fd);
   }
-  int Take() { return std::exchange(fd, -1); }
+};
+
+struct Mapping {
+  void* begin;
+  size_t bytes;
+  ~Mapping() {
+    if (begin != nullptr) munmap(begin, bytes);
+  }
 };
 
 }  // namespace
@@ -57,8 +64,12 @@ std::shared_ptr<const MappedFile> MappedFile::Open(const std::string& path) {
   if (size == 0) return std::shared_ptr<const MappedFile>(new MappedFile(path, {}));
   void* p = mmap(nullptr, size, PROT_READ, MAP_SHARED, file.fd, 0);
   if (p == MAP_FAILED) ThrowErrno(path, errno);
+  Mapping mapping{p, size};
+  auto range = std::make_unique<const MappedRange>(p, size, path, file.fd);
+  file.fd = -1;
   const std::shared_ptr<MappedFile> mapped(new MappedFile(path, {static_cast<const std::byte*>(p), size}));
-  mapped->range_ = std::make_unique<const MappedRange>(p, size, path, file.Take());
+  mapped->range_ = std::move(range);
+  mapping.begin = nullptr;
   return mapped;
 }
 

@@ -2,9 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <fstream>
+#include <new>
 #include <numeric>
 
+#include "tests/support/failing_allocations.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/throws.h"
 #include "tests/support/tiny_checkpoint.h"
@@ -53,6 +56,37 @@ TEST_CASE("borrowed bytes survive Release") {
   const auto file = MappedFile::Borrow("b", AsBytes(bytes));
   file->Release(file->bytes());
   CHECK(Sum(file->bytes()) == 100000);
+}
+
+TEST_CASE("an allocation that fails behind the mapping leaves neither it nor its descriptor") {
+  const TemporaryFolder folder;
+  folder.Write("f", std::string(10000, '\1'));
+  const std::string path = folder.path() + "/f";
+  MappedFile::Open(path);
+  const auto count = [&] {
+    std::ifstream maps("/proc/self/maps");
+    int found = 0;
+    for (std::string line; std::getline(maps, line);) found += line.ends_with(path);
+    for (const auto& fd : std::filesystem::directory_iterator("/proc/self/fd")) {
+      std::error_code gone;  // the folder's own descriptor
+      found += std::filesystem::read_symlink(fd.path(), gone) == path;
+    }
+    return found;
+  };
+  REQUIRE(count() == 0);
+  int failed = 0;
+  for (uint64_t skip = 0; skip == static_cast<uint64_t>(failed); ++skip) {
+    CAPTURE(skip);
+    try {
+      const FailingAllocations faults({.skip = skip, .of = AllocationFaults::Of::kOwnThread});
+      MappedFile::Open(path);
+    } catch (const std::bad_alloc&) {
+      ++failed;
+    }
+    CHECK(count() == 0);
+    CHECK(MappedRange::FindChanged().empty());
+  }
+  CHECK(failed > 3);
 }
 
 TEST_CASE("what cannot be mapped says why") {
