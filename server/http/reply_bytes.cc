@@ -35,7 +35,7 @@ bool HasNoBody(int status) { return status == 204 || status == 304; }
 std::string Head(const HttpReply& reply, const ReplyFrame& frame) {
   std::string out = "HTTP/1.1 " + std::to_string(reply.status) + ' ' + httplib::status_message(reply.status) + "\r\n";
   for (const auto& [name, value] : reply.headers) AppendField(name, value, out);
-  AppendField("Date", Date(), out);
+  if (frame.dated) AppendField("Date", Date(), out);
   if (!frame.keep_alive) {
     AppendField("Connection", "close", out);
   } else {
@@ -61,7 +61,7 @@ std::string ErrorReply(const api::ApiError& error) {
   reply.status = error.status();
   reply.body = error.ToJson();
   if (error.retry_after()) reply.headers["Retry-After"] = std::to_string(*error.retry_after());
-  return WholeReply(reply, {.keep_alive = false});
+  return WholeReply(reply, {.keep_alive = false, .dated = false});
 }
 
 std::string StreamHead(const HttpReply& reply, const ReplyFrame& frame) {

@@ -5,10 +5,21 @@
 #include <string>
 #include <thread>
 
+#include "server/http/dispatcher.h"
+#include "server/http/reply_bytes.h"
 #include "tests/server/http/http_fixture.h"
 
 namespace puna::server {
 namespace {
+
+TEST_CASE("what is said long after it was made tells no time") {
+  for (const api::ApiError& error : {NoDescriptorLeft(), NoConnectionLeft(1)}) {
+    const std::string reply = ErrorReply(error);
+    CHECK(reply.starts_with("HTTP/1.1 503 "));
+    CHECK(reply.find("\r\nRetry-After: 1\r\n") != std::string::npos);
+    CHECK(reply.find("\r\nDate: ") == std::string::npos);
+  }
+}
 
 TEST_CASE("pipelined requests are answered in order, wherever the bytes are cut") {
   HttpFixture f;
