@@ -7,6 +7,7 @@
 #include <exception>
 #include <span>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "api/fields/request_fields.h"
@@ -156,6 +157,12 @@ int main(int argc, char** argv) {
   } catch (const puna::config::ConfigError& error) {
     std::fprintf(stderr, "puna: %s\n", error.what());
     return 2;
+  } catch (const std::system_error& error) {
+    const bool no_thread = error.code() == std::errc::resource_unavailable_try_again;
+    const char* remedy =
+        no_thread ? "; the system gives no more threads: raise the limit of processes (ulimit -u, pids.max)" : "";
+    std::fprintf(stderr, "puna: %s%s\n", error.what(), remedy);
+    return 1;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "puna: %s\n", error.what());
     return 1;

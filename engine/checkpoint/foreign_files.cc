@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "engine/checkpoint/files/checkpoint_fault.h"
@@ -144,6 +145,15 @@ void RefuseForeignFiles(const FileSet& files) {
            .expected = "safetensors, GGUF or Meta's .pth",
            .found = "an ONNX model (onnx/)",
            .remedy = Instead(ModelIn(files))});
+  }
+  // A folder that this user may not list has no names, either.
+  std::error_code error;
+  if (names.empty()) std::filesystem::directory_iterator(files.path(), error);
+  if (error) {
+    Throw({.path = files.path(),
+           .expected = "a folder that can be read",
+           .found = error.message(),
+           .remedy = "let this user read it and what is in it, or serve another copy"});
   }
   Throw({.path = files.path(),
          .expected = "model.safetensors (Hugging Face), a .gguf file or consolidated.00.pth (Meta)",

@@ -84,7 +84,7 @@ bool IsGgufFile(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path, error)) {
     Throw({.path = path,
            .expected = "a folder with a model or a .gguf file",
-           .found = "nothing",
+           .found = error ? error.message() : "nothing",
            .remedy = "check the path, or use random:llama-3.2-3b"});
   }
   const std::filesystem::path file(path);

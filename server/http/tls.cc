@@ -1,10 +1,15 @@
 #include "server/http/tls.h"
 
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <stdexcept>
 
 namespace puna::server {
@@ -22,10 +27,25 @@ int SelectHttp11(SSL*, const unsigned char** out, unsigned char* out_length, con
   return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
+// OpenSSL does not say it.
+void CheckReadable(const std::string& option, const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  const int error = fd < 0 ? errno : 0;
+  struct stat info {};
+  const bool is_folder = fd >= 0 && fstat(fd, &info) == 0 && S_ISDIR(info.st_mode);
+  if (fd >= 0) close(fd);
+  if (error != 0 || is_folder) {
+    throw std::runtime_error(option + ": cannot read " + path + " (" + std::strerror(is_folder ? EISDIR : error) +
+                             "); check the path and its permissions");
+  }
+}
+
 }  // namespace
 
 TlsContext::TlsContext(const std::string& cert_file, const std::string& key_file)
     : context_(SSL_CTX_new(TLS_server_method()), SSL_CTX_free) {
+  CheckReadable("tls_cert_file", cert_file);
+  CheckReadable("tls_key_file", key_file);
   SSL_CTX* context = context_.get();
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <filesystem>
 #include <stdexcept>
 #include <string_view>
+#include <system_error>
 
 namespace puna::server {
 namespace {
@@ -166,6 +168,11 @@ std::optional<ModelName> ParseModelName(const std::string& text) {
 }
 
 std::string UnknownModelText(const std::string& text) {
+  std::error_code error;
+  if (!std::filesystem::exists(text, error) && error) {
+    return "model \"" + text + "\": " + error.message() +
+           "; check that this user may pass through its folders and read what is in them";
+  }
   std::string guess;
   const auto slashes = std::ranges::count(text, '/');
   if (slashes == 1 && !text.starts_with('/') && !text.starts_with('.') && !text.starts_with('~')) {

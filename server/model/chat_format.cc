@@ -1,9 +1,11 @@
 #include "server/model/chat_format.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
+#include <system_error>
 
 #include "api/fields/template_json.h"
 #include "api/fields/tool_results.h"
@@ -42,8 +44,11 @@ std::string ReadFile(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   std::stringstream text;
   text << in.rdbuf();
-  if (in) return text.str();
-  throw std::runtime_error("chat_template_file: cannot read " + path + "; check the path and its permissions");
+  std::error_code error;
+  if (!in || std::filesystem::is_directory(path, error))
+    throw std::runtime_error("chat_template_file: cannot read " + path + "; check the path and its permissions");
+  if (text.str().empty()) throw std::runtime_error("chat_template_file: " + path + " is empty; give a template");
+  return text.str();
 }
 
 // transformers 5 keeps a template in a file of its own, and those with other names in a folder beside it.
