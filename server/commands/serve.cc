@@ -303,7 +303,8 @@ void Reload(const ReadConfig& read_again, const Router& router, KeyAccounts& acc
 
 int Serve(config::Config config, const ReadConfig& read_again) {
   ExitOnStopSignals();
-  IgnoreBrokenPipes();
+  IgnoreFailedWrites();
+  LeaveNoOrphans();
   HoldMemoryReserve();
   ServiceManager manager(std::getenv);
   const config::ServerConfig chosen = config.server;

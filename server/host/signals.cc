@@ -17,36 +17,64 @@ namespace {
 volatile int wake = -1;
 
 constexpr char kStop = 's', kReload = 'r';
-// A wish to reload is in the pipe, and many at once are one: so the pipe has room for a wish to stop.
+// A wish to reload is in the pipe, or waits for a pipe, and many at once are one: so the pipe has room for a wish to stop.
 std::atomic<bool> reload_waits{false};
+std::atomic<bool> stop_was_asked{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
 
-void OnSignal(int number) {
-  if (number == SIGHUP && reload_waits.exchange(true)) return;
+void Tell(char wish) {
   const int saved = errno;
-  const char wish = number == SIGHUP ? kReload : kStop;
   if (write(wake, &wish, 1) < 0) errno = saved;
   errno = saved;
 }
 
+// As the signal by itself would; where the kernel keeps that from us, since we are the first process of a container, with the
+// status that a shell would give it.
+void EndAtOnce(int number) {
+  signal(number, SIG_DFL);
+  sigset_t own;
+  sigemptyset(&own);
+  sigaddset(&own, number);
+  pthread_sigmask(SIG_UNBLOCK, &own, nullptr);
+  raise(number);
+  _exit(128 + number);
+}
+
+void OnStop(int number) {
+  if (stop_was_asked.exchange(true)) EndAtOnce(number);
+  Tell(kStop);
+}
+
+void OnReload(int) {
+  if (!reload_waits.exchange(true)) Tell(kReload);
+}
+
+void KeepReload(int) { reload_waits = true; }
+
 void Exit(int) { _exit(0); }
 
-// `flags`: beside SA_RESTART.
-void Catch(int signal, void (*handler)(int), int flags) {
+void Catch(int signal, void (*handler)(int)) {
   struct sigaction action {};
   action.sa_handler = handler;
-  action.sa_flags = SA_RESTART | flags;
+  action.sa_flags = SA_RESTART;
   sigaction(signal, &action, nullptr);
 }
 
 }  // namespace
 
-// Whoever writes to what nobody reads learns it from the write.
-void IgnoreBrokenPipes() { signal(SIGPIPE, SIG_IGN); }
+void IgnoreFailedWrites() {
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
+}
+
+void LeaveNoOrphans() {
+  if (getpid() == 1) signal(SIGCHLD, SIG_IGN);
+}
 
 void ExitOnStopSignals() {
-  Catch(SIGTERM, Exit, 0);
-  Catch(SIGINT, Exit, 0);
-  signal(SIGHUP, SIG_IGN);
+  Catch(SIGTERM, Exit);
+  Catch(SIGINT, Exit);
+  Catch(SIGHUP, KeepReload);
 }
 
 StopSignals::StopSignals() {
@@ -56,14 +84,16 @@ StopSignals::StopSignals() {
   write_end_ = ends[1];
   fcntl(write_end_, F_SETFL, O_NONBLOCK);  // a handler waits for nobody
   wake = write_end_;
-  Catch(SIGTERM, OnSignal, SA_RESETHAND);  // the second one has its usual effect
-  Catch(SIGINT, OnSignal, SA_RESETHAND);
-  Catch(SIGHUP, OnSignal, 0);
+  stop_was_asked = false;
+  Catch(SIGTERM, OnStop);
+  Catch(SIGINT, OnStop);
+  Catch(SIGHUP, OnReload);
+  if (reload_waits) Tell(kReload);  // since before there was a pipe; twice is no harm
 }
 
 StopSignals::~StopSignals() {
-  signal(SIGTERM, SIG_DFL);
-  signal(SIGINT, SIG_DFL);
+  Catch(SIGTERM, EndAtOnce);
+  Catch(SIGINT, EndAtOnce);
   signal(SIGHUP, SIG_IGN);
   wake = -1;
   close(read_end_);
@@ -78,6 +108,6 @@ StopSignals::Wish StopSignals::Wait() {
   return wish == kReload ? Wish::kReload : Wish::kStop;
 }
 
-void StopSignals::Notify() { OnSignal(SIGTERM); }
+void StopSignals::Notify() { Tell(kStop); }
 
 }  // namespace puna::server

@@ -4,16 +4,21 @@
 namespace puna::server {
 
 // Until a StopSignals takes over, the two signals end the process at once, with status 0: also
-// where it is the first of a container, which the kernel otherwise shields from them. SIGHUP means nothing yet.
+// where it is the first of a container, which the kernel otherwise shields from them. SIGHUP is kept for whoever takes over.
 void ExitOnStopSignals();
 
-// A client, or a reader of the log, that is gone does not end the process.
-void IgnoreBrokenPipes();
+// A client, or a reader of the log, that is gone does not end the process, and no more does a file that reaches the size that
+// the system allows (ulimit -f): whoever writes learns it from the write.
+void IgnoreFailedWrites();
+
+// Where this process is the first of its container: what others leave there without a parent goes when it ends, and does not
+// wait for us in vain. Whoever starts processes of his own cannot ask how they ended then.
+void LeaveNoOrphans();
 
 class StopSignals {
  public:
-  // From now on the first of the two signals is a wish, whichever thread it reaches; a second one
-  // ends the process at once.
+  // From now on the first of the two signals is a wish, whichever thread it reaches; a second one, of either, ends the process
+  // at once, also where it is the first of a container. So it does until the process has ended, behind the destructor.
   StopSignals();
   ~StopSignals();
   StopSignals(const StopSignals&) = delete;
