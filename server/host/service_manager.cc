@@ -37,21 +37,23 @@ ServiceManager::ServiceManager(const std::function<const char*(const char*)>& ge
   const char* socket = get("NOTIFY_SOCKET");
   if (socket == nullptr || (socket[0] != '/' && socket[0] != '@')) return;
   socket_ = socket;
+  fd_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   const int64_t microseconds = Number(get("WATCHDOG_USEC")), pid = Number(get("WATCHDOG_PID"));
   if (microseconds > 0 && (pid == 0 || pid == getpid())) watchdog_ = std::chrono::microseconds(microseconds);
 }
 
+ServiceManager::~ServiceManager() {
+  if (fd_ >= 0) close(fd_);
+}
+
 void ServiceManager::Send(const std::string& state) {
   sockaddr_un address{};
-  if (socket_.empty() || socket_.size() >= sizeof address.sun_path) return;
+  if (fd_ < 0 || socket_.size() >= sizeof address.sun_path) return;
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, socket_.data(), socket_.size());
   if (socket_[0] == '@') address.sun_path[0] = '\0';  // a name in no file system
-  const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return;
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + socket_.size());
-  sendto(fd, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), size);
-  close(fd);
+  sendto(fd_, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), size);
 }
 
 // Sent with the mutex held: what one thread has to say does not overtake what another one says.

@@ -15,6 +15,8 @@ class ServiceManager {
  public:
   // get: as getenv.
   explicit ServiceManager(const std::function<const char*(const char*)>& get);
+  ~ServiceManager();
+  ServiceManager(const ServiceManager&) = delete;
 
   // From any thread. `status` is a line for people. What is said goes out in the order in which it was said.
   void Starting(const std::string& status);  // nothing any more once Ready was called
@@ -35,6 +37,7 @@ class ServiceManager {
   void Say(const std::string& state, const std::string& status) PUNA_REQUIRES(mutex_);
 
   std::string socket_;  // empty: nobody listens
+  int fd_ = -1;         // to send with: held, so that a lack of descriptors is no lack of signs of life
   std::optional<std::chrono::microseconds> watchdog_;
   engine::Mutex mutex_;
   bool starting_ PUNA_GUARDED_BY(mutex_) = true;

@@ -2,6 +2,7 @@
 #include "server/host/service_manager.h"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -115,6 +116,20 @@ TEST_CASE("the watchdog hears of us when half of its time is over, and only if i
   }
   variables["WATCHDOG_PID"] = "1";
   CHECK_FALSE(Started(variables).watched());
+}
+
+TEST_CASE("signs of life need no descriptor that others may have taken") {
+  const std::string name = "@puna-descriptors-" + std::to_string(getpid());
+  Manager systemd(name);
+  const std::map<std::string, std::string> variables = {{"NOTIFY_SOCKET", name}};
+  ServiceManager manager = Started(variables);
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit none{0, before.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+  manager.Ready("serving");
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(systemd.Next() == "READY=1\nSTATUS=serving");
 }
 
 TEST_CASE("where nobody listens, nothing happens") {
