@@ -9,6 +9,7 @@
 #include <fstream>
 #include <limits>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <vector>
 
@@ -44,7 +45,7 @@ int64_t ReadLimit(const std::string& path) {
 }
 
 // The process's own cgroup and those around it, innermost first: of cgroup v2, or of a controller
-// of v1.
+// of v1. Of several controllers in one place (cpuacct,cpu), distributions write the order as they like; each name leads there.
 std::vector<std::string> Cgroups(const std::string& root, const std::string& controller) {
   std::istringstream lines(ReadAll(root + "/proc/self/cgroup"));
   std::vector<std::string> folders;
@@ -55,24 +56,27 @@ std::vector<std::string> Cgroups(const std::string& root, const std::string& con
     if (controller.empty() ? !controllers.empty()
                            : (',' + controllers + ',').find(',' + controller + ',') == controllers.npos)
       continue;
-    const std::string mount = root + "/sys/fs/cgroup" + (controller.empty() ? "" : "/" + controllers);
+    std::set<std::string> mounts = {root + "/sys/fs/cgroup" + (controller.empty() ? "" : "/" + controllers)};
+    if (!controller.empty()) mounts.insert(root + "/sys/fs/cgroup/" + controller);
     for (std::filesystem::path path = line.substr(end + 1);; path = path.parent_path()) {
-      folders.push_back(mount + (path == "/" ? "" : path.string()));
+      for (const std::string& mount : mounts) folders.push_back(mount + (path == "/" ? "" : path.string()));
       if (path == "/" || path.empty()) break;
     }
   }
   return folders;
 }
 
-// Where a cgroup says what memory it may use, and what it does.
+// Where a cgroup says what memory it may use, from what on it is slowed down to a crawl (null: nowhere), and what it uses.
 struct MemoryFiles {
-  const char *controller, *limit, *usage, *prefix;
+  const char *controller, *limit, *slow, *usage, *prefix;
 };
-constexpr MemoryFiles kMemoryFiles[] = {{"", "/memory.max", "/memory.current", ""},
-                                        {"memory", "/memory.limit_in_bytes", "/memory.usage_in_bytes", "total_"}};
+constexpr MemoryFiles kMemoryFiles[] = {
+    {"", "/memory.max", "/memory.high", "/memory.current", ""},
+    {"memory", "/memory.limit_in_bytes", nullptr, "/memory.usage_in_bytes", "total_"}};
 
 void ApplyMemory(const std::string& cgroup, const MemoryFiles& files, int64_t machine, MachineLimits& limits) {
-  const int64_t limit = ReadLimit(cgroup + files.limit);
+  int64_t limit = ReadLimit(cgroup + files.limit);
+  if (files.slow != nullptr) limit = std::min(limit, ReadLimit(cgroup + files.slow));
   if (limit >= machine) return;  // v1 says "none" with a number that no machine has
   // Pages of files that were read count as used, but make room when memory is asked for.
   const int64_t current = ReadLimit(cgroup + files.usage);
@@ -84,13 +88,14 @@ void ApplyMemory(const std::string& cgroup, const MemoryFiles& files, int64_t ma
   limits.memory_left = std::min(limits.memory_left, std::max<int64_t>(0, limit - used));
 }
 
-// ulimit -v bounds addresses, which threads' stacks take as well.
-void ApplyAddressLimit(const std::string& root, MachineLimits& limits) {
+// ulimit -v bounds addresses, which threads' stacks take as well; ulimit -d those of them that can be written and are nobody
+// else's. `field` of the status tells what is used.
+void ApplyAddressLimit(const std::string& root, int resource, const char* field, MachineLimits& limits) {
   rlimit limit{};
-  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+  if (getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
   const auto bytes = static_cast<int64_t>(limit.rlim_cur);
   if (bytes >= limits.memory_limit) return;
-  const int64_t used = Field(ReadAll(root + "/proc/self/status"), "VmSize:").value_or(0) * 1024;
+  const int64_t used = Field(ReadAll(root + "/proc/self/status"), field).value_or(0) * 1024;
   limits.memory_limit = bytes;
   limits.memory_left = std::min(limits.memory_left, std::max<int64_t>(0, bytes - used));
 }
@@ -159,7 +164,8 @@ MachineLimits ReadMachineLimits(const std::string& root) {
   for (const MemoryFiles& files : kMemoryFiles) {
     for (const std::string& cgroup : Cgroups(root, files.controller)) ApplyMemory(cgroup, files, machine, limits);
   }
-  ApplyAddressLimit(root, limits);
+  ApplyAddressLimit(root, RLIMIT_AS, "VmSize:", limits);
+  ApplyAddressLimit(root, RLIMIT_DATA, "VmData:", limits);
   return limits;
 }
 

@@ -1,4 +1,4 @@
-// What this process may use: of its container (cgroups of both versions, and ulimit -v) where there is one, else of the
+// What this process may use: of its container (cgroups of both versions, and ulimit -v and -d) where there is one, else of the
 // machine. What cannot be read is no limit.
 #pragma once
 

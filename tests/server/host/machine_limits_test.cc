@@ -2,10 +2,13 @@
 
 #include <doctest/doctest.h>
 #include <sched.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
+#include "tests/support/sanitized.h"
 #include "tests/support/temporary_folder.h"
 
 namespace puna::server {
@@ -87,6 +90,42 @@ TEST_CASE("processor quotas of the older cgroups count as well") {
   CHECK(root.Read().cpus == 1);
   root.Write("sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us", "100000000\n");
   CHECK(root.Read().cpus == all);
+}
+
+TEST_CASE("from where on memory is slowed down counts as its limit") {
+  FakeRoot root;
+  root.Write("proc/self/cgroup", "0::/a\n");
+  root.Write("sys/fs/cgroup/a/memory.max", std::to_string(4 * kGiB) + "\n");
+  root.Write("sys/fs/cgroup/a/memory.high", std::to_string(3 * kGiB) + "\n");
+  root.Write("sys/fs/cgroup/a/memory.current", std::to_string(kGiB) + "\n");
+  CHECK(root.Read().memory_limit == 3 * kGiB);
+  CHECK(root.Read().memory_left == 2 * kGiB);
+  root.Write("sys/fs/cgroup/a/memory.high", "max\n");
+  CHECK(root.Read().memory_limit == 4 * kGiB);
+}
+
+TEST_CASE("controllers of the older cgroups in another order than their folder has") {
+  FakeRoot root;
+  root.Write("proc/self/cgroup", "4:cpuacct,cpu:/a\n");
+  root.Write("sys/fs/cgroup/cpu/a/cpu.cfs_quota_us", "100000\n");
+  root.Write("sys/fs/cgroup/cpu/a/cpu.cfs_period_us", "100000\n");
+  CHECK(root.Read().cpus == 1);
+}
+
+TEST_CASE("limits of addresses count, with what is used of them") {
+  FakeRoot root;
+  root.Write("proc/self/status", "VmSize:\t 2097152 kB\nVmData:\t 1048576 kB\n");
+  if (testing::kSanitized) return;  // which takes more addresses than any limit here
+  for (const auto& [resource, used] : {std::pair{RLIMIT_AS, 2 * kGiB}, std::pair{RLIMIT_DATA, kGiB}}) {
+    rlimit before{};
+    REQUIRE(getrlimit(resource, &before) == 0);
+    const rlimit four{static_cast<rlim_t>(4 * kGiB), before.rlim_max};
+    REQUIRE(setrlimit(resource, &four) == 0);
+    const MachineLimits limits = root.Read();
+    REQUIRE(setrlimit(resource, &before) == 0);
+    CHECK(limits.memory_limit == 4 * kGiB);
+    CHECK(limits.memory_left == 4 * kGiB - used);
+  }
 }
 
 TEST_CASE("what cannot be read is unknown, not zero") {
