@@ -8,14 +8,14 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <climits>
 
 namespace puna::server {
 namespace {
 
-// The flag that makes writing not block belongs to the open file, which other processes may share; so a pipe is opened anew.
+// The flag that makes writing not block belongs to the open file, which other processes may share; so a pipe or a terminal is
+// opened anew.
 int OpenAnew(int fd) {
-  return open(("/proc/self/fd/" + std::to_string(fd)).c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+  return open(("/proc/self/fd/" + std::to_string(fd)).c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
 }  // namespace
@@ -25,7 +25,9 @@ PatientOutput::PatientOutput(int fd, size_t max_kept, std::function<std::string(
   struct stat about {};
   if (fstat(fd, &about) != 0) return;
   if (S_ISSOCK(about.st_mode)) kind_ = Kind::kSocket;
-  if (S_ISFIFO(about.st_mode) && (own_fd_ = OpenAnew(fd)) >= 0) kind_ = Kind::kNonBlocking;
+  const bool may_stand_still = S_ISFIFO(about.st_mode) || isatty(fd) == 1;
+  if (may_stand_still && (own_fd_ = OpenAnew(fd)) >= 0) kind_ = Kind::kNonBlocking;
+  if (isatty(fd) == 1) polled_bytes_ = 1;  // a terminal that is ready has room for little
 }
 
 PatientOutput::~PatientOutput() {
@@ -70,7 +72,7 @@ bool PatientOutput::WriteSome() {
   } else {
     pollfd ready{fd_, POLLOUT, 0};
     if (poll(&ready, 1, 0) == 0) return false;
-    count = write(fd_, kept_.data(), std::min<size_t>(kept_.size(), PIPE_BUF));  // so much never blocks a ready pipe
+    count = write(fd_, kept_.data(), std::min(kept_.size(), polled_bytes_));
   }
   if (count < 0 && errno == EINTR) return true;
   if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return false;

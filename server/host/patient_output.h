@@ -2,6 +2,7 @@
 // bound, and what goes beyond it is dropped and counted, and the count written once there is room.
 #pragma once
 
+#include <climits>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -32,6 +33,7 @@ class PatientOutput {
   const int fd_;
   int own_fd_ = -1;  // the same pipe, opened so that it does not block
   enum class Kind { kNonBlocking, kSocket, kPolled } kind_;
+  size_t polled_bytes_ = PIPE_BUF;  // so much never blocks a ready pipe
   const size_t max_kept_;
   const std::function<std::string(uint64_t)> tell_dropped_;
   mutable engine::Mutex mutex_;
