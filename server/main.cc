@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <system_error>
@@ -28,6 +30,7 @@
 #include "server/convert/quantize.h"
 #include "server/host/file_faults.h"
 #include "server/host/log.h"
+#include "server/host/running_server.h"
 #include "server/host/version.h"
 
 namespace puna::server {
@@ -55,8 +58,22 @@ int RunServe(const std::vector<std::string>& arguments) {
   return Serve(loaded.config, [arguments] { return config::Load(arguments, Environment()).config; });
 }
 
+// Who asks without saying where means the server that runs here, however it was started. One that chose its port by itself is
+// found by nobody.
+config::Loaded LoadAsRunning() {
+  if (const std::optional<RunningServer> server = FindRunningServer()) {
+    std::error_code error;
+    if (!server->folder.empty()) std::filesystem::current_path(server->folder, error);
+    const std::vector<std::string> own = Environment();
+    const auto& environment = server->environment.empty() ? own : server->environment;
+    config::Loaded loaded = config::Load(server->arguments, environment, config::KeyFiles::kLeave);
+    if (loaded.config.server.port != 0) return loaded;
+  }
+  return LoadWithoutKeys({});
+}
+
 int RunHealthcheck(const std::vector<std::string>& arguments) {
-  const config::Loaded loaded = LoadWithoutKeys(arguments);
+  const config::Loaded loaded = arguments.empty() ? LoadAsRunning() : LoadWithoutKeys(arguments);
   if (loaded.want != config::Loaded::Want::kRun) return std::fputs(HealthcheckHelp().c_str(), stdout), 0;
   const HealthAnswer answer = AskHealth(loaded.config.server);
   std::puts(answer.line.c_str());

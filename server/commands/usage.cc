@@ -128,10 +128,11 @@ them, so that nobody reads them again.
 std::string HealthcheckHelp() {
   return R"(puna healthcheck [options]: asks the server that the same options would start, and exits with 0 or 1.
 
-  puna healthcheck
+  puna healthcheck                  the server that runs here (in a container, in it), however it was started
   puna healthcheck --port 9000
 
-It takes the options of puna serve, from flags, PUNA_ variables and --config; host, port and TLS are what count.
+It takes the options of puna serve, from flags, PUNA_ variables and --config; host, port and TLS are what count. Without any flag
+they are those of the one server that runs, where there is one.
 )";
 }
 

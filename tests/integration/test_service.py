@@ -3,14 +3,16 @@
 import http.client
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import unittest
 
-from puna import HANG_SECONDS, LONG, SOURCE, Server, TemporaryFolder, run
+from puna import BINARY, HANG_SECONDS, LONG, SLOW_MODEL, SOURCE, Server, TemporaryFolder, clean_environment, free_port, run
 
 # Runs the rest of its arguments with the sockets that it inherited, as systemd does: the variable must name the process itself.
 PASS_ON = "import os, sys; os.environ['LISTEN_PID'] = str(os.getpid()); os.execv(sys.argv[1], sys.argv[1:])"
@@ -94,6 +96,15 @@ class Manager(TemporaryFolder):
             os.kill(server.process.pid, signal.SIGCONT)
             self.socket.settimeout(HANG_SECONDS)
             self.until("WATCHDOG=1")
+
+    def test_signs_of_life_without_a_descriptor_left(self):
+        with Server(env={"NOTIFY_SOCKET": self.path, "WATCHDOG_USEC": "1000000"}) as server:
+            self.until("READY=1")
+            _, most = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (0, most))
+            for _ in range(3):
+                self.until("WATCHDOG=1")
+            resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (most, most))
 
 
 class Sockets(TemporaryFolder):
@@ -229,6 +240,42 @@ class ChangedFile(TemporaryFolder):
             other = self.write("other", "nothing")
             os.replace(other, self.file)
             self.assertEqual(server.complete("Hello", max_tokens=8, temperature=0).json["choices"][0]["text"], before)
+
+
+class Container(unittest.TestCase):
+    def test_a_second_signal_ends_its_first_process_at_once(self):
+        command = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
+        if subprocess.run([*command, "true"], capture_output=True, check=False).returncode != 0:
+            self.skipTest("skipped: no process may have a container of its own here")
+        with ServerThatAnnounces(*SLOW_MODEL, announced=r"serving .* on http://[^ ]*:(\d+)", command=command) as server:
+            server.port = int(re.search(r"serving .* on http://[^ ]*:(\d+)", server.log()).group(1))
+            first = int(subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, check=True).stdout)
+            with server.open_stream("/v1/completions", LONG):
+                server.wait_until(lambda: server.busy() == 1)
+                os.kill(first, signal.SIGTERM)
+                server.wait_for_log("stopping: ")
+                os.kill(first, signal.SIGTERM)
+                self.assertEqual(server.wait(), 128 + signal.SIGTERM)
+
+    def test_a_file_that_reaches_the_allowed_size_is_no_end(self):
+        with tempfile.TemporaryDirectory() as folder:
+            command = ("sh", "-c", 'ulimit -f 1; exec "$@"', "sh")
+            with ServerThatAnnounces("--kv-disk-path", os.path.join(folder, "kv"), announced=r"serving .* on http://[^ ]*:(\d+)",
+                                     command=command) as server:
+                server.port = int(re.search(r"serving .* on http://[^ ]*:(\d+)", server.log()).group(1))
+                for _ in range(2):
+                    self.assertEqual(server.complete("word " * 400, max_tokens=1).status, 200)
+
+    def test_healthcheck_in_a_container_finds_the_server_that_runs_there(self):
+        script = (f"{BINARY} serve --port {{port}} --threads 1 2>/dev/null & server=$!; "
+                  f"until {BINARY} healthcheck; do kill -0 $server || exit 1; done")
+        command = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c"]
+        if subprocess.run([*command, "exit 0"], capture_output=True, check=False).returncode != 0:
+            self.skipTest("skipped: no process may have a container of its own here")
+        port = free_port()
+        result = subprocess.run([*command, script.format(port=port)], env=clean_environment(), capture_output=True, text=True,
+                                timeout=HANG_SECONDS, check=False)
+        self.assertEqual((result.returncode, result.stdout.splitlines()[-1]), (0, f"healthy: 127.0.0.1:{port}"))
 
 
 if __name__ == "__main__":
