@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <new>
 
 namespace puna::engine {
 namespace {
@@ -88,7 +89,10 @@ void ViewRecorder::Note(const EngineCore& core, Clock::time_point now) {
   NoteStep(core);
   if (core.idle() || now - last_ >= kInterval) {
     last_ = now;
-    Picture(core);
+    try {
+      Picture(core);
+    } catch (const std::bad_alloc&) {  // the last one stays
+    }
   }
   view_.picture_seconds += std::chrono::duration<double>(Clock::now() - began).count();
 }

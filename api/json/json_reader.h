@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "api/json/places.h"
+#include "api/json/take_apart.h"
 
 namespace puna::api {
 
@@ -22,7 +23,7 @@ using Json = nlohmann::ordered_json;
 // text after it. Linear time; depth costs no stack.
 Json ParseBody(std::string_view body);
 // The same, with the place of each value in `body`, which `places` was made for.
-std::unique_ptr<const Json> ParseBody(std::string_view body, Places& places);
+std::unique_ptr<Json, TakenApart> ParseBody(std::string_view body, Places& places);
 
 std::string IndexPath(const std::string& path, size_t index);            // messages[2]
 std::string MemberPath(const std::string& path, std::string_view name);  // messages[2].content

@@ -23,6 +23,10 @@ constexpr size_t kMaxKeys = 200'000;  // in one object: more than a vocabulary h
 class BodyParser {
  public:
   BodyParser(std::string_view text, Places& places) : text_(text), places_(places) {}
+  ~BodyParser() {
+    for (Value& value : values_) TakeApart(value.json);
+  }
+  BodyParser(const BodyParser&) = delete;
 
   // The document's value, not yet at its place.
   Json Parse() {
@@ -38,6 +42,12 @@ class BodyParser {
   struct Value {
     Json json;
     size_t begin, end;
+  };
+
+  // Where something fails on the way, what is moved from by then is empty.
+  struct Guard {
+    Json& json;
+    ~Guard() { TakeApart(json); }
   };
 
   // An object or array that is still open.
@@ -94,6 +104,7 @@ class BodyParser {
   }
 
   void Push(Value value) {
+    const Guard guard{value.json};
     if (++count_ > kMaxValues) {
       throw MalformedBody("it holds more than " + std::to_string(kMaxValues) + " values.");
     }
@@ -152,6 +163,7 @@ class BodyParser {
   // The innermost object's or array's own values, as moved to where `place(value, i)` puts them.
   template <typename Place>
   void Close(Json whole, const Place& place) {
+    const Guard guard{whole};
     const Level level = std::move(open_.back());
     open_.pop_back();
     for (size_t i = level.first_value; i < values_.size(); ++i) {
@@ -191,12 +203,13 @@ class BodyParser {
 
 }  // namespace
 
-std::unique_ptr<const Json> ParseBody(std::string_view body, Places& places) {
+std::unique_ptr<Json, TakenApart> ParseBody(std::string_view body, Places& places) {
   if (body.starts_with("\xef\xbb\xbf"))
     throw MalformedBody("it begins with a byte-order mark; send UTF-8 without one.");
   if (const size_t valid = text::ValidUtf8Prefix(body); valid < body.size())
     throw MalformedBody("at byte " + std::to_string(valid + 1) + ": it is not UTF-8.");
-  auto value = std::make_unique<const Json>(BodyParser(body, places).Parse());
+  std::unique_ptr<Json, TakenApart> value(new Json);
+  *value = BodyParser(body, places).Parse();
   if (!value->is_object()) throw MalformedBody("expected an object, but got " + TypeName(*value) + ".");
   places.Add(*value, body.find('{'), body.rfind('}') + 1);
   places.Finish();

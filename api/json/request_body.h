@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "api/json/places.h"
+#include "api/json/take_apart.h"
 
 namespace puna::api {
 
@@ -27,7 +28,7 @@ class RequestBody {
   std::string mended_;
   std::string_view text_;
   Places places_;
-  std::unique_ptr<const nlohmann::ordered_json> json_;
+  std::unique_ptr<nlohmann::ordered_json, TakenApart> json_;
 };
 
 }  // namespace puna::api

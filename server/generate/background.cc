@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <exception>
+#include <new>
+#include <system_error>
 #include <utility>
 
+#include "api/json/error.h"
 #include "server/host/log.h"
 
 namespace puna::server {
@@ -15,6 +18,25 @@ class NoReader : public ByteSink {
   bool Write(std::string_view) override { return true; }
   bool client_gone() override { return false; }
 };
+
+std::thread StartThread(const std::function<void()>& work) {
+  try {
+    return std::thread(work);
+  } catch (const std::system_error& error) {
+    throw api::ApiError(503, "server_error", "no_thread",
+                        std::string("The system gives this server no thread for answers in the background (") +
+                            error.what() + "). Ask without 'background', or have its limit of processes raised.")
+        .WithRetryAfter(1);
+  }
+}
+
+// Runs what may be left out where there is no memory for it: a line, a count.
+void UnlessScarce(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const std::bad_alloc&) {
+  }
+}
 
 }  // namespace
 
@@ -32,8 +54,8 @@ void Background::Run(std::unique_ptr<ReplyTask> task, HttpReply reply, std::func
   });
   const engine::MutexLock lock(mutex_);
   if (stopping_) return;
+  if (!thread_.joinable()) thread_ = StartThread([this] { Work(); });
   jobs_.push_back(std::move(job));
-  if (!thread_.joinable()) thread_ = std::thread([this] { Work(); });
   changed_.NotifyAll();
 }
 
@@ -63,9 +85,9 @@ void Background::Advance(Job& job) {
   try {
     next = job.task->Advance(job.reply, nobody);
   } catch (const std::exception& error) {
-    LogError(std::string("an answer in the background failed: ") + error.what());
+    UnlessScarce([&] { LogError(std::string("an answer in the background failed: ") + error.what()); });
   }
-  if (!next && job.done) job.done(*job.reply.access);
+  if (!next && job.done) UnlessScarce([&] { job.done(*job.reply.access); });
   const engine::MutexLock lock(mutex_);
   if (next)
     job.next = *next;

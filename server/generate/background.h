@@ -19,6 +19,7 @@ class Background {
   Background(const Background&) = delete;
 
   // Advances the task until it is complete. `reply` is what its handler made of it; `done` is called then, on the thread.
+  // Throws api::ApiError 503 where the system gives no thread for the first one.
   void Run(std::unique_ptr<ReplyTask> task, HttpReply reply, std::function<void(const AccessLine&)> done);
 
   // Waits for so long until all tasks are complete, which they are soon after the engine has ended, and drops the others.

@@ -92,11 +92,15 @@ void Connection::Close() {
 
 void Connection::Stop() {
   stopping_ = true;
-  if (!exchange_ && !lingers_) {
-    ReadSocket();  // a request that is already there
-    if (!closed() && !exchange_ && !lingers_ && (used_ || framer_.begun())) Linger();
+  try {
+    if (!exchange_ && !lingers_) {
+      ReadSocket();  // a request that is already there
+      if (!closed() && !exchange_ && !lingers_ && (used_ || framer_.begun())) Linger();
+    }
+    Update();
+  } catch (const std::bad_alloc&) {
+    OutOfMemory();
   }
-  Update();
 }
 
 void Connection::Evict() {

@@ -54,7 +54,8 @@ void EventLoop::Post(std::shared_ptr<Notice> notice) {
 }
 
 void EventLoop::Stop() {
-  Post([this] { stopped_ = true; });
+  stopped_ = true;
+  eventfd_write(wake_, 1);
 }
 
 void EventLoop::Run() {

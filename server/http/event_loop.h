@@ -3,6 +3,7 @@
 
 #include <sys/epoll.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -39,7 +40,7 @@ class EventLoop {
   void Post(std::function<void()> task);
   // The same for what is told again and again, and takes no memory: a notice waits here once at most.
   void Post(std::shared_ptr<Notice> notice);
-  void Stop();  // Run returns at the end of its turn
+  void Stop();  // Run returns at the end of its turn; takes no memory
 
   // The rest on the loop's thread alone, or before Run.
   void Run();
@@ -68,7 +69,7 @@ class EventLoop {
   engine::Mutex mutex_;
   std::vector<std::function<void()>> posted_ PUNA_GUARDED_BY(mutex_);
   LinkedQueue<Notice> notices_ PUNA_GUARDED_BY(mutex_);
-  bool stopped_ = false;
+  std::atomic<bool> stopped_{false};
 };
 
 class EventLoop::Watcher {

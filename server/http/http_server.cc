@@ -101,9 +101,10 @@ struct HttpServer::Impl {
       acceptor.Close();
     }
     if (!path.empty()) unlink(path.c_str());
-    std::vector<std::shared_ptr<Connection>> all;
-    for (const auto& [key, connection] : connections) all.push_back(connection);
-    for (const auto& connection : all) connection->Stop();
+    for (auto next = connections.begin(); next != connections.end();) {  // each may go meanwhile, and no other one
+      const std::shared_ptr<Connection> connection = (next++)->second;
+      connection->Stop();
+    }
     if (connections.empty()) context->loop.Stop();
   }
 
@@ -119,8 +120,11 @@ struct HttpServer::Impl {
   }
 
   void EndAccepting(int error) {
-    LogError(std::string("the system refuses to accept connections: ") + std::strerror(error));
     refused = true;
+    try {
+      LogError(std::string("the system refuses to accept connections: ") + std::strerror(error));
+    } catch (const std::bad_alloc&) {
+    }
     StopAccepting();
   }
 

@@ -1,6 +1,7 @@
 #include "server/operate/vitals.h"
 
 #include <cstdio>
+#include <new>
 #include <utility>
 
 #include "server/host/log.h"
@@ -67,17 +68,25 @@ void Vitals::Watch() {
     while (!ending_ && end_.WaitUntil(lock, tick)) {
     }
     if (ending_) return;
-    const Report report = Ask();
-    if (!report.live && !said) {
-      LogError("a step of the engine hangs: no sign of life for " + Seconds(report.stats->seconds_since_beat) +
-               ", with " + std::to_string(report.stats->running) + " requests running and " +
-               std::to_string(report.stats->waiting) + " waiting; /health/live says so too");
-    } else if (report.live && said) {
-      LogWarning("the engine goes on");
+    try {
+      said = Tick(said);
+    } catch (const std::bad_alloc&) {  // there may be some at the next one
     }
-    said = !report.live;
-    if (on_tick_) on_tick_(report);
   }
+}
+
+// Says whether the hang, if there is one, has been said; `said`: it had been before.
+bool Vitals::Tick(bool said) {
+  const Report report = Ask();
+  if (!report.live && !said) {
+    LogError("a step of the engine hangs: no sign of life for " + Seconds(report.stats->seconds_since_beat) +
+             ", with " + std::to_string(report.stats->running) + " requests running and " +
+             std::to_string(report.stats->waiting) + " waiting; /health/live says so too");
+  } else if (report.live && said) {
+    LogWarning("the engine goes on");
+  }
+  if (on_tick_) on_tick_(report);
+  return !report.live;
 }
 
 }  // namespace puna::server

@@ -51,6 +51,7 @@ class Vitals {
 
  private:
   void Watch();
+  bool Tick(bool said) PUNA_REQUIRES(mutex_);
 
   const double hang_seconds_;
   std::atomic<double> loaded_{0};

@@ -2,6 +2,8 @@
 #include <sys/stat.h>
 
 #include <exception>
+#include <memory>
+#include <new>
 
 #include "api/endpoints/responses_builder.h"
 #include "server/host/log.h"
@@ -152,14 +154,15 @@ void ResponseStore::Run() {
       if (ending_) return;
       long_log = on_disk_ && database_->log_pages() > kLongLog;
     }
-    KeepUp();
-    PassCancelsOn();
-    if (!long_log) continue;
     try {
+      KeepUp();
+      PassCancelsOn();
+      if (!long_log) continue;
       if (!log_taker_) log_taker_ = std::make_unique<Database>(StoreFile(options_.folder));
       log_taker_->Checkpoint(/*truncate=*/false);
     } catch (const DatabaseError&) {
-      log_taker_.reset();  // the next write says what is wrong
+      log_taker_.reset();              // the next write says what is wrong
+    } catch (const std::bad_alloc&) {  // all of it is tried again in a second
     }
   }
 }

@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <new>
+
+#include "tests/support/failing_allocations.h"
+
 namespace puna::server {
 namespace {
 
@@ -25,7 +29,33 @@ TEST_CASE("an access line holds what is known, and no client can forge another")
         "id=req_1 method=POST path=/v1/chat/completions status=200 ms=12.3 stream=true "
         "prompt_tokens=12 cached_tokens=0 "
         "completion_tokens=3 queue_ms=0.0 prefill_ms=5.6 finish=\"client left\"");
-  CHECK(ToJson(line).rfind(R"({"id":"req_1","method":"POST",)", 0) == 0);
+  line.user = "ann\n";
+  CHECK(ToJson(line) ==
+        R"({"id":"req_1","method":"POST","path":"/v1/chat/completions","status":200,"ms":12.3,"stream":true,)"
+        R"("prompt_tokens":12,"cached_tokens":0,"completion_tokens":3,"queue_ms":0.0,"prefill_ms":5.6,)"
+        R"("finish":"client left","user":"ann\n"})");
+}
+
+TEST_CASE("a line for which there is no memory is not written, wherever it ends, and takes none to go") {
+  AccessLine line;
+  line.id = "req_that_fits_in_no_small_place";
+  line.path = "/v1/chat/completions";
+  line.finish = "client left";
+  line.client = "2001:db8:1234:5678:9abc:def0:1234:5678";
+  for (const auto& write : {ToText, ToJson}) {
+    uint64_t skip = 0;
+    for (bool failed = true; failed; ++skip) {
+      failed = false;
+      try {
+        const testing::FailingAllocations faults(
+            {.skip = skip, .count = 1'000'000, .of = testing::AllocationFaults::Of::kOwnThread});
+        write(line);
+      } catch (const std::bad_alloc&) {
+        failed = true;
+      }
+    }
+    CHECK(skip > 5);
+  }
 }
 
 }  // namespace
