@@ -46,6 +46,7 @@ struct Engine::Impl {
   void Add(Request request);
   void Stop();
 
+  const std::shared_ptr<std::atomic<size_t>> waiting_event_bytes = std::make_shared<std::atomic<size_t>>(0);
   Inbox inbox;
   EngineCore core;  // its limits and fingerprint never change; everything else is the engine thread's
   const int max_waiting;
@@ -108,13 +109,15 @@ std::optional<TokenReader> Engine::Submit(Request request) {
   PUNA_CHECK(AllBelow(request.prompt, limits().vocab_size) && AllBelow(request.prediction, limits().vocab_size))
       << request.id << ": an id beyond the vocabulary of " << limits().vocab_size;
   PUNA_CHECK(request.pooling == Pooling::kNone || request.stop.max_new_tokens == 0) << request.id;
-  auto stream = std::make_shared<TokenStream>();
+  auto stream = std::make_shared<TokenStream>(impl_->waiting_event_bytes);
   request.stream = stream;
   if (!impl_->inbox.Put(request)) return std::nullopt;
   return TokenReader(std::move(stream));
 }
 
 EngineLimits Engine::limits() const { return impl_->core.limits(); }
+
+size_t Engine::waiting_event_bytes() const { return *impl_->waiting_event_bytes; }
 
 const std::string& Engine::fingerprint() const { return impl_->core.fingerprint(); }
 

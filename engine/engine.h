@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -89,6 +90,8 @@ class Engine {
 
   EngineLimits limits() const;
   EngineStats stats() const;  // from any thread
+  // Of tokens that wait for their readers; from any thread.
+  size_t waiting_event_bytes() const;
   const std::string& fingerprint() const;
 
   // While what this returns lives, the engine makes pictures of itself, five a second at most; without, it spends nothing on

@@ -3,13 +3,35 @@
 #include <utility>
 
 namespace puna::engine {
+namespace {
+
+size_t BytesOf(const TokenEvent& event) {
+  const size_t top = event.logprobs ? event.logprobs->top.capacity() * sizeof(TokenLogprob) : 0;
+  return sizeof event + top + event.embedding.capacity() * sizeof(float);
+}
+
+}  // namespace
+
+TokenStream::~TokenStream() {
+  const MutexLock lock(mutex_);
+  Forget();
+}
+
+// What waited is no longer this stream's.
+void TokenStream::Forget() {
+  if (total_) *total_ -= bytes_;
+  bytes_ = 0;
+}
 
 void TokenStream::Push(TokenEvent event) {
   std::shared_ptr<const std::function<void()>> call;
   {
     const MutexLock lock(mutex_);
     const bool first = events_.empty() && !end_;
+    const size_t bytes = BytesOf(event);
     events_.push_back(std::move(event));
+    bytes_ += bytes;
+    if (total_) *total_ += bytes;
     if (first) call = on_arrival_;
   }
   arrived_.NotifyOne();
@@ -48,6 +70,7 @@ std::vector<TokenEvent> TokenReader::Wait(std::chrono::milliseconds timeout) {
     end.finish = std::move(stream.end_);
     stream.end_.reset();
   }
+  stream.Forget();
   return std::exchange(stream.events_, {});
 }
 

@@ -3,9 +3,11 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "engine/base/mutex.h"
@@ -16,6 +18,11 @@ namespace puna::engine {
 // The engine's end. Push never blocks: a stream holds at most as many events as the request may have tokens.
 class TokenStream {
  public:
+  // `total` has the bytes of what waits in all streams that share it; null: nobody asks.
+  explicit TokenStream(std::shared_ptr<std::atomic<size_t>> total = nullptr) : total_(std::move(total)) {}
+  ~TokenStream();
+  TokenStream(const TokenStream&) = delete;
+
   void Push(TokenEvent event);
   // The last event. It takes no memory, so that whatever fails can be told.
   void End(Finish finish);
@@ -28,6 +35,9 @@ class TokenStream {
   mutable Mutex mutex_;
   Condition arrived_;
   std::vector<TokenEvent> events_ PUNA_GUARDED_BY(mutex_);
+  const std::shared_ptr<std::atomic<size_t>> total_;
+  size_t bytes_ PUNA_GUARDED_BY(mutex_) = 0;  // of the events
+  void Forget() PUNA_REQUIRES(mutex_);
   std::optional<Finish> end_ PUNA_GUARDED_BY(mutex_);  // behind the events, until it is taken
   std::shared_ptr<const std::function<void()>> on_arrival_ PUNA_GUARDED_BY(mutex_);
   enum Cancel { kNot, kEnough, kAbandoned };

@@ -261,7 +261,9 @@ void CountKept(Service& service, RequestMemory& memory) {
                 [&service](size_t bytes) { service.grammars->GiveBack(bytes); }});
   memory.Count({[&service] { return service.responses->bytes_held(); },
                 [&service](size_t bytes) { service.responses->GiveBack(bytes); }});
-  memory.Count({[&service] { return service.running.bytes(); }, [](size_t) {}});  // they go when they have ended
+  // They go when they have ended, or been read.
+  memory.Count({[&service] { return service.running.bytes(); }, [](size_t) {}});
+  memory.Count({[&service] { return service.engine->waiting_event_bytes(); }, [](size_t) {}});
 }
 
 // Lets what runs finish within the drain timeout. The status is 0 also when something had to be cut

@@ -64,8 +64,8 @@ class Compaction {
   Compaction(Service& service, const HttpRequest& http)
       : service_(service),
         owner_(http.caller.owner),
-        body_(Completed(Asked(http, service), owner_, service, ids_)),
-        earlier_(EarlierOf(body_, owner_, service)),
+        body_(Completed(Asked(http, service), http, service, ids_)),
+        earlier_(EarlierOf(body_, http, service)),
         kept_(KeptOfAll()),
         generation_(service, Plan(http), 1, ids_) {}
 

@@ -66,8 +66,8 @@ class Job {
   Job(Service& s, const HttpRequest& http, api::ResponsesRequest request)
       : service_(s),
         owner_(http.caller.owner),
-        body_(Completed(std::move(request), owner_, s, ids_)),
-        earlier_(EarlierOf(body_, owner_, s)),
+        body_(Completed(std::move(request), http, s, ids_)),
+        earlier_(EarlierOf(body_, http, s)),
         who_(WhoAsks(http)),
         generation_(s, Plan(), 1, ids_) {
     if (compacting_) generation_.Then([this] { return PlanBehindSummary(); });
@@ -337,10 +337,9 @@ void Responses(Service& service, const HttpRequest& http, HttpReply& reply) {
 
 void ResponsesInputTokens(Service& service, const HttpRequest& http, HttpReply& reply) {
   api::IdGenerator ids;
-  const std::string& owner = http.caller.owner;
-  api::ResponsesRequest body = Completed(api::ParseResponsesRequest(http.body), owner, service, ids);
+  api::ResponsesRequest body = Completed(api::ParseResponsesRequest(http.body), http, service, ids);
   CheckModel(body.model, service, body.warnings);
-  const size_t count = ResponsesPrompt(EarlierOf(body, owner, service), body, service).size();
+  const size_t count = ResponsesPrompt(EarlierOf(body, http, service), body, service).size();
   TellWarnings(body.warnings, http, reply);
   reply.body = api::InputTokensJson(count);
 }

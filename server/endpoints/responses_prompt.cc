@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "api/endpoints/conversations.h"
+#include "api/endpoints/stored_items.h"
 #include "api/json/error.h"
 #include "server/generate/prompts.h"
 
@@ -57,8 +58,10 @@ AnswerForm AnswerFormOf(api::ResponsesRequest& body) {
   return {body.format, body.tools, body.tool_choice, body.warnings, body.parallel_tool_calls};
 }
 
-Earlier EarlierOf(const api::ResponsesRequest& body, const std::string& owner, Service& service) {
+Earlier EarlierOf(const api::ResponsesRequest& body, const HttpRequest& http, Service& service) {
+  const std::string& owner = http.caller.owner;
   if (!body.conversation.empty()) {
+    http.TakeMemory(service.responses->ConversationBytes(owner, body.conversation));
     std::optional<ConversationSoFar> found = service.responses->ReadConversation(owner, body.conversation);
     if (!found) throw api::ConversationNotFound(body.conversation);
     OpenCompactions(found->items, owner, service);
@@ -66,6 +69,7 @@ Earlier EarlierOf(const api::ResponsesRequest& body, const std::string& owner, S
   }
   const std::string& previous_id = body.previous_response_id;
   if (previous_id.empty()) return {};
+  http.TakeMemory(service.responses->EarlierBytes(owner, previous_id));
   if (std::optional<Earlier> earlier = service.responses->FindEarlier(owner, previous_id)) {
     OpenCompactions(earlier->items, owner, service);
     return *std::move(earlier);
@@ -97,11 +101,14 @@ void OpenCompactions(std::vector<api::ResponseItem>& items, const std::string& o
   }
 }
 
-api::ResponsesRequest Completed(api::ResponsesRequest body, const std::string& owner, const Service& service,
+api::ResponsesRequest Completed(api::ResponsesRequest body, const HttpRequest& http, const Service& service,
                                 api::IdGenerator& ids) {
-  OpenCompactions(body.input, owner, service);
-  body.input =
-      api::ResolveReferences(body.input, [&](const std::string& id) { return service.responses->FindItem(owner, id); });
+  OpenCompactions(body.input, http.caller.owner, service);
+  body.input = api::ResolveReferences(body.input, [&](const std::string& id) {
+    std::optional<api::ResponseItem> item = service.responses->FindItem(http.caller.owner, id);
+    if (item) http.TakeMemory(api::ItemsToStore({*item}).size());  // a few bytes may name one that is large, again and again
+    return item;
+  });
   api::GiveIds(body.input, ids);
   return body;
 }

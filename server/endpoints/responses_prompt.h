@@ -8,6 +8,7 @@
 #include "api/fields/id_generator.h"
 #include "server/generate/answer_form.h"
 #include "server/generate/service.h"
+#include "server/http/http.h"
 
 namespace puna::server {
 
@@ -15,7 +16,7 @@ namespace puna::server {
 AnswerForm AnswerFormOf(api::ResponsesRequest& body);
 
 // What was said before this turn, by previous_response_id or conversation. Throws api::ApiError: there is no such thing.
-Earlier EarlierOf(const api::ResponsesRequest& body, const std::string& owner, Service& service);
+Earlier EarlierOf(const api::ResponsesRequest& body, const HttpRequest& http, Service& service);
 
 // A summary as its owner keeps it. What it stands for (kCompaction or kContextCompaction) is sealed in.
 std::string SealCompaction(api::ResponseItem::Kind kind, const std::string& summary, const std::string& owner,
@@ -26,7 +27,7 @@ std::string SealCompaction(api::ResponseItem::Kind kind, const std::string& summ
 void OpenCompactions(std::vector<api::ResponseItem>& items, const std::string& owner, const Service& service);
 
 // The body with its items as they are stored: compactions opened, references resolved, each with an id. Throws api::ApiError.
-api::ResponsesRequest Completed(api::ResponsesRequest body, const std::string& owner, const Service& service,
+api::ResponsesRequest Completed(api::ResponsesRequest body, const HttpRequest& http, const Service& service,
                                 api::IdGenerator& ids);
 
 // What the model reads. With truncation "auto" as many of the newest messages as fit, with a warning. Throws api::ApiError.

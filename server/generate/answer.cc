@@ -13,6 +13,15 @@ namespace {
 
 constexpr int kClientClosedRequest = 499;  // nginx's number; nobody reads it but the log
 
+// What an endpoint keeps of it until the answer is whole.
+size_t BytesOf(const OutputPiece& piece) {
+  size_t bytes = piece.content.size();
+  for (const api::ToolCallDelta& call : piece.calls) bytes += sizeof call + call.name.size() + call.arguments.size();
+  for (const ScoredToken& token : piece.tokens)
+    bytes += sizeof token + (token.logprobs ? token.logprobs->top.size() * sizeof(engine::TokenLogprob) : 0);
+  return bytes;
+}
+
 class WholeTask : public ReplyTask {
  public:
   WholeTask(Generation& generation, WholeParts parts) : generation_(generation), parts_(std::move(parts)) {}
@@ -22,14 +31,20 @@ class WholeTask : public ReplyTask {
       ClientLeft(reply);
       return std::nullopt;
     }
-    if (generation_.Poll(parts_.on_piece)) return generation_.deadline();
+    const auto count = [this](int choice, OutputPiece& piece) {
+      bytes_ += BytesOf(piece);
+      parts_.on_piece(choice, piece);
+    };
+    if (generation_.Poll(count)) return generation_.deadline();
     parts_.finish(reply);
     return std::nullopt;
   }
+  size_t bytes() const override { return bytes_; }
 
  private:
   Generation& generation_;  // kept alive by the parts
   WholeParts parts_;
+  size_t bytes_ = 0;
 };
 
 class StreamTask : public ReplyTask {

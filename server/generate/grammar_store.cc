@@ -112,6 +112,7 @@ GrammarStore::Entry GrammarStore::FindOrCompile(const std::string& key, const st
   }
   Entry entry{key, nullptr};
   engine::Compilation compilation(engine::Compilation::Mode::kStrict, deadline.end());
+  compilation.CountIn(grammar_bytes_);
   try {
     entry.grammar = Counted(compile(compilation));
   } catch (const engine::GrammarError& e) {

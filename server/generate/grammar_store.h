@@ -43,7 +43,7 @@ class GrammarStore {
 
   engine::MaskCache& masks() { return masks_; }
 
-  // Of grammars, those included that only requests still hold, and of masks.
+  // Of grammars, those included that are being compiled or that only requests still hold, and of masks.
   size_t bytes() const { return *grammar_bytes_ + masks_.bytes(); }
   // Forgets so many bytes, masks before grammars, those first that were not used for longest. What requests hold stays.
   void GiveBack(size_t bytes);

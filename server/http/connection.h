@@ -14,6 +14,7 @@
 #include "server/http/exchange.h"
 #include "server/http/http_context.h"
 #include "server/http/request_framer.h"
+#include "server/http/request_memory.h"
 #include "server/http/tls.h"
 
 namespace puna::server {
@@ -63,6 +64,7 @@ class Connection final : public EventLoop::Watcher, public std::enable_shared_fr
   void OutOfMemory();
   void SayNoMemory();
   void Flush();
+  void CountLeftOver();
   void Linger();
 
   void Overdue();
@@ -96,6 +98,8 @@ class Connection final : public EventLoop::Watcher, public std::enable_shared_fr
   std::string out_;                          // for the wire
   size_t sent_ = 0;                          // of it
   size_t taken_ = 0;                         // bytes that the client took since it fell behind
+  size_t left_over_bytes_ = 0;
+  RequestMemory::Share left_over_{context_->memory};  // what waits for the client when its request has ended
 
   Clock::time_point since_ = Clock::now();  // the client has owed what it owes now
   Clock::time_point behind_since_;          // bytes have waited for the client

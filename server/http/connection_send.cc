@@ -60,6 +60,7 @@ void Connection::EndExchange(const Exchange::Output& output) {
   if (output.unsaid) return SayNoMemory();
   if (output.broken) return Close();
   exchange_.reset();
+  CountLeftOver();
   again_.reset();
   probe_at_.reset();
   used_ = true;
@@ -121,8 +122,16 @@ void Connection::Flush() {
     out_.erase(0, sent_);
     sent_ = 0;
   }
-  if (exchange_) exchange_->TellUnsent(unsent());
+  if (exchange_)
+    exchange_->TellUnsent(unsent());
+  else
+    CountLeftOver();
   if (unsent() == 0 && lingers_) peer_ended_ ? Close() : static_cast<void>(shutdown(socket_, SHUT_WR));
+}
+
+// A request counts until it has ended; what of its reply the client has not taken by then is there all the same.
+void Connection::CountLeftOver() {
+  if (out_.size() != left_over_bytes_) left_over_.Set(left_over_bytes_ = out_.size());
 }
 
 // All is said. A socket that is closed with bytes unread resets the connection, and the client may lose the reply: so it is

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <functional>
 #include <memory>
 #include <new>
 #include <utility>
@@ -28,10 +29,12 @@ constexpr int kMaxZstdWindow = 31;
 // What has been unpacked, never more than a limit.
 class Unpacked {
  public:
-  Unpacked(std::string_view coding, size_t limit) : coding_(coding), limit_(limit) {}
+  using Grows = std::function<void(size_t bytes)>;
+  Unpacked(std::string_view coding, size_t limit, const Grows& grows) : coding_(coding), limit_(limit), grows_(grows) {}
 
   void Append(const char* bytes, size_t count) {
     if (count > limit_ - text_.size()) TooLarge();
+    if (grows_) grows_(text_.size() + count);
     text_.append(bytes, count);
   }
   std::string Take() { return std::move(text_); }
@@ -51,6 +54,7 @@ class Unpacked {
  private:
   const std::string coding_;
   const size_t limit_;
+  const Grows& grows_;
   std::string text_;
 };
 
@@ -167,10 +171,13 @@ void CheckContentCodings(const std::vector<std::string>& codings) {
                       std::to_string(kMaxCodings) + " at most are undone.");
 }
 
-std::string DecodeContent(std::string body, const std::vector<std::string>& codings, size_t limit) {
+std::string DecodeContent(std::string body, const std::vector<std::string>& codings, size_t limit,
+                          const std::function<void(size_t bytes)>& grows) {
   for (auto name = codings.rbegin(); name != codings.rend(); ++name) {
     if (IsIdentity(*name)) continue;
-    Unpacked out(*name, limit);
+    const size_t packed = body.size();
+    const Unpacked::Grows both = [&](size_t bytes) { grows(packed + bytes); };
+    Unpacked out(*name, limit, grows ? both : grows);
     Find(*name)->decode(body, out);
     body = out.Take();
   }

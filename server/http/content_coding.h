@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,8 @@ void CheckContentCodings(const std::vector<std::string>& codings);
 
 // Undoes them, the last one first: they stand in the order in which they were applied. Nothing is unpacked beyond `limit`
 // bytes, between two codings either; that is an ApiError with 413. One with 400: the bytes are not what their coding says.
-std::string DecodeContent(std::string body, const std::vector<std::string>& codings, size_t limit);
+// `grows` is told how many bytes there are going to be, packed and unpacked, before there are more; it may throw.
+std::string DecodeContent(std::string body, const std::vector<std::string>& codings, size_t limit,
+                          const std::function<void(size_t bytes)>& grows = nullptr);
 
 }  // namespace puna::server

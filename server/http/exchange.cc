@@ -160,20 +160,27 @@ void Exchange::ReadRequest(const httplib::Request& parsed) {
 }
 
 // Before the bytes are there, and what is made of them.
-std::optional<FramingFault> Exchange::TakeMemory(size_t body_bytes) {
-  const size_t wanted = kBytesOfRequest + kCopies * body_bytes;
+std::optional<FramingFault> Exchange::TakeMemory(size_t bytes, const char* of) {
+  const size_t wanted = kBytesOfRequest + kCopies * bytes;
   if (memory_.TrySet(wanted)) return std::nullopt;
   const size_t limit = context_->memory.limit();
   const std::string option = " (--max-request-memory-mib)";
   if (wanted > limit) {
     return FramingFault{413, "request_too_large",
-                        "A body of " + std::to_string(body_bytes) + " bytes takes up to " + std::to_string(wanted) +
+                        of + (" of " + std::to_string(bytes)) + " bytes takes up to " + std::to_string(wanted) +
                             " bytes of memory, and this server has " + std::to_string(limit) + " for requests" +
                             option + ". Send less at once."};
   }
   return FramingFault{503, "request_memory_full",
                       "The memory that this server has for requests is taken by others" + option +
                           ". Try again in a moment, or send less at once."};
+}
+
+// Called by the handler.
+void Exchange::TakeMore(size_t bytes) {
+  more_bytes_ += bytes;
+  const auto fault = TakeMemory(body_bytes_ + more_bytes_, "A body and what it names,");
+  if (fault) throw ToError(*fault);
 }
 
 bool Exchange::Grow(size_t body_bytes) {
@@ -245,15 +252,19 @@ void Exchange::Fill(const std::function<void()>& fill) {
 }
 
 void Exchange::Answer(std::string body) {
-  size_t body_bytes = 0;
+  const auto take = [this](size_t bytes) {
+    if (const auto fault = TakeMemory(bytes)) throw ToError(*fault);
+  };
   Fill([&] {
-    request_.body = DecodeContent(std::move(body), request_.content_codings, context_->limits.body);
-    body_bytes = request_.body.size();
-    if (const auto fault = TakeMemory(body_bytes)) throw ToError(*fault);
+    request_.body = DecodeContent(std::move(body), request_.content_codings, context_->limits.body, take);
+    body_bytes_ = request_.body.size();
+    take(body_bytes_);
+    request_.take_memory = [this](size_t bytes) { TakeMore(bytes); };
     (*handler_)(request_, reply_);
   });
+  request_.take_memory = nullptr;
   request_.body = {};
-  base_bytes_ = kBytesOfRequest + kCopiesLater * body_bytes;
+  base_bytes_ = kBytesOfRequest + kCopiesLater * (body_bytes_ + more_bytes_);
   memory_.Set(base_bytes_ + reply_.body.size());
   if (!reply_.stream && !reply_.later) return SendWhole();
   StartTask();
@@ -281,7 +292,7 @@ void Exchange::StartTask() {
 }
 
 void Exchange::Advance(const Input& input) {
-  memory_.Set(base_bytes_ + input.unsent);
+  memory_.Set(base_bytes_ + input.unsent + task_->bytes());
   if (input.unsent > kMaxUnsent && !input.left) return;
   Sink sink(*this, input.left);
   std::optional<Clock::time_point> next;

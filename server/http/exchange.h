@@ -81,7 +81,8 @@ class Exchange final : public WorkerPool::Task, public std::enable_shared_from_t
   bool RefuseForMemory() noexcept;
   Input TakeInput();
   void ReadHead(Input& input);
-  std::optional<FramingFault> TakeMemory(size_t body_bytes);
+  std::optional<FramingFault> TakeMemory(size_t bytes, const char* of = "A body");
+  void TakeMore(size_t bytes);
   void ReadRequest(const httplib::Request& parsed);
   void MakeSpare();
   void Answer(std::string body);
@@ -110,6 +111,8 @@ class Exchange final : public WorkerPool::Task, public std::enable_shared_from_t
   HttpReply reply_;
   ReplyFrame frame_;
   std::unique_ptr<ReplyTask> task_;
+  size_t body_bytes_ = 0;  // unpacked
+  size_t more_bytes_ = 0;  // of what it names
   size_t base_bytes_ = 0;  // of memory, beside what the client has not taken yet
   bool streams_ = false;
 

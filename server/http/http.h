@@ -32,6 +32,13 @@ struct HttpRequest {
   // A parameter of the query, decoded; empty when there is none.
   std::function<std::string(const std::string& name)> query;
   std::function<std::string(const std::string& name)> header;  // empty when there is none
+
+  // Before the handler reads so many bytes more than the body has, which it names: of a conversation that is kept. Throws
+  // api::ApiError 413 or 503 where there is no memory for them and what is made of them.
+  void TakeMemory(size_t bytes) const {
+    if (take_memory) take_memory(bytes);
+  }
+  std::function<void(size_t bytes)> take_memory;  // while the handler runs; null: nobody counts
 };
 
 // Where a streamed body goes.
@@ -56,6 +63,8 @@ class ReplyTask {
   // Takes what has come. One call at a time, from changing threads; once more when the client has left, to take note of it.
   // None: the reply is complete. Else when to call again at the latest, also without a wake; max() when only that matters.
   virtual std::optional<Clock::time_point> Advance(HttpReply& reply, ByteSink& sink) = 0;
+  // Of memory, about: what it has put together so far and keeps for the reply. Between two calls of Advance.
+  virtual size_t bytes() const { return 0; }
 };
 
 struct HttpReply {

@@ -2,11 +2,13 @@
 
 #include "api/fields/id_generator.h"
 #include "server/store/packed_items.h"
+#include "server/store/packed_text.h"
 
 namespace puna::server {
 namespace {
 
 constexpr int64_t kSecond = 1'000'000;
+constexpr size_t kMaxPageBytes = 16 << 20;
 
 std::optional<int64_t> PlaceOf(Database& database, const std::string& conversation, const std::string& id) {
   Query query(database, "SELECT place FROM conversation_item WHERE conversation = ?1 AND id = ?2", conversation, id);
@@ -76,6 +78,14 @@ std::optional<ConversationSoFar> ReadConversation(Database& database, const std:
   return found;
 }
 
+size_t ConversationBytes(Database& database, const std::string& id, int64_t until) {
+  size_t bytes = 0;
+  Query query(database, "SELECT substr(item, 1, ?3) FROM conversation_item WHERE conversation = ?1 AND place <= ?2", id,
+              until, static_cast<int64_t>(kPackedHead));
+  while (query.Next()) bytes += UnpackedBytes(query.Text(0));
+  return bytes;
+}
+
 std::optional<ItemPage> ListItems(Database& database, const std::string& id, const PageWish& wish) {
   int64_t after = wish.ascending ? 0 : std::numeric_limits<int64_t>::max();
   if (!wish.after.empty()) {
@@ -90,10 +100,14 @@ std::optional<ItemPage> ListItems(Database& database, const std::string& id, con
                              : "SELECT item FROM conversation_item WHERE conversation = ?1 AND place < ?2 "
                                "ORDER BY place DESC LIMIT ?3",
               id, after, wish.limit + 1);
+  size_t bytes = 0;
   while (query.Next()) {
-    page.has_more = page.items.size() == static_cast<size_t>(wish.limit);
+    const std::string packed = query.Text(0);
+    bytes += UnpackedBytes(packed);
+    page.has_more =
+        page.items.size() == static_cast<size_t>(wish.limit) || (bytes > kMaxPageBytes && !page.items.empty());
     if (page.has_more) break;
-    for (api::ResponseItem& item : UnpackItems(query.Text(0))) page.items.push_back(std::move(item));
+    for (api::ResponseItem& item : UnpackItems(packed)) page.items.push_back(std::move(item));
   }
   return page;
 }

@@ -1,6 +1,7 @@
 // Conversations and their items as rows of the store's database.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -42,6 +43,10 @@ void AppendItems(Database& database, const std::string& id, std::vector<api::Res
 // Those up to this place. None: there is no such conversation any more.
 std::optional<ConversationSoFar> ReadConversation(Database& database, const std::string& id,
                                                   int64_t until = std::numeric_limits<int64_t>::max());
+// Of their text.
+size_t ConversationBytes(Database& database, const std::string& id,
+                         int64_t until = std::numeric_limits<int64_t>::max());
+// A page ends early, and says that there is more, where its items have more than 16 MiB of text.
 // None: there is no item with the id that the page is to begin after.
 std::optional<ItemPage> ListItems(Database& database, const std::string& id, const PageWish& wish);
 std::optional<api::ResponseItem> FindItem(Database& database, const std::string& conversation, const std::string& id);

@@ -32,4 +32,9 @@ std::optional<std::string> UnpackText(std::string_view packed) {
   return text;
 }
 
+size_t UnpackedBytes(std::string_view head) {
+  const unsigned long long size = ZSTD_getFrameContentSize(head.data(), head.size());
+  return size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN || size > kLargest ? 0 : size;
+}
+
 }  // namespace puna::server

@@ -39,6 +39,12 @@ std::optional<Items> ItemsUpTo(Database& database, int64_t turn) {
   return items;
 }
 
+// Of a response that has ended; 0: there is none.
+int64_t TurnOf(Database& database, const std::string& owner, const std::string& id) {
+  Query query(database, "SELECT turn FROM response WHERE id = ?1 AND owner = ?2 AND server = ''", id, owner);
+  return query.Next() ? query.Number(0) : 0;
+}
+
 // Turns from this one on towards the beginning, as far as nothing holds them.
 void EraseTurns(Database& database, int64_t turn) {
   while (turn != 0) {
@@ -125,15 +131,28 @@ void TouchResponse(Database& database, const std::string& id, int64_t now, int64
 
 std::optional<Earlier> FindEarlier(Database& database, const std::string& owner, const std::string& id) {
   Earlier earlier;
-  {
-    Query query(database, "SELECT turn FROM response WHERE id = ?1 AND owner = ?2 AND server = ''", id, owner);
-    if (!query.Next()) return std::nullopt;
-    earlier.turn = query.Number(0);
-  }
+  earlier.turn = TurnOf(database, owner, id);
+  if (earlier.turn == 0) return std::nullopt;
   std::optional<Items> items = ItemsUpTo(database, earlier.turn);
   if (!items) return std::nullopt;
   earlier.items = *std::move(items);
   return earlier;
+}
+
+size_t EarlierBytes(Database& database, const std::string& owner, const std::string& id) {
+  size_t bytes = 0;
+  for (int64_t turn = TurnOf(database, owner, id); turn != 0;) {
+    Query query(
+        database,
+        "SELECT parent, substr(input, 1, ?2), substr(output, 1, ?2), conversation, place FROM turn WHERE id = ?1", turn,
+        static_cast<int64_t>(kPackedHead));
+    if (!query.Next()) return bytes;
+    turn = query.Number(0);
+    bytes += UnpackedBytes(query.Text(1)) + UnpackedBytes(query.Text(2));
+    const std::string conversation = query.Text(3);
+    if (!conversation.empty()) bytes += ConversationBytes(database, conversation, query.Number(4));
+  }
+  return bytes;
 }
 
 std::optional<Items> FindInput(Database& database, const std::string& owner, const std::string& id) {

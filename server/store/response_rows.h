@@ -56,6 +56,8 @@ std::optional<StoredResponse> FindResponse(Database& database, const std::string
 // When it was last asked for, in microseconds; set only when that is `grain` or more ago.
 void TouchResponse(Database& database, const std::string& id, int64_t now, int64_t grain);
 std::optional<Earlier> FindEarlier(Database& database, const std::string& owner, const std::string& id);
+// Of the items that it would give, as text; 0: it gives none.
+size_t EarlierBytes(Database& database, const std::string& owner, const std::string& id);
 std::optional<std::vector<api::ResponseItem>> FindInput(Database& database, const std::string& owner,
                                                         const std::string& id);
 std::optional<api::ResponseItem> FindOutputItem(Database& database, const std::string& owner, const std::string& id);

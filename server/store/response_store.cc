@@ -211,6 +211,10 @@ std::optional<Earlier> ResponseStore::FindEarlier(const std::string& owner, cons
   return Read([&](Database& database) { return puna::server::FindEarlier(database, owner, id); });
 }
 
+size_t ResponseStore::EarlierBytes(const std::string& owner, const std::string& id) {
+  return Read([&](Database& database) { return puna::server::EarlierBytes(database, owner, id); });
+}
+
 std::optional<std::vector<api::ResponseItem>> ResponseStore::FindInput(const std::string& owner,
                                                                        const std::string& id) {
   return Read([&](Database& database) { return puna::server::FindInput(database, owner, id); });

@@ -63,6 +63,9 @@ class ResponseStore {
 
   std::optional<StoredResponse> Find(const std::string& owner, const std::string& id);
   std::optional<Earlier> FindEarlier(const std::string& owner, const std::string& id);
+  // How much text FindEarlier and ReadConversation would give, for whoever has to find room for it first.
+  size_t EarlierBytes(const std::string& owner, const std::string& id);
+  size_t ConversationBytes(const std::string& owner, const std::string& id);
   std::optional<std::vector<api::ResponseItem>> FindInput(const std::string& owner, const std::string& id);
   // The output item of a stored response.
   std::optional<api::ResponseItem> FindItem(const std::string& owner, const std::string& id);

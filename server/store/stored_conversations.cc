@@ -76,6 +76,13 @@ std::optional<ConversationSoFar> ResponseStore::ReadConversation(const std::stri
   });
 }
 
+size_t ResponseStore::ConversationBytes(const std::string& owner, const std::string& id) {
+  return Read([&](Database& database) -> size_t {
+    if (!puna::server::FindConversation(database, owner, id)) return 0;
+    return puna::server::ConversationBytes(database, id);
+  });
+}
+
 std::optional<ItemPage> ResponseStore::ListItems(const std::string& id, const PageWish& wish) {
   return Read([&](Database& database) { return puna::server::ListItems(database, id, wish); });
 }

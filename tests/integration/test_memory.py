@@ -1,5 +1,6 @@
 """Memory that requests take: bounded for all of them together, and where an allocation fails its request ends and nothing else."""
 
+import gzip
 import http.client
 import json
 import re
@@ -64,6 +65,32 @@ class RequestMemory(unittest.TestCase):
             self.assertEqual((reply.status, reply.error["code"]), (413, "request_too_large"))
             self.assertIn("--max-request-memory-mib", reply.error["message"])
 
+    def test_what_a_body_unpacks_to_counts_before_it_is_there(self):
+        packed = gzip.compress(b'{"prompt": "' + b"x" * (60 * MIB) + b'"}')
+        with Server("--max-request-memory-mib", "32", "--max-body-mib", "64") as server:
+            self.assertEqual(server.complete("Hi", max_tokens=2).status, 200)
+            before = status_field(server, "VmHWM")
+            reply = server.request("POST", "/v1/completions", packed, headers={"Content-Encoding": "gzip"})
+            self.assertEqual((reply.status, reply.error["code"]), (413, "request_too_large"))
+            self.assertLess(status_field(server, "VmHWM") - before, 32 * MIB)
+
+    def test_what_a_body_names_counts_before_it_is_read(self):
+        words = "word " * 400_000
+        with Server("--max-request-memory-mib", "64") as server:
+            conversation = server.post("/v1/conversations", {}).json["id"]
+            item = {"role": "user", "content": words}
+            for _ in range(9):
+                self.assertEqual(server.post(f"/v1/conversations/{conversation}/items", {"items": [item]}).status, 200)
+            reply = server.post("/v1/responses", {"input": "x", "conversation": conversation})
+            self.assertEqual((reply.status, reply.error["code"]), (413, "request_too_large"))
+            page = server.get(f"/v1/conversations/{conversation}/items?limit=100").json
+            self.assertTrue(page["has_more"])
+            self.assertLess(len(page["data"]), 9)
+            stored = server.post("/v1/responses", {"input": "Hi", "max_output_tokens": 16}).json
+            reference = {"type": "item_reference", "id": stored["output"][0]["id"]}
+            reply = server.post("/v1/responses", {"input": [reference] * 150_000})
+            self.assertIn((reply.status, reply.error["code"]), ((413, "request_too_large"), (503, "request_memory_full")))
+
     def test_grammars_and_responses_are_part_of_it_and_make_way(self):
         with Server("--max-request-memory-mib", "8") as server:
             def kept():
@@ -94,6 +121,13 @@ class RequestMemory(unittest.TestCase):
                                ("/v1/messages", tools), ("/api/chat", tools), ("/v1/embeddings", LONG_WORD)):
                 for status, code in send_at_once(server, path, body, 4):
                     self.assertIn(status, (400, 503), (path, code))
+            # Many small objects: what the library takes to destroy them is not there.
+            many = {"messages": [{"role": "user", "content": "x"}] * 300_000}
+            limit = status_field(server, "VmSize") + 64 * MIB
+            resource.prlimit(server.process.pid, resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+            for _ in range(3):
+                for status, code in send_at_once(server, "/v1/chat/completions", json.dumps(many).encode(), 4):
+                    self.assertIn(status, (400, 503), code)
             self.assertIsNone(server.process.poll())
             resource.prlimit(server.process.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
             self.assertEqual(server.complete("Hi", max_tokens=2).status, 200)

@@ -1,9 +1,13 @@
 // One compilation: what it may use, and what it had to leave out.
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/grammar/automata/grammar_error.h"
@@ -26,12 +30,25 @@ class Compilation {
 
   explicit Compilation(Mode mode = Mode::kStrict, Clock::time_point deadline = Clock::time_point::max())
       : mode_(mode), deadline_(deadline) {}
+  ~Compilation() {
+    if (total_) *total_ -= bytes_;
+  }
+  Compilation(const Compilation&) = delete;
+  Compilation& operator=(const Compilation&) = delete;
 
   // Throws CompilationLimit when the work or the time is used up.
   void Spend(int64_t work) {
     work_ += work;
     if (work_ >= next_look_) Look();
   }
+  // So many bytes more are taken, about, until the compilation has ended: of nodes, states and edges, those included that nothing
+  // leads to in the end.
+  void Hold(size_t bytes) {
+    bytes_ += bytes;
+    if (total_) *total_ += bytes;
+  }
+  // From now on `total` has what this one holds, beside what others hold that share it. Set before anything is built.
+  void CountIn(std::shared_ptr<std::atomic<size_t>> total) { total_ = std::move(total); }
   // The keyword at `path` is not enforced. Throws GrammarError when strict; told once for each place.
   void Lose(const std::string& keyword, const std::string& path, const std::string& reason);
   // The same for what no strictness could save, such as a format that contradicts the pattern beside it.
@@ -55,6 +72,8 @@ class Compilation {
   Mode mode_;
   Clock::time_point deadline_;
   int64_t work_ = 0, next_look_ = 1;
+  size_t bytes_ = 0;
+  std::shared_ptr<std::atomic<size_t>> total_;
   std::vector<Loss> losses_;
 };
 

@@ -29,13 +29,17 @@ NodeId GrammarBuilder::Add(GrammarNode node) {
   compilation_.Spend(2);
   if (grammar_.size() >= kMaxNodes)
     throw CompilationLimit("grammar", "#", "it is too large; the limit is " + std::to_string(kMaxNodes) + " nodes");
+  compilation_.Hold(sizeof node + node.children.capacity() * sizeof(NodeId));
   grammar_.nodes_.push_back(std::move(node));
   return grammar_.size() - 1;
 }
 
 NodeId GrammarBuilder::Bytes(const ByteSet& bytes) {
   const auto [at, added] = byte_nodes_.try_emplace(bytes.to_string(), 0);
-  if (added) at->second = Add({.kind = Kind::kBytes, .children = {}, .bytes = bytes});
+  if (added) {
+    compilation_.Hold(sizeof *at + at->first.capacity());
+    at->second = Add({.kind = Kind::kBytes, .children = {}, .bytes = bytes});
+  }
   return at->second;
 }
 

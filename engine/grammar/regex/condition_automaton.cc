@@ -128,7 +128,11 @@ void ConditionAutomaton::DivideChars() {
 
 int ConditionAutomaton::Intern(Configuration configuration) {
   const auto [at, added] = numbers_.try_emplace(std::move(configuration), static_cast<int>(configurations_.size()));
-  if (added) configurations_.push_back(&at->first);
+  if (!added) return at->second;
+  size_t bytes = sizeof *at + sizeof(Configuration*);
+  for (const Thread& thread : at->first) bytes += sizeof thread + thread.obligations.capacity() * sizeof(Obligation);
+  place_.compilation.Hold(bytes);
+  configurations_.push_back(&at->first);
   return at->second;
 }
 

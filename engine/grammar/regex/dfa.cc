@@ -31,7 +31,7 @@ namespace {
 }  // namespace
 
 // Sorted, and neighbours that lead to the same state as one.
-void Dfa::AddEdges(int from, std::vector<Edge> edges) {
+void Dfa::AddEdges(int from, std::vector<Edge> edges, Compilation& compilation) {
   std::sort(edges.begin(), edges.end(), [](const Edge& a, const Edge& b) { return a.lo < b.lo; });
   std::vector<Edge>& merged = states_[static_cast<size_t>(from)].edges;
   for (const Edge& edge : edges) {
@@ -40,6 +40,7 @@ void Dfa::AddEdges(int from, std::vector<Edge> edges) {
     else
       merged.push_back(edge);
   }
+  compilation.Hold(sizeof(State) + merged.capacity() * sizeof(Edge));
 }
 
 Dfa Dfa::FromRegex(const Regex& regex, const Place& place) {
@@ -62,7 +63,7 @@ Dfa Dfa::FromRegex(const Regex& regex, const Place& place) {
       for (const auto& [lo, hi] : automaton.char_classes()[c]) edges.push_back({lo, hi, at->second});
     }
     place.compilation.Spend(static_cast<int64_t>(edges.size()) / 2);
-    dfa.AddEdges(static_cast<int>(i), std::move(edges));
+    dfa.AddEdges(static_cast<int>(i), std::move(edges), place.compilation);
   }
   return dfa;
 }
@@ -127,7 +128,7 @@ Dfa Dfa::Intersect(const Dfa& other, const Place& place) const {
       else
         ++y;
     }
-    both.AddEdges(static_cast<int>(i), std::move(edges));
+    both.AddEdges(static_cast<int>(i), std::move(edges), place.compilation);
   }
   return both;
 }

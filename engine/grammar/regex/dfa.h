@@ -37,7 +37,7 @@ class Dfa {
     std::vector<Edge> edges;  // sorted, apart
   };
 
-  void AddEdges(int from, std::vector<Edge> edges);
+  void AddEdges(int from, std::vector<Edge> edges, Compilation& compilation);
   std::vector<bool> Useful() const;  // by state: whether acceptance can still be reached
 
   std::vector<State> states_{1};  // 0 is the first

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <memory>
 #include <thread>
 
 namespace puna::engine {
@@ -40,6 +42,35 @@ TEST_CASE("a waiting reader wakes for each push") {
     REQUIRE_FALSE(events.empty());
     for (const TokenEvent& event : events) CHECK(event.id == next++);
   }
+}
+
+TEST_CASE("what waits for its reader is counted, with all that belongs to it, until it is read or nobody will") {
+  const auto total = std::make_shared<std::atomic<size_t>>(0);
+  auto stream = std::make_shared<TokenStream>(total);
+  TokenReader reader(stream);
+  stream->Push(Token(1));
+  const size_t plain = *total;
+  CHECK(plain >= sizeof(TokenEvent));
+  TokenEvent rich = Token(2);
+  rich.logprobs.emplace().top.resize(20);
+  stream->Push(std::move(rich));
+  CHECK(*total >= 2 * plain + 20 * sizeof(TokenLogprob));
+  CHECK(reader.Wait(milliseconds(0)).size() == 2);
+  CHECK(*total == 0);
+  TokenEvent embedding;
+  embedding.kind = TokenEvent::Kind::kEmbedding;
+  embedding.embedding.resize(1000);
+  stream->Push(std::move(embedding));
+  CHECK(*total >= 4000);
+  auto other = std::make_shared<TokenStream>(total);
+  other->Push(Token(3));
+  const size_t both = *total;
+  stream.reset();
+  CHECK(*total == both);  // the reader has it
+  reader = TokenReader(other);
+  CHECK(*total == plain);
+  CHECK(reader.Wait(milliseconds(0)).size() == 1);
+  CHECK(*total == 0);
 }
 
 TEST_CASE("a reader that goes away cancels, one that moves does not") {

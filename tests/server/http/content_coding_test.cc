@@ -6,6 +6,7 @@
 #include <zstd.h>
 
 #include <functional>
+#include <new>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -89,6 +90,23 @@ std::string Noise(size_t size) {
   uint32_t state = 1;
   for (char& c : text) c = static_cast<char>((state = state * 1664525 + 1013904223) >> 24);
   return text;
+}
+
+TEST_CASE("whoever counts is told before there is more, and may end it") {
+  const std::string text(kLimit - 1, 'x');
+  for (const std::string& packed : {Gzip(text), Brotli(text), Zstd(text)}) {
+    const std::string coding = packed == Gzip(text) ? "gzip" : packed == Brotli(text) ? "br" : "zstd";
+    CAPTURE(coding);
+    size_t told = 0;
+    DecodeContent(packed, {coding}, kLimit, [&](size_t bytes) { told = bytes; });
+    CHECK(told == packed.size() + text.size());
+    const auto refuse = [&](size_t bytes) {
+      told = bytes;
+      if (bytes > 100'000) throw std::bad_alloc();
+    };
+    CHECK_THROWS_AS(DecodeContent(packed, {coding}, kLimit, refuse), std::bad_alloc);
+    CHECK(told < 200'000);
+  }
 }
 
 TEST_CASE("every coding gives back what was packed, whatever its size") {

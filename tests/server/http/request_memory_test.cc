@@ -9,6 +9,7 @@
 
 #include "tests/server/http/http_fixture.h"
 #include "tests/support/failing_allocations.h"
+#include "tests/support/wait.h"
 
 namespace puna::server {
 namespace {
@@ -102,6 +103,7 @@ class ServerFixture {
                 Dispatcher(std::move(router), ApiKeys({}), Cors({}), HostNames({"x"}))),
         port_(server_.Bind()) {
     SetUpLog("off", "text");
+    server_.OnRequest([this](const AccessLine&) { ++ended; });
     thread_ = std::thread([this] { server_.Serve(); });
   }
   ~ServerFixture() {
@@ -109,6 +111,8 @@ class ServerFixture {
     thread_.join();
   }
   int port() const { return port_; }
+  size_t used() { return server_.request_memory().used(); }
+  std::atomic<int> ended{0};  // requests
 
  private:
   static config::ServerConfig OnAnyPort(config::ServerConfig config) {
@@ -121,9 +125,64 @@ class ServerFixture {
   std::thread thread_;
 };
 
+// Keeps something for its reply, until it is told to end.
+class Collector final : public ReplyTask {
+ public:
+  Collector(const std::atomic<size_t>& kept, const std::atomic<bool>& ends) : kept_(kept), ends_(ends) {}
+  void Start(std::function<void()>) override {}
+  std::optional<Clock::time_point> Advance(HttpReply& reply, ByteSink&) override {
+    reply.body = "whole";
+    if (ends_) return std::nullopt;
+    return Clock::now() + std::chrono::milliseconds(1);
+  }
+  size_t bytes() const override { return kept_; }
+
+ private:
+  const std::atomic<size_t>& kept_;
+  const std::atomic<bool>& ends_;
+};
+
+TEST_CASE("what a whole answer has put together counts while it grows") {
+  std::atomic<size_t> kept{0};
+  std::atomic<bool> ends{false};
+  Router router;
+  router.Add("POST", "/collect",
+             [&](const HttpRequest&, HttpReply& out) { out.later = std::make_unique<Collector>(kept, ends); });
+  ServerFixture server(std::move(router), config::ServerConfig());
+  const WireClient client(server.port());
+  client.Send(
+      "POST /collect HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}");
+  REQUIRE(Comes([&] { return server.used() > 0; }));
+  for (const size_t bytes : {size_t{5} << 20, size_t{9} << 20}) {
+    kept = bytes;
+    CHECK(Comes([&] { return server.used() >= bytes; }));
+  }
+  ends = true;
+  CHECK(client.ReadReply().second == "whole");
+  CHECK(Comes([&] { return server.used() == 0; }));
+}
+
+TEST_CASE("what a client has not taken counts when its request has ended") {
+  constexpr size_t kLarge = 32 << 20;  // more than the system keeps for a client
+  Router router;
+  router.Add("GET", "/large", [](const HttpRequest&, HttpReply& out) { out.body = std::string(kLarge, 'x'); });
+  ServerFixture server(std::move(router), config::ServerConfig());
+  WireClient client(server.port());
+  client.Send("GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  CHECK(client.ReadUntil("\r\n\r\n").find("Content-Length: 33554432\r\n") != std::string::npos);
+  REQUIRE(Comes([&] { return server.ended == 1; }));
+  CHECK(Comes([&] { return server.used() > kLarge / 4; }));
+  CHECK(client.ReadBytes(kLarge).size() == kLarge);
+  CHECK(Comes([&] { return server.used() == 0; }));
+}
+
 Router Echo() {
   Router router;
   router.Add("POST", "/echo", [](const HttpRequest& in, HttpReply& out) { out.body = std::to_string(in.body.size()); });
+  router.Add("POST", "/names", [](const HttpRequest& in, HttpReply& out) {
+    in.TakeMemory(in.body.size() * 1000);  // what the body names
+    out.body = "read";
+  });
   router.Add("POST", "/greedy", [](const HttpRequest&, HttpReply& out) { out.body = std::string(8 << 20, 'x'); });
   return router;
 }
@@ -150,6 +209,19 @@ TEST_CASE("a body that never fits gets 413, before it is sent or while it comes;
   CHECK(StatusOf(server, Post("/echo", 2 << 20)) == "413");
   CHECK(StatusOf(server, Post("/echo", 2 << 20, /*chunked=*/true)) == "413");
   CHECK(StatusOf(server, Post("/echo", 100 << 10, /*chunked=*/true)) == "200");
+}
+
+TEST_CASE("what a body names counts as the body does, before it is read") {
+  config::ServerConfig config;
+  config.max_request_memory_mib = 4;
+  const ServerFixture server(Echo(), config);
+  CHECK(StatusOf(server, Post("/names", 900)) == "200");
+  const WireClient client(server.port());
+  client.Send(Post("/names", 1100));
+  const auto [head, body] = client.ReadReply();
+  CHECK(head.substr(9, 3) == "413");
+  CHECK(body.find("A body and what it names, of 1101100 bytes") != std::string::npos);
+  CHECK(StatusOf(server, Post("/names", 900)) == "200");
 }
 
 TEST_CASE("while one body takes the memory, another one gets 503 with the time to try again; then it is free") {
