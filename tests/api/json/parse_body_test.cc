@@ -2,6 +2,7 @@
 // where each value stands.
 #include <doctest/doctest.h>
 
+#include <new>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <string>
@@ -10,6 +11,7 @@
 #include "api/json/error.h"
 #include "api/json/json_reader.h"
 #include "api/json/request_body.h"
+#include "tests/support/failing_allocations.h"
 
 using namespace puna::api;
 
@@ -61,6 +63,26 @@ void CheckPlaces(const Json& value, const Places& places) {
   for (const auto& [key, inner] : value.items()) {
     CheckPlaces(inner, places);
     if (value.is_object()) CHECK(places.TextOf(value, key) == places.TextOf(inner));
+  }
+}
+
+TEST_CASE("where memory ends, at whatever point, the body is given up, and its values take none to go") {
+  const std::string body =
+      R"({"a": [1, [2, {"b": [3, "a text that is longer than fits in place"]}], {}], "c": {"d": {"e": [[], [[4]]]}},)"
+      R"( "f": [[[[5, 6, 7], 8], 9], "g"], "h": {"i": 1, "j": [null, true]}})";
+  for (uint64_t skip = 0;; ++skip) {
+    bool failed = false;
+    try {
+      const puna::testing::FailingAllocations faults(
+          {.skip = skip, .count = 1'000'000, .of = puna::testing::AllocationFaults::Of::kOwnThread});
+      Places places(body);
+      ParseBody(body, places);
+    } catch (const std::bad_alloc&) {
+      failed = true;
+    }
+    if (failed) continue;
+    CHECK(skip > 20);
+    return;
   }
 }
 

@@ -35,6 +35,33 @@ const json kWeather = {{"type", "function"},
                        {"name", "get_weather"},
                        {"parameters", {{"type", "object"}, {"properties", json::object()}}}};
 
+TEST_CASE("room is found for what a request names, before it is read") {
+  Fixture f("yes");
+  const std::string first = f.Create({{"input", "Hi"}})["id"];
+  const std::string item = f.Create({{"input", "Hi"}})["output"][0]["id"];
+  const std::string conversation = json::parse(
+      f.Call("POST", "/v1/conversations", json{{"items", {{{"role", "user"}, {"content", "Hi"}}}}}.dump()).body)["id"];
+  const json reference = {{"type", "item_reference"}, {"id", item}};
+  for (const json& body :
+       {json{{"input", "on"}, {"previous_response_id", first}}, json{{"input", "on"}, {"conversation", conversation}},
+        json{{"input", {reference, reference}}}}) {
+    CAPTURE(body.dump());
+    const std::string text = body.dump();
+    HttpRequest request = Post(text);
+    size_t taken = 0, calls = 0;
+    request.take_memory = [&](size_t bytes) {
+      taken += bytes;
+      ++calls;
+    };
+    HttpReply reply;
+    Responses(*f.service, request, reply);
+    CHECK(taken > 20);
+    CHECK(calls == (body["input"].is_array() ? 2 : 1));
+    request.take_memory = [](size_t) { throw api::ApiError(503, "server_error", "request_memory_full", "full"); };
+    CHECK_THROWS_AS(Responses(*f.service, request, reply), api::ApiError);
+  }
+}
+
 TEST_CASE("create, retrieve, list the input, delete") {
   Fixture f("Hello.");
   const HttpReply reply =

@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <memory>
+
 #include "api/json/error.h"
 #include "engine/grammar/masks/grammar_constraint.h"
 #include "tests/engine/grammar/compile_support.h"
@@ -41,6 +44,37 @@ TEST_CASE("a call is written with a vocabulary of single bytes") {
     constraint.Accept(id);
   }
   CHECK(Allowed(constraint) == std::vector{kEnd});
+}
+
+TEST_CASE("what is compiled counts while it is, and what comes of it afterwards") {
+  const auto total = std::make_shared<std::atomic<size_t>>(0);
+  const std::string pattern = "(?=[a-y]*z)[a-z]{3,8}";
+  {
+    engine::Compilation compilation;
+    compilation.CountIn(total);
+    const engine::Grammar grammar = engine::CompileAnswer({engine::AnswerSpec::Kind::kRegex, pattern}, compilation);
+    // The nodes, and the automaton from which they were made.
+    CHECK(*total > static_cast<size_t>(grammar.size()) * sizeof(engine::GrammarNode));
+  }
+  CHECK(*total == 0);
+  const engine::Tokenizer tokenizer = ByteTokenizer();
+  GrammarStore store(tokenizer, kPythonTag + 1);
+  const size_t before = store.bytes();
+  api::Warnings warnings;
+  api::OutputFormat format;
+  format.kind = api::OutputFormat::Kind::kRegex;
+  format.source = pattern + "(?";
+  CHECK_THROWS_AS(store.Find(format, warnings), api::ApiError);
+  CHECK(store.bytes() == before);
+  format.source = pattern;
+  auto grammar = store.Find(format, warnings);
+  const size_t kept = store.bytes();
+  CHECK(kept > before);
+  CHECK(kept < before + 10'000'000);
+  store.GiveBack(kept);
+  CHECK(store.bytes() >= kept - before);  // the request holds it
+  grammar.reset();
+  CHECK(store.bytes() <= before);
 }
 
 TEST_CASE("a tool that cannot be enforced is told of each time, and refused when it is strict") {

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <new>
 
 #include "api/json/error.h"
 #include "server/host/log.h"
@@ -64,6 +65,17 @@ TEST_CASE("who is about to leave lives and is not ready, and whoever keeps watch
   CHECK(Get(router, "/health/ready").status == 503);
   CHECK(Get(router, "/health/live").status == 200);
   CHECK(Comes([&] { return ready == 0; }));
+  vitals.OnTick(nullptr);
+}
+
+TEST_CASE("a tick for which there is no memory is not the last") {
+  SetUpLog("off", "text");
+  Vitals vitals(std::chrono::seconds(60));
+  std::atomic<int> ticks{0};
+  vitals.OnTick([&](const Vitals::Report&) {
+    if (++ticks <= 2) throw std::bad_alloc();
+  });
+  CHECK(Comes([&] { return ticks >= 4; }));
   vitals.OnTick(nullptr);
 }
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "api/endpoints/stored_items.h"
 #include "server/host/log.h"
 #include "tests/server/store/store_folder.h"
 
@@ -45,6 +46,47 @@ TEST_CASE("what is put is found: the object, its events, what went before, its i
   CHECK_FALSE(store.FindItem("", "msg_in_a"));
   CHECK_FALSE(store.Find("", "c"));
   CHECK_FALSE(store.FindEarlier("", "c"));
+}
+
+TEST_CASE("how much text went before is known without reading it") {
+  ResponseStore store;
+  const std::string large(1 << 20, 'x');  // of which next to nothing is stored
+  Put(store, "a", large, "", "alice");
+  Put(store, "b", large, "a", "alice");
+  const size_t of_one = store.EarlierBytes("alice", "a");
+  const std::vector<api::ResponseItem> items = store.FindEarlier("alice", "a")->items;
+  REQUIRE(items.size() == 2);
+  CHECK(of_one == api::ItemsToStore({items[0]}).size() + api::ItemsToStore({items[1]}).size());
+  CHECK(of_one > large.size());
+  CHECK(store.EarlierBytes("alice", "b") == 2 * of_one);  // "b" is as long as "a"
+  CHECK(store.EarlierBytes("bob", "a") == 0);
+  CHECK(store.EarlierBytes("alice", "c") == 0);
+  const std::string id = "conv_1";
+  store.AddConversation("alice", id, "{}", {items[1], items[1]});
+  CHECK(store.ConversationBytes("alice", id) > 2 * large.size());
+  CHECK(store.ConversationBytes("bob", id) == 0);
+  NewResponse response{.id = "c", .owner = "alice", .json = "{}", .conversation = id, .place = 1 << 30, .input = {}};
+  REQUIRE(store.Begin(response));
+  store.End({"c", "completed", "{}", "", {}});
+  CHECK(store.EarlierBytes("alice", "c") >= store.ConversationBytes("alice", id));
+}
+
+TEST_CASE("a page of a conversation has a bound in bytes, too") {
+  ResponseStore store;
+  const std::string large(9 << 20, 'x');
+  store.AddConversation("", "conv_1", "{}", {Say("msg_1", large), Say("msg_2", large), Say("msg_3", "small")});
+  std::string order;
+  PageWish wish{.after = "", .limit = 20, .ascending = true};
+  for (bool more = true; more;) {
+    const std::optional<ItemPage> page = store.ListItems("conv_1", wish);
+    REQUIRE(page);
+    REQUIRE_FALSE(page->items.empty());
+    for (const api::ResponseItem& item : page->items) order += item.id + " ";
+    order += "| ";
+    more = page->has_more;
+    wish.after = page->items.back().id;
+  }
+  CHECK(order == "msg_1 | msg_2 msg_3 | ");
 }
 
 TEST_CASE("a response belongs to who asked for it") {
