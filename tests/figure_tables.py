@@ -1,9 +1,9 @@
 """Tables of figures that take more than one run, or a program that prints no table: the commands behind documents' figures.
 
 Usage: figure_tables.py weights   puna bench in each format of weights, a row for each
-       figure_tables.py files F.gguf ...  puna bench and llama.cpp's two on each file, in turn, a row for each; the way to llama.cpp's
-                                  tools is PUNA_LLAMA (a command that llama-bench and its arguments follow), and the folder
-                                  where they see the files is PUNA_LLAMA_MODELS
+       figure_tables.py files F.gguf ...  puna bench and llama.cpp's two on each file, in turn, a row for each; the way to
+                                  llama.cpp's tools is PUNA_LLAMA (a command that llama-bench and its arguments follow), and
+                                  the folder where they see the files is PUNA_LLAMA_MODELS
        figure_tables.py kernels   puna bench kernels --isa avx2, a row for each form of weights
        figure_tables.py schemas   what of JSON Schema is enforced, by its test suite (test_engine_grammar says it)
 
@@ -64,8 +64,8 @@ def puna_rates(bench):
 
 def files_table(paths):
     """Each file is measured by llama.cpp, by puna and by llama.cpp again: the ratio is to the mean of its two."""
-    head = ["file", "its size", "resident", "load", "prefill 512", "ratio", "one stream", "ratio", "of bandwidth", "8 streams in all",
-            "ratio"]
+    head = ["file", "its size", "resident", "load", "prefill 512", "ratio", "one stream", "ratio", "of bandwidth",
+            "8 streams in all", "ratio"]
     rows = []
     for path in paths:
         first = llama_rates(path)

@@ -75,8 +75,8 @@ class Value {
   static Value Dict(Meter* meter, std::vector<std::pair<Value, Value>> entries);
   static Value Iterator(Meter* meter, std::shared_ptr<const ListObject> items);
   static Value Undefined(Meter* meter, std::string why);
-  // `type` (Python's name of an object's type) has no attribute `name`. Templates ask for what is not there all the time, and hardly
-  // ever why, so the sentence is made by why() alone.
+  // `type` (Python's name of an object's type) has no attribute `name`. Templates ask for what is not there all the time, and
+  // hardly ever why, so the sentence is made by why() alone.
   static Value NoAttribute(Meter* meter, std::string type, std::string_view name);
   static Value Method(Meter* meter, const Value& self, Builtin function);
   static Value Of(Kind kind, std::shared_ptr<const Object> object);

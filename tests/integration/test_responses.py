@@ -1,9 +1,10 @@
 """/v1/responses of the real binary with the demo model, as clients use it."""
 
 import json
+import os
 import unittest
 
-from puna import SharedServer, read_until
+from puna import Server, SharedServer, TemporaryFolder, read_until
 
 RESPONSES = "/v1/responses"
 QUESTION = "What is the capital of France?"
@@ -274,6 +275,23 @@ class OpenResponses(SharedServer):
             "input": [{"type": "function_call_output", "call_id": call["call_id"], "output": "64 degrees and clear"}]}).json)
         self.assertEqual(second["previous_response_id"], first["id"])
         self.assertEqual([item["type"] for item in second["output"]], ["message"])
+
+
+class Sealed(TemporaryFolder, unittest.TestCase):
+    def test_a_summary_outlives_the_server_and_no_other_opens_it(self):
+        def serve(name):
+            return Server("--responses-path", os.path.join(self.folder, name))
+
+        with serve("one") as server:
+            reply = server.post(RESPONSES + "/compact", {"input": QUESTION, "max_output_tokens": 20})
+            self.assertEqual(reply.status, 200, reply.body)
+            compacted = reply.json["output"]
+        body = {"input": [*compacted, {"role": "user", "content": QUESTION}], "max_output_tokens": 5}
+        with serve("one") as server:
+            self.assertEqual(server.post(RESPONSES, body).status, 200)
+        with serve("another") as server:
+            reply = server.post(RESPONSES, body)
+            self.assertEqual((reply.status, reply.json["error"]["code"]), (400, "invalid_encrypted_content"))
 
 
 if __name__ == "__main__":

@@ -115,18 +115,6 @@ class Restarts(StoredCase):
             self.assertGreater(on["usage"]["input_tokens"], len(text) // 8)
             self.assertEqual(self.retrieve(server, background["id"])["status"], "incomplete")
 
-    def test_a_compacted_conversation_outlives_the_server(self):
-        with self.serve() as server:
-            reply = server.post(RESPONSES + "/compact", {"input": QUESTION, "max_output_tokens": 20})
-            self.assertEqual(reply.status, 200, reply.body)
-            compacted = reply.json["output"]
-        with self.serve() as server:
-            self.create(server, [*compacted, {"role": "user", "content": QUESTION}], max_output_tokens=5)
-        self.path = os.path.join(self.folder, "another")
-        with self.serve() as server:
-            reply = server.post(RESPONSES, {"input": compacted})
-            self.assertEqual((reply.status, reply.json["error"]["code"]), (400, "invalid_encrypted_content"))
-
     def test_killed_at_random_moments(self):
         # Whatever a client has seen is there after the kill.
         rng = random.Random(5)
