@@ -106,7 +106,8 @@ api::ResponsesRequest Completed(api::ResponsesRequest body, const HttpRequest& h
   OpenCompactions(body.input, http.caller.owner, service);
   body.input = api::ResolveReferences(body.input, [&](const std::string& id) {
     std::optional<api::ResponseItem> item = service.responses->FindItem(http.caller.owner, id);
-    if (item) http.TakeMemory(api::ItemsToStore({*item}).size());  // a few bytes may name one that is large, again and again
+    if (item)
+      http.TakeMemory(api::ItemsToStore({*item}).size());  // a few bytes may name one that is large, again and again
     return item;
   });
   api::GiveIds(body.input, ids);
