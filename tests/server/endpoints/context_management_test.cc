@@ -152,9 +152,9 @@ TEST_CASE("what cannot be compacted fails as a request does") {
   };
   CHECK(code("compaction") == "400 invalid_type context_management");
   CHECK(code({"compaction"}) == "400 invalid_type context_management[0]");
-  CHECK(code({json::object()}) == "400 missing_required_parameter context_management[0].type");
+  CHECK(code(json::array({json::object()})) == "400 missing_required_parameter context_management[0].type");
   CHECK(code({{{"type", "clear"}}}) == "400 unsupported_value context_management[0].type");
-  CHECK(code(Compact(0)) == "400 invalid_value context_management[0].compact_threshold");
+  CHECK(code(Compact(0)) == "400 integer_below_min_value context_management[0].compact_threshold");
   const json trigger = {{"type", "compaction_trigger"}};
   CHECK(f.CodeOf("POST", kPath, {{"input", {trigger}}}) == "400 empty_array input");
   CHECK(f.CodeOf("POST", kPath, {{"input", {trigger, kTalk[1]}}}) == "400 invalid_value input");
