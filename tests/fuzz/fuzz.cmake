@@ -23,3 +23,4 @@ puna_fuzz(engine_tokenizer tokenizer_json tokenizer_model)
 puna_fuzz(engine_grammar grammar)
 puna_fuzz(server_http content_coding http_request)
 puna_fuzz(server_model message_values)
+target_link_libraries(fuzz_message_values PRIVATE puna_api_endpoints)  # which reads the bodies whose messages it lays out
