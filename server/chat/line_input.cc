@@ -73,6 +73,8 @@ LineInput::~LineInput() = default;
 
 std::optional<std::string> LineInput::Read(const std::string& prompt) {
   editor_->prompt = prompt;
+  // Before the prompt is seen: libedit writes it first, and the terminal would take Ctrl-C and Ctrl-D of that moment for its own.
+  el_set(editor_->edit, EL_PREP_TERM, 1);
   int count = 0;
   const char* text = el_gets(editor_->edit, &count);
   if (text == nullptr || count <= 0) return std::nullopt;
