@@ -9,6 +9,7 @@
 #include "api/json/error.h"
 #include "api/json/json_reader.h"
 #include "api/json/request_body.h"
+#include "engine/text/base64.h"
 
 namespace puna::api {
 
@@ -25,19 +26,6 @@ std::string LittleEndian(const std::vector<float>& vector) {
 }
 
 }  // namespace
-
-std::string Base64(std::string_view bytes) {
-  static constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    const size_t count = std::min<size_t>(3, bytes.size() - i);
-    uint32_t group = 0;
-    for (size_t k = 0; k < 3; ++k) group = group << 8 | (k < count ? static_cast<uint8_t>(bytes[i + k]) : 0);
-    for (size_t k = 0; k < 4; ++k) text += k <= count ? kLetters[group >> (18 - 6 * k) & 63] : '=';
-  }
-  return text;
-}
 
 EmbeddingsRequest ParseEmbeddingsRequest(std::string_view bytes) {
   const RequestBody request_body(bytes);
@@ -73,7 +61,7 @@ std::string EmbeddingsJson(const std::vector<std::vector<float>>& vectors, const
     Json entry;
     entry["object"] = "embedding";
     entry["index"] = i;
-    entry["embedding"] = base64 ? Json(Base64(LittleEndian(vectors[i]))) : Json(vectors[i]);
+    entry["embedding"] = base64 ? Json(text::ToBase64(LittleEndian(vectors[i]))) : Json(vectors[i]);
     json["data"].push_back(std::move(entry));
   }
   json["model"] = model;

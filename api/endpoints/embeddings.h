@@ -29,7 +29,4 @@ EmbeddingsRequest ParseEmbeddingsRequest(std::string_view body);
 std::string EmbeddingsJson(const std::vector<std::vector<float>>& vectors, const std::string& model, int prompt_tokens,
                            bool base64);
 
-// RFC 4648 with padding.
-std::string Base64(std::string_view bytes);
-
 }  // namespace puna::api

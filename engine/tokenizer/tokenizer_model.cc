@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "engine/text/base64.h"
 #include "engine/tokenizer/load_error.h"
 #include "engine/tokenizer/tokenizer_parts.h"
 
@@ -28,34 +29,12 @@ constexpr std::array<std::string_view, 11> kFirstSpecial = {"<|begin_of_text|>",
                                                             "<|python_tag|>"};
 constexpr int kReservedAmongFirst = 3;
 
-constexpr std::array<int8_t, 256> kBase64Value = [] {
-  std::array<int8_t, 256> table{};
-  table.fill(-1);
-  for (int i = 0; i < 64; ++i) {
-    constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    table[static_cast<unsigned char>(kDigits[i])] = static_cast<int8_t>(i);
-  }
-  return table;
-}();
-
-// Padded base64 of at least one byte; false if it is anything else.
-bool DecodeBase64(std::string_view text, std::string* bytes) {
-  bytes->clear();
-  if (text.empty() || text.size() % 4 != 0) return false;
-  const size_t padding = text.ends_with("==") ? 2 : text.ends_with("=") ? 1 : 0;
-  text.remove_suffix(padding);
-  uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    const int value = kBase64Value[static_cast<unsigned char>(c)];
-    if (value < 0) return false;
-    bits = (bits << 6 | static_cast<uint32_t>(value)) & 0xfff;
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    bytes->push_back(static_cast<char>(bits >> count));
-  }
-  return !bytes->empty();
+// Base64 of at least one byte; false if it is anything else.
+bool ReadBytes(std::string_view text, std::string* bytes) {
+  std::optional<std::string> decoded = text::FromBase64(text);
+  if (!decoded || decoded->empty()) return false;
+  *bytes = *std::move(decoded);
+  return true;
 }
 
 std::optional<TokenId> ParseRank(std::string_view text) {
@@ -70,7 +49,7 @@ void AddLine(std::string_view source, int number, std::string_view line, std::st
     ThrowLoadError(source, "line " + std::to_string(number), expected, "'" + std::string(line) + "'", kRemedyDamaged);
   };
   const size_t space = line.find(' ');
-  if (space == std::string_view::npos || !DecodeBase64(line.substr(0, space), bytes)) {
+  if (space == std::string_view::npos || !ReadBytes(line.substr(0, space), bytes)) {
     refuse("\"base64 rank\"");
   }
   if (bytes->size() > Vocabulary::kMaxTokenBytes) refuse("a token of at most 1024 bytes");

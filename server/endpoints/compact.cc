@@ -80,7 +80,6 @@ class Compaction {
   std::vector<api::ResponseItem> KeptOfAll() const {
     std::vector<api::ResponseItem> all = earlier_.items;
     all.insert(all.end(), body_.input.begin(), body_.input.end());
-    if (all.empty()) throw api::InvalidValue("input", "there is nothing to compact.", "empty_array");
     return Kept(all, service_);
   }
 

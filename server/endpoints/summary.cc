@@ -14,10 +14,8 @@ namespace {
 
 constexpr const char* kAsk =
     "Write a summary of our conversation so far. You will go on from it without seeing the conversation again. Keep "
-    "what I asked "
-    "for and why, what was found and decided, names, numbers and paths as they were written, what was tried and how it "
-    "ended, and "
-    "what is still to be done. Answer with the summary alone.";
+    "what I asked for and why, what was found and decided, names, numbers and paths as they were written, what was "
+    "tried and how it ended, and what is still to be done. Answer with the summary alone.";
 constexpr const char* kCutOff = "\n(The summary was cut off here: it had no more room.)";
 
 constexpr int kSummaryShare = 8;  // of the context

@@ -5,19 +5,20 @@
 #include <openssl/rand.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
 #include <stdexcept>
 #include <system_error>
 
+#include "engine/text/base64.h"
+
 namespace puna::server {
 namespace {
 
 constexpr std::string_view kSealForm = "puna1.";
 constexpr size_t kNonceBytes = 12, kTagBytes = 16;
-
-using RawBytes = std::basic_string<unsigned char>;
 
 struct CipherEnd {
   void operator()(EVP_CIPHER_CTX* cipher) const { EVP_CIPHER_CTX_free(cipher); }
@@ -32,7 +33,7 @@ const unsigned char* BytesOf(std::string_view text) { return reinterpret_cast<co
 
 // One pass of the cipher: encrypting, or decrypting. False: the data is not what was sealed.
 bool PassCipher(bool encrypting, const unsigned char* key, std::string_view owner, const unsigned char* nonce,
-                unsigned char* tag, std::basic_string_view<unsigned char> in, RawBytes& out) {
+                unsigned char* tag, std::string_view in, std::string& out) {
   const Cipher cipher(EVP_CIPHER_CTX_new());
   NeedSealing(cipher != nullptr);
   EVP_CIPHER_CTX* c = cipher.get();
@@ -41,7 +42,9 @@ bool PassCipher(bool encrypting, const unsigned char* key, std::string_view owne
   if (!owner.empty())
     NeedSealing(EVP_CipherUpdate(c, nullptr, &written, BytesOf(owner), static_cast<int>(owner.size())) == 1);
   out.resize(in.size());
-  if (!in.empty()) NeedSealing(EVP_CipherUpdate(c, out.data(), &written, in.data(), static_cast<int>(in.size())) == 1);
+  if (!in.empty())
+    NeedSealing(EVP_CipherUpdate(c, reinterpret_cast<unsigned char*>(out.data()), &written, BytesOf(in),
+                                 static_cast<int>(in.size())) == 1);
   if (!encrypting) NeedSealing(EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_SET_TAG, kTagBytes, tag) == 1);
   unsigned char nothing[EVP_MAX_BLOCK_LENGTH];
   if (EVP_CipherFinal_ex(c, nothing, &written) != 1) return false;
@@ -49,20 +52,10 @@ bool PassCipher(bool encrypting, const unsigned char* key, std::string_view owne
   return true;
 }
 
-std::string ToBase64(const RawBytes& bytes) {
-  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');  // with the end that OpenSSL writes
-  text.resize(static_cast<size_t>(
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), bytes.data(), static_cast<int>(bytes.size()))));
-  return text;
-}
-
-std::optional<RawBytes> FromBase64(std::string_view text) {
-  if (text.empty() || text.size() % 4 != 0) return std::nullopt;
-  RawBytes bytes(text.size() / 4 * 3, 0);
-  if (EVP_DecodeBlock(bytes.data(), BytesOf(text), static_cast<int>(text.size())) < 0) return std::nullopt;
-  // It counts the padding as zeros, and takes white space and padding anywhere: one text has one form here.
-  for (size_t i = text.size(); i > text.size() - 2 && text[i - 1] == '='; --i) bytes.pop_back();
-  if (ToBase64(bytes) != text) return std::nullopt;
+// One text has one form here: bits that mean nothing are none to be changed.
+std::optional<std::string> FromOnlyBase64(std::string_view text) {
+  std::optional<std::string> bytes = text::FromBase64(text);
+  if (bytes && text::ToBase64(*bytes) != text) bytes.reset();
   return bytes;
 }
 
@@ -110,22 +103,23 @@ Seal::Seal(const std::string& file) : Seal() {
 std::string Seal::Close(std::string_view text, std::string_view owner) const {
   unsigned char nonce[kNonceBytes], tag[kTagBytes];
   NeedSealing(RAND_bytes(nonce, sizeof nonce) == 1);
-  RawBytes hidden;
-  NeedSealing(PassCipher(true, key_.data(), owner, nonce, tag, {BytesOf(text), text.size()}, hidden));
-  return std::string(kSealForm) + ToBase64(RawBytes(nonce, sizeof nonce) + hidden + RawBytes(tag, sizeof tag));
+  std::string hidden;
+  NeedSealing(PassCipher(true, key_.data(), owner, nonce, tag, text, hidden));
+  const std::string whole = std::string(nonce, nonce + sizeof nonce) + hidden + std::string(tag, tag + sizeof tag);
+  return std::string(kSealForm) + text::ToBase64(whole);
 }
 
 std::optional<std::string> Seal::Open(std::string_view sealed, std::string_view owner) const {
   constexpr size_t kMostBytes = size_t{64} << 20;
   if (!sealed.starts_with(kSealForm) || sealed.size() > kMostBytes) return std::nullopt;
-  std::optional<RawBytes> bytes = FromBase64(sealed.substr(kSealForm.size()));
-  if (!bytes || bytes->size() < kNonceBytes + kTagBytes) return std::nullopt;
-  const size_t size = bytes->size() - kNonceBytes - kTagBytes;
-  RawBytes text;
-  if (!PassCipher(false, key_.data(), owner, bytes->data(), bytes->data() + kNonceBytes + size,
-                  {bytes->data() + kNonceBytes, size}, text))
-    return std::nullopt;
-  return std::string(text.begin(), text.end());
+  const std::optional<std::string> whole = FromOnlyBase64(sealed.substr(kSealForm.size()));
+  if (!whole || whole->size() < kNonceBytes + kTagBytes) return std::nullopt;
+  const std::string_view hidden = std::string_view(*whole).substr(kNonceBytes, whole->size() - kNonceBytes - kTagBytes);
+  unsigned char tag[kTagBytes];
+  std::copy_n(whole->end() - kTagBytes, kTagBytes, tag);
+  std::string text;
+  if (!PassCipher(false, key_.data(), owner, BytesOf(*whole), tag, hidden, text)) return std::nullopt;
+  return text;
 }
 
 }  // namespace puna::server

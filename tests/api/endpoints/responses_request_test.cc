@@ -6,6 +6,7 @@
 
 #include "api/endpoints/embeddings.h"
 #include "api/json/error.h"
+#include "engine/text/base64.h"
 
 using namespace puna::api;
 using nlohmann::json;
@@ -289,9 +290,9 @@ TEST_CASE("embeddings") {
         R"({"object":"list","data":[{"object":"embedding","index":0,"embedding":[1.0,-2.5]}],"model":"m",)"
         R"("usage":{"prompt_tokens":3,"total_tokens":3}})");
   CHECK(json::parse(EmbeddingsJson({{1.0f, -2.5f}}, "m", 3, true))["data"][0]["embedding"] == "AACAPwAAIMA=");
-  CHECK(Base64("") == "");
-  CHECK(Base64("f") == "Zg==");
-  CHECK(Base64("fo") == "Zm8=");
-  CHECK(Base64("foo") == "Zm9v");
-  CHECK(Base64("foob") == "Zm9vYg==");
+  CHECK(puna::text::ToBase64("") == "");
+  CHECK(puna::text::ToBase64("f") == "Zg==");
+  CHECK(puna::text::ToBase64("fo") == "Zm8=");
+  CHECK(puna::text::ToBase64("foo") == "Zm9v");
+  CHECK(puna::text::ToBase64("foob") == "Zm9vYg==");
 }

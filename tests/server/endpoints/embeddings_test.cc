@@ -6,6 +6,7 @@
 
 #include "api/endpoints/embeddings.h"
 #include "api/json/error.h"
+#include "engine/text/base64.h"
 #include "server/endpoints/handlers.h"
 #include "server/host/log.h"
 #include "tests/server/service_fixture.h"
@@ -84,7 +85,7 @@ TEST_CASE("base64 holds the same numbers") {
     const auto value = number.get<float>();
     bytes.append(reinterpret_cast<const char*>(&value), sizeof value);  // little-endian, as all our machines are
   }
-  CHECK(text == api::Base64(bytes));
+  CHECK(text == text::ToBase64(bytes));
 }
 
 TEST_CASE("errors name the input") {
